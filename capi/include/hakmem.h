@@ -1,0 +1,127 @@
+/*
+ * hakmem.h: what hakmem offers beside the malloc family.
+ *
+ * malloc, free and their kin, and C++'s operator new and delete, are declared by the
+ * standard headers as always: linking with libhakmem, or preloading it, is all that they need.
+ *
+ * Sizes are in bytes. Every function may be called by any thread at any time after libc has
+ * started, and leaves errno as it was, unless it says otherwise. None may be called in a
+ * signal handler.
+ *
+ * A program that has to run without the library as well (with LD_PRELOAD or not) defines
+ * HAKMEM_WEAK before it includes this file, and compares a function with NULL before it
+ * calls it.
+ */
+#ifndef HAKMEM_H
+#define HAKMEM_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of this header. */
+#define HAKMEM_VERSION_MAJOR 0
+#define HAKMEM_VERSION_MINOR 1
+#define HAKMEM_VERSION_PATCH 0
+#define HAKMEM_VERSION "0.1.0"
+
+/*
+ * The version of the C ABI, which is the number in libhakmem.so's SONAME. It is raised when a
+ * function or structure of this header changes incompatibly.
+ */
+#define HAKMEM_ABI 0
+
+#ifdef HAKMEM_WEAK
+#define HAKMEM_API __attribute__((__weak__))
+#else
+#define HAKMEM_API
+#endif
+
+/*
+ * The version of the library that the program runs on, as "MAJOR.MINOR.PATCH". The text is
+ * constant and never goes away.
+ */
+HAKMEM_API const char *hakmem_version(void);
+
+/*
+ * The bytes of `block` that the program may use: what it was asked for with, or more. 0 if
+ * `block` is NULL. An address that is no live block ends the program, as free does; as far
+ * as this is noticed.
+ */
+HAKMEM_API size_t hakmem_usable_size(void *block);
+
+/*
+ * What hakmem_usable_size would say of a block of `size` bytes: to 32768 bytes the size of
+ * its class, to 1 MiB whole slots of 64 KiB, above that whole units of 2 MiB. Of these only
+ * the pages that are touched cost memory. `size` itself where that overflows. Allocates
+ * nothing.
+ */
+HAKMEM_API size_t hakmem_good_size(size_t size);
+
+/*
+ * Gives memory that nobody uses back to the system: what the calling thread and ended threads
+ * keep for later, and free pages. What other running threads keep stays with them. Returns 1
+ * if there was something, 0 if not. It takes the allocator's locks, one after the other, and
+ * makes system calls in proportion to what it gives back.
+ */
+HAKMEM_API int hakmem_collect(void);
+
+/*
+ * Writes the statistics as a JSON object to `buffer`, which has `size` bytes, and ends them
+ * with a zero byte. Returns the length of the whole text without that byte: when it is `size`
+ * or more, the text was cut, and the call can be made again with a larger buffer. `buffer` may
+ * be NULL if `size` is 0. Allocates nothing. Sums are exact while no other thread allocates
+ * or frees, and an impression otherwise; so a second call may need more room than the first
+ * one said.
+ */
+HAKMEM_API size_t hakmem_stats_json(char *buffer, size_t size);
+
+/*
+ * Writes the statistics as a table to standard error, as HAKMEM_STATS=1 does at exit. Nothing
+ * is written if file descriptor 2 is not what it was at the program's start any more.
+ * Allocates nothing.
+ */
+HAKMEM_API void hakmem_stats_print(void);
+
+/* What a block is doing. Later versions may have further states. */
+enum hakmem_block_state {
+    /* The program holds it. */
+    HAKMEM_BLOCK_LIVE = 1,
+    /* It is free in its slab. */
+    HAKMEM_BLOCK_FREE = 2,
+    /* It is free, and a thread keeps it for its next allocations. */
+    HAKMEM_BLOCK_CACHED = 3,
+    /* A thread that does not own its slab freed it, and it is on its way home. */
+    HAKMEM_BLOCK_RETURNING = 4
+};
+
+/*
+ * What hakmem_walk calls for a block: its first byte, the bytes that the program may use of
+ * it, an enum hakmem_block_state, and the argument given to hakmem_walk. It returns 0 to go
+ * on, and anything else to end the walk. It must not allocate or free, throw, or leave by
+ * longjmp.
+ */
+typedef int (*hakmem_visitor)(const void *block, size_t size, int state, void *argument);
+
+/*
+ * Calls `visitor` for every block that there is, in use or not, slab by slab. Returns 0, or
+ * what `visitor` ended the walk with; 0 at once if `visitor` is NULL. No lock is held
+ * meanwhile: what other threads do shows as it happens to be read, so that they had better
+ * be quiet.
+ */
+HAKMEM_API int hakmem_walk(hakmem_visitor visitor, void *argument);
+
+/*
+ * The root structure, from which a debugger or a reader of a core file finds every block
+ * (docs/ROOT-STRUCTURE.md). It is filled by the process's first allocation, is constant from
+ * there on, and never goes away.
+ */
+HAKMEM_API const void *hakmem_root(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HAKMEM_H */

@@ -1,0 +1,258 @@
+//! C++: `operator new` and `operator delete` in all their forms, by their Itanium names.
+//!
+//! A failing `new` calls the new handler until there is memory, or no handler; then it
+//! throws. Handlers throw as well. No frame of Rust may be unwound, so the forms that can
+//! throw are written in assembly, with the unwind information that the C++ runtime needs, and
+//! the exception is libstdc++'s own. Both it and the handler are found through weak symbols:
+//! the library does not depend on libstdc++.
+
+use core::arch::{global_asm, naked_asm};
+use core::ffi::c_void;
+use hakmem_alloc::c_abi as heap;
+
+global_asm!(
+    ".weak _ZSt15get_new_handlerv",
+    ".weak _ZSt17__throw_bad_allocv",
+    ".weak __cxa_begin_catch",
+    ".weak __cxa_end_catch",
+    ".weak __gxx_personality_v0",
+    // The personality routine, as the unwind information refers to it.
+    ".pushsection .data.rel.local.hakmem_personality,\"aw\",@progbits",
+    ".p2align 3",
+    ".hidden hakmem_personality",
+    "hakmem_personality:",
+    ".quad __gxx_personality_v0",
+    ".popsection",
+);
+
+extern "C" fn plain(size: usize) -> *mut c_void {
+    heap::allocate(size).cast()
+}
+
+extern "C" fn aligned(size: usize, align: usize) -> *mut c_void {
+    heap::allocate_aligned(size, align).cast()
+}
+
+/// The body of a throwing form: `allocate(size, align)`, else the handler, else the throw.
+macro_rules! throwing {
+    ($name:ident, $allocate:path, $doc:literal) => {
+        #[doc = $doc]
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub extern "C" fn $name(size: usize, align: usize) -> *mut c_void {
+            naked_asm!(
+                ".cfi_startproc",
+                "push rdi",
+                ".cfi_adjust_cfa_offset 8",
+                "push rsi",
+                ".cfi_adjust_cfa_offset 8",
+                "sub rsp, 8",
+                ".cfi_adjust_cfa_offset 8",
+                "2:",
+                "call {allocate}",
+                "test rax, rax",
+                "je 3f",
+                "add rsp, 24",
+                ".cfi_remember_state",
+                ".cfi_adjust_cfa_offset -24",
+                "ret",
+                ".cfi_restore_state",
+                // No memory: is there a handler?
+                "3:",
+                "mov rax, qword ptr [rip + _ZSt15get_new_handlerv@GOTPCREL]",
+                "test rax, rax",
+                "je 4f",
+                "call rax",
+                "test rax, rax",
+                "je 4f",
+                "call rax",
+                "mov rdi, qword ptr [rsp + 16]",
+                "mov rsi, qword ptr [rsp + 8]",
+                "jmp 2b",
+                "4:",
+                "add rsp, 24",
+                ".cfi_adjust_cfa_offset -24",
+                "mov rax, qword ptr [rip + _ZSt17__throw_bad_allocv@GOTPCREL]",
+                "test rax, rax",
+                "je {no_runtime}",
+                "jmp rax",
+                ".cfi_endproc",
+                allocate = sym $allocate,
+                no_runtime = sym no_runtime,
+            )
+        }
+    };
+}
+
+/// The body of a form that returns null: as above, and an exception out of the handler is
+/// caught.
+macro_rules! nothrow {
+    ($name:ident, $allocate:path, $doc:literal) => {
+        #[doc = $doc]
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub extern "C" fn $name(size: usize, align: usize) -> *mut c_void {
+            naked_asm!(
+                ".cfi_startproc",
+                ".cfi_personality 0x9b, hakmem_personality",
+                concat!(".cfi_lsda 0x1b, .Lhakmem_lsda_", stringify!($name)),
+                "push rdi",
+                ".cfi_adjust_cfa_offset 8",
+                "push rsi",
+                ".cfi_adjust_cfa_offset 8",
+                "sub rsp, 8",
+                ".cfi_adjust_cfa_offset 8",
+                "2:",
+                "call {allocate}",
+                "test rax, rax",
+                "jne 4f",
+                "mov rax, qword ptr [rip + _ZSt15get_new_handlerv@GOTPCREL]",
+                "test rax, rax",
+                "je 4f",
+                "call rax",
+                "test rax, rax",
+                "je 4f",
+                // The one call that may throw.
+                "20:",
+                "call rax",
+                "21:",
+                "mov rdi, qword ptr [rsp + 16]",
+                "mov rsi, qword ptr [rsp + 8]",
+                "jmp 2b",
+                // The landing pad: the exception object is in rax.
+                "30:",
+                "mov rdi, rax",
+                "call qword ptr [rip + __cxa_begin_catch@GOTPCREL]",
+                "call qword ptr [rip + __cxa_end_catch@GOTPCREL]",
+                "xor eax, eax",
+                "4:",
+                "add rsp, 24",
+                ".cfi_adjust_cfa_offset -24",
+                "ret",
+                "40:",
+                ".cfi_endproc",
+                // What may be thrown where, in the Itanium ABI's table: one call site with
+                // a landing pad that catches everything, and the rest, which throws nothing.
+                ".pushsection .gcc_except_table,\"a\",@progbits",
+                ".p2align 2",
+                concat!(".Lhakmem_lsda_", stringify!($name), ":"),
+                ".byte 0xff",
+                ".byte 0x9b",
+                ".uleb128 56f - 52f",
+                "52:",
+                ".byte 0x01",
+                ".uleb128 54f - 53f",
+                "53:",
+                ".uleb128 20b - {name}",
+                ".uleb128 21b - 20b",
+                ".uleb128 30b - {name}",
+                ".uleb128 1",
+                "54:",
+                // Action 1: type filter 1, and no further one.
+                ".byte 1",
+                ".byte 0",
+                ".p2align 2",
+                // Type 1: null, which is catch (...).
+                ".long 0",
+                "56:",
+                ".popsection",
+                allocate = sym $allocate,
+                name = sym $name,
+            )
+        }
+    };
+}
+
+macro_rules! delete {
+    ($name:ident ($($size:ident),*), $doc:literal) => {
+        #[doc = $doc]
+        ///
+        /// # Safety
+        /// `block` came from the matching `operator new`, or is null, and is not used any more.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(block: *mut c_void $(, $size: usize)*) {
+            $(let _ = $size;)*
+            // SAFETY: the caller's clause.
+            unsafe { heap::deallocate(block.cast()) };
+        }
+    };
+}
+
+/// There is no memory, and no C++ runtime that could throw.
+extern "C" fn no_runtime() -> ! {
+    const MESSAGE: &[u8] =
+        b"hakmem: operator new: no memory, and no C++ runtime to throw bad_alloc\n";
+    // SAFETY: the message is readable for its length.
+    unsafe { libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}
+
+throwing!(_Znwm, plain, "`operator new(size_t)`");
+throwing!(_Znam, plain, "`operator new[](size_t)`");
+throwing!(
+    _ZnwmSt11align_val_t,
+    aligned,
+    "`operator new(size_t, align_val_t)`"
+);
+throwing!(
+    _ZnamSt11align_val_t,
+    aligned,
+    "`operator new[](size_t, align_val_t)`"
+);
+nothrow!(
+    _ZnwmRKSt9nothrow_t,
+    plain,
+    "`operator new(size_t, nothrow_t const&)`"
+);
+nothrow!(
+    _ZnamRKSt9nothrow_t,
+    plain,
+    "`operator new[](size_t, nothrow_t const&)`"
+);
+nothrow!(
+    _ZnwmSt11align_val_tRKSt9nothrow_t,
+    aligned,
+    "`operator new(size_t, align_val_t, nothrow_t const&)`"
+);
+nothrow!(
+    _ZnamSt11align_val_tRKSt9nothrow_t,
+    aligned,
+    "`operator new[](size_t, align_val_t, nothrow_t const&)`"
+);
+delete!(_ZdlPv(), "`operator delete(void*)`");
+delete!(_ZdaPv(), "`operator delete[](void*)`");
+delete!(_ZdlPvm(size), "`operator delete(void*, size_t)`");
+delete!(_ZdaPvm(size), "`operator delete[](void*, size_t)`");
+delete!(
+    _ZdlPvRKSt9nothrow_t(tag),
+    "`operator delete(void*, nothrow_t const&)`"
+);
+delete!(
+    _ZdaPvRKSt9nothrow_t(tag),
+    "`operator delete[](void*, nothrow_t const&)`"
+);
+delete!(
+    _ZdlPvSt11align_val_t(align),
+    "`operator delete(void*, align_val_t)`"
+);
+delete!(
+    _ZdaPvSt11align_val_t(align),
+    "`operator delete[](void*, align_val_t)`"
+);
+delete!(
+    _ZdlPvmSt11align_val_t(size, align),
+    "`operator delete(void*, size_t, align_val_t)`"
+);
+delete!(
+    _ZdaPvmSt11align_val_t(size, align),
+    "`operator delete[](void*, size_t, align_val_t)`"
+);
+delete!(
+    _ZdlPvSt11align_val_tRKSt9nothrow_t(align, tag),
+    "`operator delete(void*, align_val_t, nothrow_t const&)`"
+);
+delete!(
+    _ZdaPvSt11align_val_tRKSt9nothrow_t(align, tag),
+    "`operator delete[](void*, align_val_t, nothrow_t const&)`"
+);

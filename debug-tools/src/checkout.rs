@@ -1,0 +1,155 @@
+//! A clone of the project that the running binary was built in, where the library can be built
+//! as well.
+//!
+//! ```text
+//! root/Cargo.toml               a workspace …
+//! root/capi/Cargo.toml          … with the package that the library comes from
+//! root/target/debug/hakmem      the running binary, of either profile
+//! root/target/release/libhakmem.so
+//! ```
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::failure::{Failure, Status, say};
+use crate::library;
+
+/// The package that the library is built from.
+const PACKAGE: &str = "hakmem-capi";
+
+/// A clone, and the target directory in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Checkout {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Checkout {
+    /// The clone that `executable` was built in. None if it does not lie in a target directory
+    /// of one.
+    pub fn around(executable: &Path) -> Option<Self> {
+        let profile = executable.parent()?;
+        if !profile.ends_with("release") && !profile.ends_with("debug") {
+            return None;
+        }
+        let target = profile.parent()?;
+        let root = target.ancestors().skip(1).find(|root| is_root(root))?;
+        Some(Self {
+            root: root.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+
+    /// The path of the library that the clone has, or would have.
+    pub fn library(&self) -> PathBuf {
+        self.target.join("release").join(library::FILE_NAME)
+    }
+
+    /// Builds the library. Cargo's messages go to standard error, as do ours.
+    pub fn build_library(&self) -> Result<(), Failure> {
+        let command = format!("cargo build --release -p {PACKAGE}");
+        say(format_args!(
+            "hakmem: this clone has no {} yet; building it in {}: {command}",
+            library::FILE_NAME,
+            self.root.display()
+        ));
+        let built = io::stderr()
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(|stderr| {
+                Command::new("cargo")
+                    .args(["build", "--release", "-p", PACKAGE, "--target-dir"])
+                    .arg(&self.target)
+                    .current_dir(&self.root)
+                    .env_remove("CARGO_BUILD_TARGET")
+                    .stdin(Stdio::null())
+                    .stdout(stderr)
+                    .status()
+            });
+        let (why, next) = match built {
+            Ok(status) if !status.success() => (
+                format!("`{command}` failed ({status}); its messages stand above"),
+                "mend what they say and run the same command again".to_owned(),
+            ),
+            Ok(_) if !self.library().is_file() => (
+                format!(
+                    "`{command}` went well, but left no {}",
+                    self.library().display()
+                ),
+                "find where cargo put it (a configured build target?) and give it: \
+                 `hakmem run --lib PATH …`"
+                    .to_owned(),
+            ),
+            Ok(_) => return Ok(()),
+            Err(error) => (
+                format!("cargo could not be started: {error}"),
+                format!("install Rust, or build where it is installed: `{command}`"),
+            ),
+        };
+        let what = format!("could not build {}", library::FILE_NAME);
+        Err(Failure::new(Status::Usage, what, why, next).at(&self.root))
+    }
+}
+
+fn is_root(directory: &Path) -> bool {
+    has_line(&directory.join("Cargo.toml"), "[workspace]")
+        && has_line(
+            &directory.join("capi/Cargo.toml"),
+            &format!("name = \"{PACKAGE}\""),
+        )
+}
+
+fn has_line(file: &Path, wanted: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.trim() == wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clone() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("capi")).unwrap();
+        fs::write(root.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+        fs::write(
+            root.path().join("capi/Cargo.toml"),
+            "[package]\nname = \"hakmem-capi\"\n",
+        )
+        .unwrap();
+        root
+    }
+
+    #[test]
+    fn is_found_from_a_binary_in_its_target_directory() {
+        let root = clone();
+        for (binary, target) in [
+            ("target/release/hakmem", "target"),
+            ("target/debug/hakmem", "target"),
+            (
+                "target/x86_64-unknown-linux-gnu/release/hakmem",
+                "target/x86_64-unknown-linux-gnu",
+            ),
+        ] {
+            let checkout = Checkout::around(&root.path().join(binary)).unwrap();
+            assert_eq!(checkout.root, root.path());
+            assert_eq!(
+                checkout.library(),
+                root.path().join(target).join("release/libhakmem.so")
+            );
+        }
+    }
+
+    #[test]
+    fn is_not_found_from_anywhere_else() {
+        let root = clone();
+        for binary in ["hakmem", "release/hakmem", "bin/hakmem", "target/hakmem"] {
+            assert_eq!(Checkout::around(&root.path().join(binary)), None);
+        }
+        fs::remove_file(root.path().join("capi/Cargo.toml")).unwrap();
+        let binary = root.path().join("target/release/hakmem");
+        assert_eq!(Checkout::around(&binary), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! The heap as the C ABI crate uses it: untyped blocks. Rust programs use
+//! [`Hakmem`](crate::Hakmem).
+
+use crate::config;
+use crate::heap;
+use crate::root;
+use crate::stats;
+use crate::sys;
+
+/// Says that the process's `malloc` is another one, so that the program may give its blocks
+/// to us by mistake of the loader: they are handed on, not reported.
+pub fn note_another_malloc() {
+    config::note_another_malloc();
+}
+
+/// Memory for `size` bytes, aligned to 16; null and `ENOMEM` without memory.
+#[inline(always)]
+#[must_use]
+pub fn allocate(size: usize) -> *mut u8 {
+    heap::allocate(size)
+}
+
+/// As [`allocate`], and it reads as zero.
+#[must_use]
+pub fn allocate_zeroed(size: usize) -> *mut u8 {
+    heap::allocate_zeroed(size)
+}
+
+/// As [`allocate`], aligned to `align`, a power of two.
+#[must_use]
+pub fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
+    heap::allocate_aligned(size, align)
+}
+
+/// Frees a block; null is no block, and an address that is none ends the program.
+///
+/// # Safety
+/// - `block` was returned by a function of this module, or is null.
+/// - Nobody uses it any more.
+#[inline(always)]
+pub unsafe fn deallocate(block: *mut u8) {
+    // SAFETY: the caller's clauses.
+    unsafe { heap::deallocate(block) };
+}
+
+/// Resizes a block, moving it if need be; null and `ENOMEM` without memory, and then the
+/// block is as it was.
+///
+/// # Safety
+/// - `block` is a live block of this module, or null.
+/// - On success the old address is not used any more.
+pub unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: the caller's clauses.
+    unsafe { heap::resize(block, size) }
+}
+
+/// Frees a block as a `realloc` to no bytes does.
+///
+/// # Safety
+/// - `block` is a live block of this module.
+/// - Nobody uses it any more.
+pub unsafe fn resize_to_nothing(block: *mut u8) {
+    // SAFETY: the caller's clauses.
+    unsafe { heap::resize_to_nothing(block) };
+}
+
+/// Bytes that the program may use of a block; 0 of null.
+///
+/// # Safety
+/// `block` is a live block of this module, or null.
+#[must_use]
+pub unsafe fn usable_size(block: *mut u8) -> usize {
+    // SAFETY: the caller's clause.
+    unsafe { heap::usable_size(block) }
+}
+
+/// The size that a request of `size` bytes is rounded up to.
+#[must_use]
+pub fn good_size(size: usize) -> usize {
+    heap::good_size(size)
+}
+
+/// Gives all memory that nobody uses back to the system; says whether there was some.
+pub fn collect() -> bool {
+    heap::collect()
+}
+
+/// Writes the statistics as a table to standard error.
+pub fn print_statistics() {
+    stats::print();
+}
+
+/// Bytes that the program holds, and bytes of user memory that are mapped.
+#[must_use]
+pub fn live_and_mapped() -> (usize, usize) {
+    stats::live_and_mapped()
+}
+
+/// The address of the root structure, for debuggers.
+#[must_use]
+pub fn root_address() -> *const u8 {
+    root::address()
+}
+
+/// Sets `errno`.
+pub fn set_errno(value: i32) {
+    sys::set_errno(value);
+}

@@ -1,0 +1,54 @@
+//! The Rust front end: [`Hakmem`], for `#[global_allocator]`.
+
+use crate::heap;
+use crate::size_class::MIN_ALIGN;
+use core::alloc::{GlobalAlloc, Layout};
+
+/// hakmem as the allocator of a Rust program.
+///
+/// ```
+/// use hakmem_alloc::Hakmem;
+///
+/// #[global_allocator]
+/// static HAKMEM: Hakmem = Hakmem;
+///
+/// fn main() {
+///     let numbers: Vec<u32> = (0..1000).collect();
+///     assert_eq!(numbers.iter().sum::<u32>(), 499_500);
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hakmem;
+
+// SAFETY: blocks have the size and alignment of their layout (the heap's contract), stay
+// theirs until freed, and nothing here unwinds.
+unsafe impl GlobalAlloc for Hakmem {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= MIN_ALIGN {
+            heap::allocate(layout.size())
+        } else {
+            heap::allocate_aligned(layout.size(), layout.align())
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+        // SAFETY: the caller's clause.
+        unsafe { heap::deallocate(block) };
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= MIN_ALIGN {
+            return heap::allocate_zeroed(layout.size());
+        }
+        heap::allocate_zeroed_aligned(layout.size(), layout.align())
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's clause.
+        unsafe { heap::resize_known(block, layout.size(), layout.align(), size) }
+    }
+}

@@ -1,0 +1,464 @@
+//! The heap: allocate, free, resize; which tier serves, and the fast paths.
+//!
+//! A fast path is one look at the front of the thread's cache. All else is in its slow
+//! twin below it.
+
+use crate::arena::UNIT;
+use crate::config;
+use crate::counters::{self, Counter};
+use crate::fault::{self, Call, Fault};
+use crate::large;
+use crate::observe::{Api, Observed, Observer, Request, Verdict};
+use crate::registry::REGISTRY;
+use crate::setup;
+use crate::shared_pool;
+use crate::size_class::{MID_MAX, MIN_ALIGN, SizeClass, TINY_MAX, Tier};
+use crate::slab::{Kind, Slab};
+use crate::sys;
+use crate::sys::system_malloc;
+use crate::thread_cache::front::Front;
+use crate::thread_cache::{Busy, NoCache, ThreadCache, parked};
+use core::ptr::{self, NonNull};
+
+/// Memory for `size` bytes, aligned to 16; null and ENOMEM without memory. Zero bytes get
+/// a block as well.
+#[inline(always)]
+pub(crate) fn allocate(size: usize) -> *mut u8 {
+    let front = Front::current();
+    let wanted = size + Observed::TAIL;
+    if wanted <= TINY_MAX {
+        // SAFETY: at most TINY_MAX.
+        if let Some(block) = unsafe { front.bin_for(wanted) }.pop() {
+            allocated(front, block, size, MIN_ALIGN, Api::Plain);
+            return block.as_ptr();
+        }
+        return allocate_slow(size);
+    }
+    allocate_medium(size)
+}
+
+/// As [`allocate`], for POOL and MID; and LARGE passes through here.
+#[inline(never)]
+fn allocate_medium(size: usize) -> *mut u8 {
+    let front = Front::current();
+    let wanted = size.saturating_add(Observed::TAIL);
+    if wanted <= MID_MAX
+        && let Some(block) = front.bin(SizeClass::of(wanted)).pop()
+    {
+        allocated(front, block, size, MIN_ALIGN, Api::Plain);
+        return block.as_ptr();
+    }
+    allocate_slow(size)
+}
+
+#[cold]
+#[inline(never)]
+fn allocate_slow(size: usize) -> *mut u8 {
+    serve_or_relieve(size, MIN_ALIGN, Api::Plain)
+}
+
+/// Memory for `size` bytes, aligned to `align`, a power of two; null and ENOMEM without
+/// memory.
+pub(crate) fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
+    if align <= MIN_ALIGN {
+        return allocate(size);
+    }
+    serve_or_relieve(size, align, Api::Aligned)
+}
+
+/// As [`allocate`], and it reads as zero.
+pub(crate) fn allocate_zeroed(size: usize) -> *mut u8 {
+    if size > TINY_MAX {
+        return serve_or_relieve(size, MIN_ALIGN, Api::Zeroed);
+    }
+    let block = allocate(size);
+    if !block.is_null() {
+        // SAFETY: a block of at least `size` bytes that the caller alone has.
+        unsafe { block.write_bytes(0, size) };
+    }
+    block
+}
+
+/// As [`allocate_aligned`], and it reads as zero.
+pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize) -> *mut u8 {
+    serve_or_relieve(size, align, Api::Zeroed)
+}
+
+/// The block, or null and ENOMEM.
+fn or_enomem(block: Option<NonNull<u8>>) -> *mut u8 {
+    match block {
+        Some(block) => block.as_ptr(),
+        None => {
+            sys::set_errno(sys::OUT_OF_MEMORY);
+            ptr::null_mut()
+        }
+    }
+}
+
+/// [`serve`], and once more if there is no memory but some that could be given back.
+fn serve_or_relieve(size: usize, align: usize, api: Api) -> *mut u8 {
+    let block = serve(size, align, api);
+    if block.is_none() && size <= large::SIZE_MAX && collect() {
+        return or_enomem(serve(size, align, api));
+    }
+    or_enomem(block)
+}
+
+/// Serves a request that the fast path did not.
+fn serve(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
+    let wanted = size.checked_add(Observed::TAIL)?;
+    if wanted > large::SIZE_MAX {
+        return None;
+    }
+    let class = if wanted > MID_MAX {
+        None
+    } else if align <= MIN_ALIGN {
+        Some(SizeClass::of(wanted))
+    } else {
+        SizeClass::of_aligned(wanted, align)
+    };
+    let front = Front::current();
+    // TINY was here before; the others have no fast path of their own.
+    if let Some(class) = class
+        && let Some(block) = front.bin(class).pop()
+    {
+        if api == Api::Zeroed {
+            // SAFETY: a block of at least `size` bytes that nobody else has.
+            unsafe { block.write_bytes(0, size) };
+        }
+        allocated(front, block, size, align, api);
+        return Some(block);
+    }
+    let (block, zero) = match setup::enter() {
+        Err(NoCache::Interrupted) => {
+            let block = large::allocate_interrupted(wanted, align)?;
+            (block.start, true)
+        }
+        cache if !is_ours(class.map_or(Tier::Large, SizeClass::tier)) => {
+            drop(cache);
+            return from_system(size, align, api);
+        }
+        cache => match class {
+            Some(class) => serve_class(&cache, class, api)?,
+            None => {
+                let block = large::allocate(wanted, align)?;
+                (block.start, block.zero)
+            }
+        },
+    };
+    if api == Api::Zeroed && !zero {
+        // SAFETY: as above.
+        unsafe { block.write_bytes(0, size) };
+    }
+    allocated(Front::current(), block, size, align, api);
+    Some(block)
+}
+
+/// A block of `class`, and whether it reads as zero.
+fn serve_class(
+    cache: &Result<Busy, NoCache>,
+    class: SizeClass,
+    api: Api,
+) -> Option<(NonNull<u8>, bool)> {
+    match cache {
+        Ok(cache) => {
+            if api == Api::Zeroed
+                && let Some(block) = cache.take_fresh(class)
+            {
+                return Some((block, true));
+            }
+            Some((cache.refill(class)?, false))
+        }
+        Err(why) => {
+            let orphans = parked::orphans(why)?;
+            Some((orphans.cache()?.refill(class)?, false))
+        }
+    }
+}
+
+/// Whether a tier is served here, and not by the system's allocator.
+fn is_ours(tier: Tier) -> bool {
+    let options = config::get();
+    let on = match tier {
+        Tier::Tiny => options.wrap_tiny,
+        Tier::Pool => options.wrap_pool,
+        Tier::Mid => options.wrap_mid,
+        Tier::Large => options.wrap_large,
+    };
+    on || !system_malloc::available()
+}
+
+fn from_system(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
+    counters::add(Counter::SystemAllocations, 1);
+    if align > MIN_ALIGN {
+        let block = NonNull::new(system_malloc::memalign(align, size))?;
+        if api == Api::Zeroed {
+            // SAFETY: a block of at least `size` bytes that nobody else has.
+            unsafe { block.write_bytes(0, size) };
+        }
+        return Some(block);
+    }
+    NonNull::new(match api {
+        Api::Zeroed => system_malloc::calloc(size),
+        _ => system_malloc::malloc(size),
+    })
+}
+
+#[inline(always)]
+fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usize, api: Api) {
+    if front.is_observable() {
+        let request = Request { size, align, api };
+        Observed::allocated(ThreadCache::of(front).local(), block, &request);
+    }
+}
+
+/// Frees `block`, which [`allocate`] and its kin returned, or null. Another address is
+/// reported, and ends the program.
+///
+/// # Safety
+/// Nobody uses the block any more.
+#[inline(always)]
+pub(crate) unsafe fn deallocate(block: *mut u8) {
+    let front = Front::current();
+    let Some(block) = freeing(front, block) else {
+        return;
+    };
+    if front.push(block) {
+        return;
+    }
+    deallocate_slow(block);
+}
+
+#[inline(always)]
+fn freeing(front: &'static Front, block: *mut u8) -> Option<*mut u8> {
+    if !front.is_observable() {
+        return Some(block);
+    }
+    let block = NonNull::new(block)?;
+    Observed::freeing(ThreadCache::of(front).local(), block).map(NonNull::as_ptr)
+}
+
+#[cold]
+#[inline(never)]
+fn deallocate_slow(block: *mut u8) {
+    if block.is_null() {
+        return;
+    }
+    let Some(slab) = REGISTRY.slab_of(block as usize) else {
+        // SAFETY: the caller of `deallocate` gave up the block.
+        return unsafe { free_foreign(block) };
+    };
+    let cache = setup::enter();
+    if slab.kind() != Kind::Blocks {
+        let freed = match cache {
+            Err(NoCache::Interrupted) => large::free_later(slab, block as usize),
+            _ => large::free(slab, block as usize),
+        };
+        if let Err(fault) = freed {
+            wrong(Call::Free, block, fault);
+        }
+        return;
+    }
+    match cache {
+        Ok(cache) if cache.owns(slab) => cache.free_own(slab, block),
+        Ok(cache) => cache.free_remote(slab, block),
+        Err(_) => parked::free_without_cache(slab, block),
+    }
+}
+
+/// Frees a block that is none of ours: the system's, if there may be such.
+///
+/// # Safety
+/// Nobody uses the block any more.
+unsafe fn free_foreign(block: *mut u8) {
+    if foreign_blocks_are_legitimate() {
+        // SAFETY: the caller's clause; if it is no block of the system's either, the
+        // system says so.
+        unsafe { system_malloc::free(block) };
+    } else {
+        wrong(Call::Free, block, Fault::Foreign);
+    }
+}
+
+/// Whether the program may hold blocks of the system's allocator and give them to us: a
+/// tier is handed to it, or the process's `malloc` is another than ours.
+fn foreign_blocks_are_legitimate() -> bool {
+    let options = config::get();
+    let all_ours = options.wrap_tiny && options.wrap_pool && options.wrap_mid && options.wrap_large;
+    (!all_ours || config::is_beside_another_malloc()) && system_malloc::available()
+}
+
+#[cold]
+fn wrong(call: Call, block: *const u8, fault: Fault) -> ! {
+    match Observed::suspicious(fault, block) {
+        Verdict::Abort => fault::abort(call, block, fault),
+    }
+}
+
+/// Resizes `block` to `size` bytes, moving it if need be; the contents stay, as far as
+/// they fit. Null and ENOMEM without memory, and then the block is as it was.
+///
+/// # Safety
+/// `block` is a live block of ours or null; on success the old address is not used any more.
+pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
+    if block.is_null() {
+        return allocate(size);
+    }
+    let Some(slab) = REGISTRY.slab_of(block as usize) else {
+        if foreign_blocks_are_legitimate() {
+            // SAFETY: the caller's clause.
+            return unsafe { system_malloc::realloc(block, size) };
+        }
+        wrong(Call::Realloc, block, Fault::Foreign);
+    };
+    let old = match checked_bytes(slab, block) {
+        Ok(bytes) => bytes,
+        Err(fault) => wrong(Call::Realloc, block, fault),
+    };
+    if let Some(resized) = resize_in_place(slab, block, old, size) {
+        return resized.as_ptr();
+    }
+    let new = allocate(size);
+    if new.is_null() {
+        // A block that is too large is better than none.
+        return if size <= old { block } else { new };
+    }
+    // SAFETY: both blocks have that many bytes, and the new one is no other's.
+    unsafe { ptr::copy_nonoverlapping(block, new, old.min(size)) };
+    // SAFETY: the caller's clause.
+    unsafe { deallocate(block) };
+    new
+}
+
+/// Frees a block as a `realloc` to no bytes does.
+///
+/// # Safety
+/// Nobody uses the block any more.
+pub(crate) unsafe fn resize_to_nothing(block: *mut u8) {
+    if REGISTRY.slab_of(block as usize).is_none() && !foreign_blocks_are_legitimate() {
+        wrong(Call::Realloc, block, Fault::Foreign);
+    }
+    // SAFETY: the caller's clause.
+    unsafe { deallocate(block) };
+}
+
+/// As [`resize`], for a block whose size and alignment as asked for are known: no
+/// look-up where its class stays the same.
+///
+/// # Safety
+/// `block` is a live block of ours that was asked for with `old` bytes and `align`; on
+/// success the old address is not used any more.
+pub(crate) unsafe fn resize_known(
+    block: *mut u8,
+    old: usize,
+    align: usize,
+    size: usize,
+) -> *mut u8 {
+    if align <= MIN_ALIGN {
+        let same_class = old <= MID_MAX
+            && size <= MID_MAX
+            && SizeClass::of(old + Observed::TAIL) == SizeClass::of(size + Observed::TAIL);
+        if same_class && !Observed::ACTIVE && is_ours(Tier::of(old)) {
+            return block;
+        }
+        // SAFETY: the caller's clause.
+        return unsafe { resize(block, size) };
+    }
+    if let Some(slab) = REGISTRY.slab_of(block as usize)
+        && align <= UNIT
+        && let Ok(bytes) = checked_bytes(slab, block)
+        && let Some(resized) = resize_in_place(slab, block, bytes, size)
+    {
+        return resized.as_ptr();
+    }
+    let new = allocate_aligned(size, align);
+    if !new.is_null() {
+        // SAFETY: both blocks have that many bytes, and the new one is no other's.
+        unsafe { ptr::copy_nonoverlapping(block, new, old.min(size)) };
+        // SAFETY: the caller's clause.
+        unsafe { deallocate(block) };
+    }
+    new
+}
+
+/// The block's bytes, if `block` is the start of one.
+fn checked_bytes(slab: &Slab, block: *mut u8) -> Result<usize, Fault> {
+    match slab.kind() {
+        Kind::Blocks => slab.index_of(block as usize).map(|_| slab.class().bytes()),
+        _ if block as usize != slab.start() => Err(Fault::Interior),
+        _ => Ok(slab.block_bytes()),
+    }
+}
+
+fn resize_in_place(
+    slab: &'static Slab,
+    block: *mut u8,
+    old: usize,
+    size: usize,
+) -> Option<NonNull<u8>> {
+    let wanted = size.checked_add(Observed::TAIL)?;
+    let front = Front::current();
+    if front.is_observable() {
+        let request = Request {
+            size,
+            align: MIN_ALIGN,
+            api: Api::Plain,
+        };
+        let start = NonNull::new(block)?;
+        if !Observed::resizing(ThreadCache::of(front).local(), start, &request) {
+            return None;
+        }
+    }
+    match slab.kind() {
+        // Half of a block is not worth a copy.
+        Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))
+            .then(|| NonNull::new(block))?,
+        _ if wanted > large::SIZE_MAX || wanted <= MID_MAX => None,
+        _ => match setup::enter() {
+            Err(NoCache::Interrupted) => None,
+            _cache => large::resize(slab, wanted),
+        },
+    }
+}
+
+/// Bytes that the program may use of `block`; 0 of null.
+///
+/// # Safety
+/// `block` is a live block or null.
+pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
+    let Some(start) = NonNull::new(block) else {
+        return 0;
+    };
+    let Some(slab) = REGISTRY.slab_of(block as usize) else {
+        if foreign_blocks_are_legitimate() {
+            // SAFETY: the caller's clause.
+            return unsafe { system_malloc::usable_size(block) };
+        }
+        wrong(Call::UsableSize, block, Fault::Foreign);
+    };
+    match checked_bytes(slab, block) {
+        Ok(bytes) => Observed::usable(start, bytes),
+        Err(fault) => wrong(Call::UsableSize, block, fault),
+    }
+}
+
+/// The size that a request of `size` bytes is rounded up to.
+pub(crate) fn good_size(size: usize) -> usize {
+    if size <= MID_MAX {
+        SizeClass::of(size).bytes()
+    } else {
+        large::good_size(size)
+    }
+}
+
+/// Gives all memory that nobody uses back to the system: what this thread's cache and the
+/// caches of ended threads hold, free slots, cached SuperSlabs, freed mappings. Says whether
+/// there was something.
+pub(crate) fn collect() -> bool {
+    let Ok(cache) = setup::enter() else {
+        return false;
+    };
+    cache.flush();
+    parked::flush_all();
+    shared_pool::trim()
+}

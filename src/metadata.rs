@@ -1,0 +1,119 @@
+//! Memory for the allocator's own structures, apart from all user memory.
+//!
+//! 1. What is handed out is zero and aligned to 128 bytes.
+//! 2. Nothing is ever unmapped: a structure's memory stays a structure of that type,
+//!    so that a late reader finds stale values and never a hole.
+
+use crate::sys::lock::Lock;
+use crate::sys::memory::{self, PAGE};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Alignment of every structure: two cache lines, which hardware fetches in pairs.
+pub(crate) const ALIGN: usize = 128;
+const CHUNK: usize = 4 << 20;
+const MAPPINGS: usize = 1024;
+
+struct Bump {
+    next: usize,
+    end: usize,
+}
+
+static BUMP: Lock<Bump> = Lock::new(Bump { next: 0, end: 0 });
+
+/// What a mapping of ours is for.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub(crate) enum MappingKind {
+    /// The reservation that user memory comes from.
+    Arena = 1,
+    /// Structures.
+    Metadata = 2,
+    /// The registry's arrays over the arena.
+    PageMap = 3,
+    /// A registry table over addresses outside the arena.
+    OuterTable = 4,
+}
+
+/// A mapping of ours.
+#[repr(C)]
+pub(crate) struct Mapping {
+    address: AtomicUsize,
+    len: AtomicUsize,
+    kind: AtomicUsize,
+}
+
+impl Mapping {
+    pub(crate) const OFFSETS: [(&'static str, usize); 4] = [
+        ("mapping.bytes", size_of::<Mapping>()),
+        ("mapping.address", core::mem::offset_of!(Mapping, address)),
+        ("mapping.len", core::mem::offset_of!(Mapping, len)),
+        ("mapping.kind", core::mem::offset_of!(Mapping, kind)),
+    ];
+}
+
+/// The mappings that stay, in the order in which they were made; read by tools.
+pub(crate) static MAPPED: [Mapping; MAPPINGS] = [const {
+    Mapping {
+        address: AtomicUsize::new(0),
+        len: AtomicUsize::new(0),
+        kind: AtomicUsize::new(0),
+    }
+}; MAPPINGS];
+
+/// Entries of [`MAPPED`] in use. Added to with Relaxed: it is read after the fact.
+pub(crate) static MAPPED_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes a mapping for the readers of the root structure.
+pub(crate) fn record(address: usize, len: usize, kind: MappingKind) {
+    let index = MAPPED_COUNT.fetch_add(1, Ordering::Relaxed);
+    if let Some(mapping) = MAPPED.get(index) {
+        mapping.len.store(len, Ordering::Relaxed);
+        mapping.kind.store(kind as usize, Ordering::Relaxed);
+        mapping.address.store(address, Ordering::Relaxed);
+    }
+}
+
+/// Zeroed memory for a structure of `len` bytes, for good.
+pub(crate) fn allocate(len: usize) -> Option<NonNull<u8>> {
+    let len = len.next_multiple_of(ALIGN);
+    let mut bump = BUMP.lock();
+    if bump.end - bump.next < len {
+        let least = len.next_multiple_of(PAGE);
+        let (address, chunk) = [CHUNK.max(least), least]
+            .into_iter()
+            .find_map(|chunk| Some((memory::map_zeroed(chunk, PAGE)?, chunk)))?;
+        record(address, chunk, MappingKind::Metadata);
+        bump.next = address;
+        bump.end = address + chunk;
+    }
+    let start = bump.next;
+    bump.next += len;
+    NonNull::new(start as *mut u8)
+}
+
+/// Bytes handed out and bytes mapped.
+pub(crate) fn usage() -> (usize, usize) {
+    let rest = {
+        let bump = BUMP.lock();
+        bump.end - bump.next
+    };
+    let mapped = MAPPED
+        .iter()
+        .filter(|m| m.kind.load(Ordering::Relaxed) == MappingKind::Metadata as usize)
+        .map(|m| m.len.load(Ordering::Relaxed))
+        .sum::<usize>();
+    (mapped - rest, mapped)
+}
+
+/// Locks and unlocks around a fork.
+pub(crate) fn hold() {
+    BUMP.hold();
+}
+
+/// # Safety
+/// [`hold`] was called by this thread, or by the one that this process was forked from.
+pub(crate) unsafe fn let_go() {
+    // SAFETY: the caller's clause.
+    unsafe { BUMP.let_go() };
+}

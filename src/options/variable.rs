@@ -1,0 +1,97 @@
+//! What is known of one environment variable.
+//!
+//! A [`Variable`] is a row of the tables in `table.rs`. Everything that has to
+//! do with the environment is made from those rows: the parser, the page
+//! `docs/CONFIGURATION.md` and whatever prints help or checks a configuration.
+
+use super::setting::Setting;
+
+/// What a variable's value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `0` or `1`, nothing else.
+    Switch,
+    /// A decimal number without sign.
+    Count,
+    /// A decimal number of units of 2^20 bytes.
+    Megabytes,
+    /// A decimal number of seconds.
+    Seconds,
+    /// `0` for none, `1` for the usual ones, or these words with commas between.
+    List(&'static [&'static str]),
+    /// An address in hexadecimal, with or without `0x`.
+    Address,
+    /// Any text.
+    Text,
+}
+
+/// The smallest and the largest value of a variable, both allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The smallest value.
+    pub min: u32,
+    /// The largest value.
+    pub max: u32,
+}
+
+impl Range {
+    /// The range of a switch.
+    pub const SWITCH: Range = Range { min: 0, max: 1 };
+
+    /// The range of a number that has no bounds but those of its type.
+    pub const UNBOUNDED: Range = Range {
+        min: 0,
+        max: u32::MAX,
+    };
+
+    /// Whether `value` is inside.
+    pub const fn contains(self, value: u32) -> bool {
+        self.min <= value && value <= self.max
+    }
+
+    /// `value` where it is inside, else the bound that is nearest to it.
+    pub const fn nearest(self, value: u32) -> u32 {
+        if value < self.min {
+            self.min
+        } else if value > self.max {
+            self.max
+        } else {
+            value
+        }
+    }
+}
+
+/// Which builds of hakmem read a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builds {
+    /// All of them, production included.
+    Every,
+    /// Those with observers; a production build does not contain its name.
+    Observed,
+}
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name, which begins with `HAKMEM_`.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// Between what bounds a numeric value has to be; `None` where the value is
+    /// no number (lists, addresses, text).
+    pub range: Option<Range>,
+    /// The value that is used while the variable is not set; `None` where there
+    /// is no such value: a limit that does not exist, an address not watched.
+    pub default: Option<u32>,
+    /// Which builds read it.
+    pub builds: Builds,
+    /// The first version of hakmem that read it.
+    pub since: &'static str,
+    /// The variable to use in its place, where this one is to go away.
+    pub deprecated_by: Option<&'static str>,
+    /// What it does, in one or two sentences.
+    pub text: &'static str,
+    /// Where the parser puts the value; `None` for what the parser does not read.
+    pub(super) setting: Option<Setting>,
+}

@@ -1,0 +1,200 @@
+//! Address space and the pages in it.
+//!
+//! Reserved address space (`PROT_NONE`, not charged) is committed (readable and
+//! writable, zero), purged (pages given back, zero again) and retired (reserved
+//! again). All lengths are bytes and multiples of the 4 KiB page.
+
+use super::keep_errno;
+use core::ffi::c_void;
+use core::ptr;
+
+/// Bytes of a page.
+pub(crate) const PAGE: usize = 4096;
+
+const NAME: &core::ffi::CStr = c"hakmem";
+
+fn map(at: usize, len: usize, protection: i32, flags: i32) -> Option<usize> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: an anonymous mapping; with MAP_FIXED the callers pass a range that
+    // they own.
+    let address =
+        keep_errno(|| unsafe { libc::mmap(at as *mut c_void, len, protection, flags, -1, 0) });
+    (address != libc::MAP_FAILED).then_some(address as usize)
+}
+
+/// Names the range in `/proc/self/maps`, where the kernel can (5.17).
+pub(crate) fn name(address: usize, len: usize) {
+    // SAFETY: PR_SET_VMA changes the name of the range alone; the string is static.
+    keep_errno(|| unsafe {
+        libc::prctl(
+            libc::PR_SET_VMA,
+            libc::PR_SET_VMA_ANON_NAME,
+            address,
+            len,
+            NAME.as_ptr(),
+        )
+    });
+}
+
+/// Reserves `len` bytes that start on a multiple of `align`; nothing is accessible.
+pub(crate) fn reserve(len: usize, align: usize) -> Option<usize> {
+    map_aligned(len, align, libc::PROT_NONE)
+}
+
+/// Maps `len` zero bytes that start on a multiple of `align`.
+pub(crate) fn map_zeroed(len: usize, align: usize) -> Option<usize> {
+    map_aligned(len, align, libc::PROT_READ | libc::PROT_WRITE)
+}
+
+fn map_aligned(len: usize, align: usize, protection: i32) -> Option<usize> {
+    let first = map(0, len, protection, 0)?;
+    if first % align == 0 {
+        name(first, len);
+        return Some(first);
+    }
+    // SAFETY: the mapping was made just now and nobody knows of it.
+    unsafe { unmap(first, len) };
+    let wide = len.checked_add(align - PAGE)?;
+    let around = map(0, wide, protection, 0)?;
+    let start = around.next_multiple_of(align);
+    // SAFETY: both ranges are the ends of the mapping made just now.
+    unsafe {
+        unmap(around, start - around);
+        unmap(start + len, around + wide - (start + len));
+    }
+    name(start, len);
+    Some(start)
+}
+
+/// # Safety
+/// The caller owns the range, and nobody uses it any more.
+pub(crate) unsafe fn unmap(address: usize, len: usize) {
+    if len > 0 {
+        // SAFETY: the caller's clause.
+        keep_errno(|| unsafe { libc::munmap(address as *mut c_void, len) });
+    }
+}
+
+/// Makes reserved pages readable and writable; false when the system refuses.
+///
+/// # Safety
+/// The caller owns the range.
+pub(crate) unsafe fn commit(address: usize, len: usize) -> bool {
+    // SAFETY: the caller's clause; access is only widened.
+    let refused = keep_errno(|| unsafe {
+        libc::mprotect(
+            address as *mut c_void,
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+        )
+    });
+    refused == 0
+}
+
+/// Turns pages back into reserved address space.
+///
+/// # Safety
+/// The caller owns the range, and nobody uses its contents any more.
+pub(crate) unsafe fn retire(address: usize, len: usize) {
+    if map(address, len, libc::PROT_NONE, libc::MAP_FIXED).is_some() {
+        name(address, len);
+    } else {
+        // The kernel refuses to split another mapping: give back the pages at least.
+        // SAFETY: the caller's clause.
+        unsafe { purge(address, len) };
+    }
+}
+
+/// Makes the pages read as zero from here on, and gives back those that the kernel will
+/// take: it refuses a range with a locked page (mlock), which is overwritten instead.
+///
+/// # Safety
+/// The caller owns the range, which is committed, and nobody uses its contents any more.
+pub(crate) unsafe fn purge(address: usize, len: usize) {
+    // SAFETY: the caller's clause.
+    if len > 0 && !unsafe { advise(address, len, libc::MADV_DONTNEED) } {
+        // SAFETY: the caller's clause.
+        unsafe { ptr::write_bytes(address as *mut u8, 0, len) };
+    }
+}
+
+/// Reserves a range of which the kernel may have taken away our mapping meanwhile; false if
+/// something is there.
+pub(crate) fn reserve_again(address: usize, len: usize) -> bool {
+    map(address, len, libc::PROT_NONE, libc::MAP_FIXED_NOREPLACE) == Some(address)
+}
+
+/// Asks for the pages now, so that no first touch has to (Linux 5.14; a refusal
+/// is harmless).
+///
+/// # Safety
+/// The caller owns the range, which is committed.
+pub(crate) unsafe fn populate(address: usize, len: usize) {
+    // SAFETY: the caller's clause; the contents stay as they are.
+    unsafe { advise(address, len, libc::MADV_POPULATE_WRITE) };
+}
+
+/// # Safety
+/// The caller owns the range and allows what `advice` does to its contents.
+unsafe fn advise(address: usize, len: usize, advice: i32) -> bool {
+    // SAFETY: the caller's clause.
+    keep_errno(|| unsafe { libc::madvise(address as *mut c_void, len, advice) }) == 0
+}
+
+/// Moves the pages of a mapping to an owned range, without copying them; false
+/// when the system refuses (before Linux 5.7), and then nothing has changed. The range
+/// that they leave stays mapped: a hole could be taken by anybody.
+///
+/// # Safety
+/// The caller owns both ranges; `to` has at least `len` bytes. The pages at `from`
+/// read as zero on success.
+pub(crate) unsafe fn relocate(from: usize, len: usize, to: usize) -> bool {
+    // SAFETY: the caller's clause.
+    let moved = keep_errno(|| unsafe {
+        libc::mremap(
+            from as *mut c_void,
+            len,
+            len,
+            libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP,
+            to as *mut c_void,
+        )
+    });
+    moved != libc::MAP_FAILED
+}
+
+/// The limit on the process's address space (RLIMIT_AS), bytes.
+pub(crate) fn address_space_limit() -> Option<usize> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is a valid place for the result.
+    keep_errno(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) });
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+}
+
+/// Pages of the range that are in memory, counted by mincore.
+///
+/// # Safety
+/// The range is mapped.
+pub(crate) unsafe fn resident_pages(address: usize, len: usize) -> usize {
+    let mut pages = 0;
+    let mut done = 0;
+    let mut state = [0u8; 512];
+    while done < len {
+        let part = (len - done).min(state.len() * PAGE);
+        // SAFETY: `state` has a byte for each page of the part.
+        let failed = keep_errno(|| unsafe {
+            libc::mincore(
+                ptr::without_provenance_mut(address + done),
+                part,
+                state.as_mut_ptr(),
+            )
+        });
+        if failed == 0 {
+            pages += state[..part / PAGE].iter().filter(|s| *s & 1 == 1).count();
+        }
+        done += part;
+    }
+    pages
+}

@@ -1,0 +1,35 @@
+//! The operating system: the only code that calls libc.
+//!
+//! Every function here leaves `errno` as it was, but for [`set_errno`].
+
+pub(crate) mod clock;
+pub(crate) mod environment;
+pub(crate) mod lock;
+pub(crate) mod memory;
+pub(crate) mod process;
+pub(crate) mod stderr;
+pub(crate) mod system_malloc;
+pub(crate) mod thread;
+
+/// The error of a request that memory cannot serve.
+pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;
+
+/// `errno` of this thread.
+fn errno() -> i32 {
+    // SAFETY: `__errno_location` returns this thread's errno, always valid.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets `errno` of this thread.
+pub(crate) fn set_errno(value: i32) {
+    // SAFETY: `__errno_location` returns this thread's errno, always valid.
+    unsafe { *libc::__errno_location() = value };
+}
+
+/// Runs `call` and puts `errno` back.
+fn keep_errno<T>(call: impl FnOnce() -> T) -> T {
+    let before = errno();
+    let result = call();
+    set_errno(before);
+    result
+}

@@ -1,0 +1,40 @@
+//! The process: its end, its forks, its exit.
+
+use super::keep_errno;
+
+/// A number that the kernel drew for this process (AT_RANDOM); 0 if there is none.
+pub(crate) fn random() -> usize {
+    // SAFETY: getauxval reads the vector that the kernel passed to the process.
+    let address = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const usize;
+    // The first eight bytes become the stack protector's canary; these are the others.
+    // SAFETY: AT_RANDOM is the address of 16 bytes, or 0.
+    unsafe { address.wrapping_add(1).as_ref() }
+        .filter(|_| !address.is_null())
+        .copied()
+        .unwrap_or(0)
+}
+
+/// Ends the process with SIGABRT.
+pub(crate) fn abort() -> ! {
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}
+
+/// Registers the handlers that run around each fork. May allocate.
+pub(crate) fn at_fork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) {
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: extern "C" fn(),
+            parent: extern "C" fn(),
+            child: extern "C" fn(),
+        ) -> i32;
+    }
+    // SAFETY: the handlers are static functions; the library is never unloaded.
+    keep_errno(|| unsafe { pthread_atfork(prepare, parent, child) });
+}
+
+/// Registers a function that runs at exit. May allocate.
+pub(crate) fn at_exit(handler: extern "C" fn()) {
+    // SAFETY: the handler is a static function; the library is never unloaded.
+    keep_errno(|| unsafe { libc::atexit(handler) });
+}

@@ -1,0 +1,123 @@
+//! Lines on standard error, without allocation and without formatting machinery.
+
+use super::keep_errno;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+
+/// Device and inode of what was file descriptor 2 at the start. A program that
+/// closes its descriptors may find a file of its own there: nothing is written to it.
+/// Written once at start-up, before the process has a second thread.
+static DEVICE: AtomicU64 = AtomicU64::new(0);
+static INODE: AtomicU64 = AtomicU64::new(0);
+static KNOWN: AtomicBool = AtomicBool::new(false);
+
+fn identity(descriptor: i32) -> Option<(u64, u64)> {
+    // SAFETY: all zero bytes are a valid `stat`.
+    let mut stat: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: `stat` is a valid place for the result.
+    let failed = keep_errno(|| unsafe { libc::fstat(descriptor, &mut stat) });
+    (failed == 0).then_some((stat.st_dev, stat.st_ino))
+}
+
+/// A copy of the descriptor that outlives the program's own closing of it; -1 until kept.
+static KEPT: AtomicI32 = AtomicI32::new(-1);
+
+/// Keeps standard error for what is written at exit: some programs close it before.
+pub(crate) fn keep() {
+    // Out of the way of programs that count on low numbers, where the limit allows.
+    const LOWEST: [i32; 3] = [500, 100, 10];
+    for lowest in LOWEST {
+        // SAFETY: duplicates a descriptor; closed on exec.
+        let kept = keep_errno(|| unsafe { libc::fcntl(2, libc::F_DUPFD_CLOEXEC, lowest) });
+        KEPT.store(kept, Ordering::Relaxed);
+        if kept >= 0 {
+            return;
+        }
+    }
+}
+
+/// The descriptor that is what the program started with as standard error.
+fn descriptor() -> Option<i32> {
+    let then = (
+        DEVICE.load(Ordering::Relaxed),
+        INODE.load(Ordering::Relaxed),
+    );
+    let known = KNOWN.load(Ordering::Acquire);
+    [2, KEPT.load(Ordering::Relaxed)]
+        .into_iter()
+        .find(|&descriptor| identity(descriptor).is_some_and(|now| !known || now == then))
+}
+
+/// Remembers what standard error is now.
+pub(crate) fn remember() {
+    if let Some((device, inode)) = identity(2) {
+        DEVICE.store(device, Ordering::Relaxed);
+        INODE.store(inode, Ordering::Relaxed);
+        KNOWN.store(true, Ordering::Release);
+    }
+}
+
+/// A line under construction; longer ones are cut.
+pub(crate) struct Line {
+    bytes: [u8; 256],
+    len: usize,
+}
+
+impl Line {
+    /// An empty line.
+    pub(crate) const fn new() -> Self {
+        Line {
+            bytes: [0; 256],
+            len: 0,
+        }
+    }
+
+    /// Adds text.
+    pub(crate) fn text(mut self, text: &[u8]) -> Self {
+        for &byte in text {
+            if self.len < self.bytes.len() - 1 {
+                self.bytes[self.len] = byte;
+                self.len += 1;
+            }
+        }
+        self
+    }
+
+    /// Adds an address as `0x…`.
+    pub(crate) fn address(self, address: usize) -> Self {
+        let mut digits = [0u8; 16];
+        let mut at = digits.len();
+        let mut rest = address;
+        loop {
+            at -= 1;
+            digits[at] = b"0123456789abcdef"[rest & 15];
+            rest >>= 4;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.text(b"0x").text(&digits[at..])
+    }
+
+    /// Ends the line and writes it, unless descriptor 2 is not the standard error
+    /// that the program started with.
+    pub(crate) fn write(mut self) {
+        self.bytes[self.len] = b'\n';
+        write(&self.bytes[..=self.len]);
+    }
+}
+
+/// Writes to standard error if it still is what the program started with.
+pub(crate) fn write(mut bytes: &[u8]) {
+    let Some(descriptor) = descriptor() else {
+        return;
+    };
+    while !bytes.is_empty() {
+        // SAFETY: the bytes are readable for their length.
+        let written =
+            keep_errno(|| unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) });
+        match usize::try_from(written) {
+            Ok(written) if written > 0 => bytes = &bytes[written..],
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The system's own allocator, under the names by which glibc exports it beside
+//! `malloc`. They are weak: in a static program they are absent when libc's
+//! malloc is not linked in, and then the system allocator is not available.
+
+use core::arch::asm;
+use core::arch::global_asm;
+use core::ffi::c_void;
+use core::mem::transmute;
+
+global_asm!(
+    ".weak __libc_malloc",
+    ".weak __libc_calloc",
+    ".weak __libc_realloc",
+    ".weak __libc_memalign",
+    ".weak __libc_free",
+);
+
+type Malloc = unsafe extern "C" fn(usize) -> *mut c_void;
+type Pair = unsafe extern "C" fn(usize, usize) -> *mut c_void;
+type Realloc = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
+type Free = unsafe extern "C" fn(*mut c_void);
+
+macro_rules! weak {
+    ($name:literal) => {{
+        let address: usize;
+        // SAFETY: reads the symbol's entry in the global offset table, which is
+        // zero where the weak symbol is not defined.
+        unsafe {
+            asm!(
+                concat!("mov {}, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                out(reg) address,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        address
+    }};
+}
+
+/// Whether there is a system allocator to hand requests to.
+pub(crate) fn available() -> bool {
+    weak!("__libc_malloc") != 0 && weak!("__libc_free") != 0
+}
+
+/// The system's `malloc`; null when it has none, or no memory.
+pub(crate) fn malloc(size: usize) -> *mut u8 {
+    let address = weak!("__libc_malloc");
+    if address == 0 {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: `__libc_malloc` has malloc's signature.
+    unsafe { transmute::<usize, Malloc>(address)(size).cast() }
+}
+
+/// The system's `calloc`; null when it has none, or no memory.
+pub(crate) fn calloc(size: usize) -> *mut u8 {
+    let address = weak!("__libc_calloc");
+    if address == 0 {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: `__libc_calloc` has calloc's signature.
+    unsafe { transmute::<usize, Pair>(address)(1, size).cast() }
+}
+
+/// The system's `memalign`; null when it has none, or no memory.
+pub(crate) fn memalign(align: usize, size: usize) -> *mut u8 {
+    let address = weak!("__libc_memalign");
+    if address == 0 {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: `__libc_memalign` has memalign's signature.
+    unsafe { transmute::<usize, Pair>(address)(align, size).cast() }
+}
+
+/// The system's `realloc`; null when it has none, or no memory.
+///
+/// # Safety
+/// `block` came from the system's allocator and is live.
+pub(crate) unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    let address = weak!("__libc_realloc");
+    if address == 0 {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: `__libc_realloc` has realloc's signature; the caller's clause.
+    unsafe { transmute::<usize, Realloc>(address)(block.cast(), size).cast() }
+}
+
+/// The system's `free`.
+///
+/// # Safety
+/// `block` came from the system's allocator and is live.
+pub(crate) unsafe fn free(block: *mut u8) {
+    let address = weak!("__libc_free");
+    if address != 0 {
+        // SAFETY: `__libc_free` has free's signature; the caller's clause.
+        unsafe { transmute::<usize, Free>(address)(block.cast()) };
+    }
+}
+
+/// Bytes of a block of the system's allocator that the program may use.
+///
+/// glibc exports its `malloc_usable_size` under that name alone, which may be ours.
+/// The size is read where glibc keeps it: in the word before the block, with flags
+/// in the low three bits, of which 2 marks a mapping of its own (glibc's malloc.c,
+/// `struct malloc_chunk`; unchanged since 2.3).
+///
+/// # Safety
+/// `block` came from the system's allocator and is live.
+pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
+    const WORD: usize = size_of::<usize>();
+    // SAFETY: a live block of glibc has its size in the word before it.
+    let size = unsafe { *block.cast::<usize>().sub(1) };
+    let header = if size & 2 != 0 { 2 * WORD } else { WORD };
+    (size & !7) - header
+}

@@ -1,0 +1,315 @@
+//! The front of a thread cache (SFC): what the fast paths touch, and all of it.
+//!
+//! ```text
+//!            null │ p0 │ p1 │ p2 │    │    │
+//!                 ▲              ▲         ▲
+//!               bottom          top       end
+//! ```
+//!
+//! A [`Bin`] is an array of free blocks of one class. A pop takes the entry below `top`
+//! and finds the null below the bottom when there is none; a push stops at `end`. Neither
+//! touches the blocks.
+//!
+//! A thread that has no cache yet has the constant [`EMPTY`], whose bins are empty and full
+//! at once and whose registry ends before it begins: so the fast paths need not ask.
+//!
+//! 1. The word below a bin's bottom is null, for good.
+//! 2. `EMPTY` and `EXITED` are read-only memory. The fast paths write after a hit alone.
+
+use crate::observe::{Observed, Observer};
+use crate::size_class::{CLASSES, SLOT_SHIFT, SizeClass, TINY_MAX};
+use crate::sys::thread;
+use core::cell::Cell;
+use core::mem::offset_of;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+
+/// Entries of the table from sizes to bins: one for each 16 bytes to [`TINY_MAX`].
+const STEPS: usize = TINY_MAX / 16 + 1;
+
+/// The part of a thread cache that the fast paths use; its first member.
+#[repr(C)]
+pub(crate) struct Front {
+    /// As the registry's, so that a free reads one cache line less.
+    base: Cell<usize>,
+    limit: Cell<usize>,
+    owners: Cell<*const AtomicUsize>,
+    /// Byte offset from the front's start to the bin that serves a size.
+    table: [u16; STEPS],
+    bins: [Bin; CLASSES],
+}
+
+/// An array of free blocks; see the head of this file.
+#[repr(C)]
+pub(crate) struct Bin {
+    top: Cell<*mut *mut u8>,
+    end: Cell<*mut *mut u8>,
+}
+
+/// A front without cells, so that it lies in read-only memory.
+#[repr(C)]
+pub(crate) struct ConstantFront {
+    base: usize,
+    limit: usize,
+    owners: *const AtomicUsize,
+    table: [u16; STEPS],
+    bins: [ConstantBin; CLASSES],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct ConstantBin {
+    top: *const usize,
+    end: *const usize,
+}
+
+// SAFETY: never written.
+unsafe impl Sync for ConstantFront {}
+
+const _: () = {
+    assert!(size_of::<ConstantFront>() == size_of::<Front>());
+    assert!(offset_of!(ConstantFront, bins) == offset_of!(Front, bins));
+    assert!(offset_of!(ConstantFront, table) == offset_of!(Front, table));
+    assert!(size_of::<Front>() <= u16::MAX as usize);
+};
+
+/// A bin without entries: the null that pops find, and the end where pushes stop.
+static NO_ENTRIES: [usize; 2] = [0, 0];
+
+const CONSTANT: ConstantFront = ConstantFront {
+    base: 0,
+    limit: 0,
+    owners: ptr::null(),
+    table: Front::TABLE,
+    bins: [ConstantBin {
+        top: &NO_ENTRIES[1],
+        end: &NO_ENTRIES[1],
+    }; CLASSES],
+};
+
+/// The front of a thread that has not needed a cache yet.
+pub(crate) static EMPTY: ConstantFront = CONSTANT;
+/// The front of a thread that has given up its cache.
+pub(crate) static EXITED: ConstantFront = CONSTANT;
+/// The front of a thread in the middle of a change: what a signal handler finds.
+static BUSY: ConstantFront = CONSTANT;
+
+/// A time in which this thread's front is [`BUSY`]: a signal handler that comes meanwhile
+/// finds no cache, takes no lock, and disturbs nothing. Ends when dropped.
+pub(crate) struct Quiet {
+    /// The thread's word before, and after.
+    word: Cell<*const u8>,
+}
+
+impl Quiet {
+    pub(crate) fn begin() -> Quiet {
+        let word = Cell::new(thread::word());
+        thread::set_word(ptr::from_ref(&BUSY).cast());
+        compiler_fence(Ordering::SeqCst);
+        Quiet { word }
+    }
+
+    /// Has the thread's word be another one in the end.
+    pub(crate) fn end_with(&self, word: *const u8) {
+        self.word.set(word);
+    }
+
+    /// The front that the thread had before.
+    pub(crate) fn front(&self) -> &'static Front {
+        // SAFETY: as in `Front::current`.
+        unsafe { &*self.word.get().cast::<Front>() }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        compiler_fence(Ordering::SeqCst);
+        thread::set_word(self.word.get());
+    }
+}
+
+impl Front {
+    const TABLE: [u16; STEPS] = {
+        let mut table = [0; STEPS];
+        let mut step = 0;
+        while step < STEPS {
+            table[step] = Front::offset_of_bin(SizeClass::of(step * 16)) as u16;
+            step += 1;
+        }
+        table
+    };
+
+    const fn offset_of_bin(class: SizeClass) -> usize {
+        offset_of!(Front, bins) + class.index() * size_of::<Bin>()
+    }
+
+    /// Byte offsets of the first bin, and of `top` in a bin, and a bin's size: for
+    /// readers of a core file.
+    pub(crate) const OFFSETS: (usize, usize, usize) = (
+        offset_of!(Front, bins),
+        offset_of!(Bin, top),
+        size_of::<Bin>(),
+    );
+
+    /// Sets up a front in zeroed memory: its table. Bins are given their arrays later.
+    ///
+    /// # Safety
+    /// `front` is writable zeroed memory that nobody else uses.
+    pub(crate) unsafe fn set_up(front: NonNull<Front>) {
+        // SAFETY: the caller's clause.
+        unsafe { (&raw mut (*front.as_ptr()).table).write(Front::TABLE) };
+    }
+
+    /// Takes over the registry's range and array; `limit` 0 keeps every free off the
+    /// fast path.
+    pub(crate) fn set_view(&self, base: usize, limit: usize, owners: *const AtomicUsize) {
+        self.base.set(base);
+        self.owners.set(owners);
+        self.limit.set(limit);
+    }
+
+    /// The front of this thread.
+    #[inline(always)]
+    pub(crate) fn current() -> &'static Front {
+        // SAFETY: the word is always the address of a front: a constant one, which is
+        // laid out as a front and only read through cells, or a cache's.
+        unsafe { &*thread::word().cast::<Front>() }
+    }
+
+    /// Whether this is the front of a cache, and not a constant.
+    pub(crate) fn is_real(&self) -> bool {
+        let this = ptr::from_ref(self).cast();
+        !ptr::eq(this, &EMPTY) && !ptr::eq(this, &EXITED) && !ptr::eq(this, &BUSY)
+    }
+
+    /// Whether this thread is in the middle of a change: a signal handler asks.
+    pub(crate) fn is_busy(&self) -> bool {
+        ptr::eq(ptr::from_ref(self).cast(), &BUSY)
+    }
+
+    /// Whether hooks run here: something observes, and there is a cache for it to keep
+    /// its own in.
+    #[inline(always)]
+    pub(crate) fn is_observable(&self) -> bool {
+        Observed::ACTIVE && self.is_real()
+    }
+
+    /// Whether this thread has given up its cache.
+    pub(crate) fn is_exited(&self) -> bool {
+        ptr::eq(ptr::from_ref(self).cast(), &EXITED)
+    }
+
+    pub(crate) fn bin(&self, class: SizeClass) -> &Bin {
+        &self.bins[class.index()]
+    }
+
+    /// The bin that serves `size` bytes.
+    ///
+    /// # Safety
+    /// `size` is at most [`TINY_MAX`].
+    #[inline(always)]
+    pub(crate) unsafe fn bin_for(&self, size: usize) -> &Bin {
+        // SAFETY: `size` is at most TINY_MAX, so the step is in the table.
+        let offset = unsafe { *self.table.get_unchecked((size + 15) >> 4) };
+        // SAFETY: the table has offsets of bins of this front.
+        unsafe {
+            &*ptr::from_ref(self)
+                .byte_add(usize::from(offset))
+                .cast::<Bin>()
+        }
+    }
+
+    /// Pushes a block whose slab this thread's cache owns; false when it is not so,
+    /// when the front is full, or when the address is none of the arena's.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: *mut u8) -> bool {
+        let slot = (block as usize).wrapping_sub(self.base.get()) >> SLOT_SHIFT;
+        if slot >= self.limit.get() {
+            return false;
+        }
+        // SAFETY: entries below `limit` are readable.
+        let owner = unsafe { &*self.owners.get().add(slot) }.load(Ordering::Relaxed);
+        let offset = owner.wrapping_sub(ptr::from_ref(self) as usize);
+        if offset >= size_of::<Front>() {
+            return false;
+        }
+        // SAFETY: an owner entry is the address of a bin; it lies in this front.
+        let bin = unsafe { &*ptr::from_ref(self).byte_add(offset).cast::<Bin>() };
+        bin.push(block)
+    }
+}
+
+impl Bin {
+    /// Gives the bin an empty array.
+    ///
+    /// # Safety
+    /// `bottom` is followed by `capacity` writable words and preceded by a null word, all
+    /// for this bin alone.
+    pub(crate) unsafe fn set_array(&self, bottom: *mut *mut u8, capacity: usize) {
+        self.top.set(bottom);
+        // SAFETY: the caller's clause.
+        self.end.set(unsafe { bottom.add(capacity) });
+    }
+
+    /// Takes the block pushed last.
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
+        // SAFETY: a word lies below `top`: an entry, or the null below the bottom.
+        let below = unsafe { self.top.get().sub(1) };
+        // SAFETY: as above.
+        let block = NonNull::new(unsafe { *below })?;
+        self.top.set(below);
+        Some(block)
+    }
+
+    /// Puts a block on top; false when the array is full.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: *mut u8) -> bool {
+        let top = self.top.get();
+        if top == self.end.get() {
+            return false;
+        }
+        // SAFETY: `top` is below `end`, so it is a word of the array.
+        unsafe { *top = block };
+        // SAFETY: as above.
+        self.top.set(unsafe { top.add(1) });
+        true
+    }
+
+    /// The entries, the oldest first; at most `capacity`, whatever another thread that is
+    /// changing the array lets us read.
+    ///
+    /// # Safety
+    /// `bottom` is that of an array of this bin with `capacity` words.
+    pub(crate) unsafe fn entries(&self, bottom: *mut *mut u8, capacity: usize) -> &[Cell<*mut u8>] {
+        let len = (self.top.get() as usize).wrapping_sub(bottom as usize) / size_of::<*mut u8>();
+        if len > capacity {
+            return &[];
+        }
+        // SAFETY: the words from the bottom to `top` are entries, within the array; `Cell`
+        // has the layout of what it holds.
+        unsafe { core::slice::from_raw_parts(bottom.cast(), len) }
+    }
+
+    /// Takes away the `count` oldest entries, which the caller has copied.
+    ///
+    /// # Safety
+    /// `bottom` is that of this bin's array, and there are at least `count` entries.
+    pub(crate) unsafe fn drop_oldest(&self, bottom: *mut *mut u8, count: usize) {
+        // SAFETY: the caller's clause.
+        let rest = unsafe { self.top.get().offset_from(bottom) } as usize - count;
+        // SAFETY: both ranges lie in the array.
+        unsafe { ptr::copy(bottom.add(count), bottom, rest) };
+        // SAFETY: `rest` entries are left.
+        self.top.set(unsafe { bottom.add(rest) });
+    }
+
+    /// Shows `count` entries that were written from the bottom on.
+    ///
+    /// # Safety
+    /// `bottom` is that of this bin's array, and `count` of its words were written.
+    pub(crate) unsafe fn set_len(&self, bottom: *mut *mut u8, count: usize) {
+        // SAFETY: the caller's clause.
+        self.top.set(unsafe { bottom.add(count) });
+    }
+}

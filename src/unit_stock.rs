@@ -1,0 +1,210 @@
+//! The stock of freed units: address space that is committed, pages and all, and that
+//! nobody uses, waiting for the next large block or SuperSlab.
+//!
+//! ```text
+//!   free ──► stock ──► a mapping or a SuperSlab that fits, its rest stays in stock
+//!              └─────► the arena: over the bound, too old, or before the heap grows
+//! ```
+//!
+//! Before the heap takes new units it gives back as many from here, so that the stock adds
+//! nothing to the peak. While the heap does not grow, the stock is bounded by
+//! [`STOCK_BYTES`] or a [`STOCK_SHARE`]th of what is in use, and by [`STOCK_AGE_MS`].
+//!
+//! 1. Ranges in stock neither overlap nor touch, unless they lie outside of the arena.
+//! 2. No system call is made while the lock is held.
+
+use crate::arena::{self, UNIT};
+use crate::counters::{self, Counter};
+use crate::size_class::SLOT_BYTES;
+use crate::sys::clock;
+use crate::sys::lock::Lock;
+
+/// Ranges that can wait.
+const ENTRIES: usize = 32;
+/// Bytes that may wait whatever the heap's size; and the share of it that may.
+const STOCK_BYTES: usize = 32 << 20;
+const STOCK_SHARE: usize = 8;
+/// Milliseconds that a range may wait.
+const STOCK_AGE_MS: u64 = 1000;
+
+#[derive(Clone, Copy)]
+struct Range {
+    start: usize,
+    units: usize,
+    since_ms: u64,
+}
+
+impl Range {
+    const NONE: Range = Range {
+        start: 0,
+        units: 0,
+        since_ms: 0,
+    };
+
+    fn end(&self) -> usize {
+        self.start + self.units * UNIT
+    }
+}
+
+/// The ranges, the longest waiting first.
+struct Stock {
+    ranges: [Range; ENTRIES],
+    len: usize,
+    units: usize,
+}
+
+static STOCK: Lock<Stock> = Lock::new(Stock {
+    ranges: [Range::NONE; ENTRIES],
+    len: 0,
+    units: 0,
+});
+
+impl Stock {
+    fn remove(&mut self, index: usize) -> Range {
+        let range = self.ranges[index];
+        self.ranges.copy_within(index + 1..self.len, index);
+        self.len -= 1;
+        self.units -= range.units;
+        range
+    }
+
+    /// The last `units` units of the smallest range that has so many: an address that was
+    /// freed is then less soon one that is in use.
+    fn take(&mut self, units: usize) -> Option<usize> {
+        let (_, index) = self.ranges[..self.len]
+            .iter()
+            .enumerate()
+            .filter(|(_, range)| range.units >= units)
+            .map(|(index, range)| (range.units, index))
+            .min()?;
+        let range = &mut self.ranges[index];
+        let start = range.end() - units * UNIT;
+        if range.units == units {
+            self.remove(index);
+        } else {
+            range.units -= units;
+            self.units -= units;
+        }
+        Some(start)
+    }
+
+    /// Adds a range, joined with its neighbours. There is room for it.
+    fn put(&mut self, mut new: Range) {
+        if arena::contains(new.start) {
+            let mut index = 0;
+            while index < self.len {
+                let range = self.ranges[index];
+                let touches = range.end() == new.start || range.start == new.end();
+                if touches && arena::contains(range.start) {
+                    self.remove(index);
+                    new.start = new.start.min(range.start);
+                    new.units += range.units;
+                } else {
+                    index += 1;
+                }
+            }
+        }
+        self.ranges[self.len] = new;
+        self.len += 1;
+        self.units += new.units;
+    }
+
+    /// The longest waiting range, if the stock is full or over its bound, or if that one's
+    /// time is up.
+    fn overdue(&mut self) -> Option<Range> {
+        let oldest = self.ranges[..self.len].first()?;
+        let in_use = counters::large_bytes() + counters::slots_held() * SLOT_BYTES;
+        let bound = STOCK_BYTES.max(in_use / STOCK_SHARE);
+        let is_old = clock::now_ms().saturating_sub(oldest.since_ms) >= STOCK_AGE_MS;
+        (is_old || self.len == ENTRIES || self.units * UNIT > bound).then(|| self.remove(0))
+    }
+}
+
+/// `units` units in a row, committed, with whatever is in them.
+pub(crate) fn take(units: usize) -> Option<usize> {
+    let start = STOCK.lock().take(units)?;
+    counters::add(Counter::UnitsReused, units as u64);
+    Some(start)
+}
+
+/// Puts units in stock that nobody uses any more; their pages stay, for a while.
+///
+/// # Safety
+/// The caller owns the units, which are committed, and nobody uses them any more.
+pub(crate) unsafe fn put(start: usize, units: usize) {
+    let new = Range {
+        start,
+        units,
+        since_ms: clock::now_ms(),
+    };
+    loop {
+        let mut stock = STOCK.lock();
+        let Some(range) = stock.overdue() else {
+            stock.put(new);
+            break;
+        };
+        drop(stock);
+        // SAFETY: it waited in the stock, so nobody uses it.
+        unsafe { arena::release(range.start, range.units) };
+    }
+    let range = STOCK.lock().overdue();
+    if let Some(range) = range {
+        // SAFETY: it waited in the stock, so nobody uses it.
+        unsafe { arena::release(range.start, range.units) };
+    }
+}
+
+/// Gives back at least `units` units, the longest waiting ranges first, or all there are.
+/// Says whether there was something.
+pub(crate) fn give_back(units: usize) -> bool {
+    let mut given_back = 0;
+    while given_back < units {
+        let range = {
+            let mut stock = STOCK.lock();
+            if stock.len == 0 {
+                break;
+            }
+            stock.remove(0)
+        };
+        given_back += range.units;
+        // SAFETY: it waited in the stock, so nobody uses it.
+        unsafe { arena::release(range.start, range.units) };
+    }
+    given_back > 0
+}
+
+/// Calls `each` with the start and the bytes of every range that waits.
+pub(crate) fn for_each(mut each: impl FnMut(usize, usize)) {
+    let (ranges, len) = {
+        let stock = STOCK.lock();
+        (stock.ranges, stock.len)
+    };
+    for range in &ranges[..len] {
+        each(range.start, range.units * UNIT);
+    }
+}
+
+/// The address of the stock, and where a reader of a core file finds what in it.
+pub(crate) fn address() -> usize {
+    STOCK.address() as usize
+}
+
+pub(crate) const OFFSETS: [(&str, usize); 5] = [
+    ("stock.ranges", core::mem::offset_of!(Stock, ranges)),
+    ("stock.len", core::mem::offset_of!(Stock, len)),
+    ("range.bytes", size_of::<Range>()),
+    ("range.start", core::mem::offset_of!(Range, start)),
+    ("range.units", core::mem::offset_of!(Range, units)),
+];
+
+/// Locks and unlocks around a fork.
+pub(crate) fn hold() {
+    STOCK.hold();
+}
+
+/// # Safety
+/// [`hold`] was called by this thread, or by the one that this process was forked from.
+pub(crate) unsafe fn let_go() {
+    // SAFETY: the caller's clause.
+    unsafe { STOCK.let_go() };
+}

@@ -1,0 +1,35 @@
+//! Programs of the distribution and of Rust that look at what was built.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+/// What the tool writes to standard output, in the C locale, with the workspace
+/// as its directory. The test fails if the tool does.
+#[track_caller]
+pub fn output<A: AsRef<OsStr>>(tool: &str, arguments: impl IntoIterator<Item = A>) -> String {
+    let mut command = Command::new(tool);
+    command.args(arguments).env("LC_ALL", "C");
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("{tool} cannot be run: {e}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap_or_else(|e| panic!("{tool} wrote no text: {e}"))
+}
+
+/// The cargo that runs these tests.
+pub fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+/// The lines of a checked-in list or table, without comments (`#`) and empty lines.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim())
+        .filter(|line| !line.is_empty())
+}
