@@ -105,7 +105,7 @@ static ALL: AtomicPtr<ThreadCache> = AtomicPtr::new(ptr::null_mut());
 /// the middle of a change, and no signal handler will see it so. Ends when dropped.
 pub(crate) struct Busy {
     cache: &'static ThreadCache,
-    quiet: Quiet,
+    _quiet: Quiet,
 }
 
 /// Why a thread has no cache to use.
@@ -177,7 +177,7 @@ impl ThreadCache {
     pub(crate) fn enter() -> Result<Busy, NoCache> {
         let front = Front::current();
         if front.is_real() {
-            return Self::of(front).busy();
+            return Ok(Self::of(front).busy());
         }
         if front.is_exited() {
             return Err(NoCache::Exited(Quiet::begin()));
@@ -188,12 +188,15 @@ impl ThreadCache {
         Self::begin()
     }
 
-    fn busy(&'static self) -> Result<Busy, NoCache> {
+    fn busy(&'static self) -> Busy {
         debug_assert!(self.busy.get() == 0);
         let quiet = Quiet::begin();
         self.busy.set(1);
         compiler_fence(Ordering::SeqCst);
-        Ok(Busy { cache: self, quiet })
+        Busy {
+            cache: self,
+            _quiet: quiet,
+        }
     }
 
     /// Gives this thread a cache.
@@ -218,7 +221,7 @@ impl ThreadCache {
                 adopted: adopted.is_some(),
             },
         );
-        cache.busy()
+        Ok(cache.busy())
     }
 
     /// A new cache that no thread has; `None` without memory.
