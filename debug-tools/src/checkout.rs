@@ -7,6 +7,9 @@
 //! root/target/debug/hakmem      the running binary, of either profile
 //! root/target/release/libhakmem.so
 //! ```
+//!
+//! The target directory may be elsewhere (CARGO_TARGET_DIR): then the clone is the one that the
+//! binary was compiled from, if it is still there.
 
 use std::fs;
 use std::io;
@@ -20,7 +23,10 @@ use crate::library;
 /// The package that the library is built from.
 const PACKAGE: &str = "hakmem-capi";
 
-/// A clone, and the target directory in it.
+/// The clone that this program was compiled from.
+const COMPILED_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// A clone, and its target directory.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Checkout {
     root: PathBuf,
@@ -30,15 +36,26 @@ pub struct Checkout {
 impl Checkout {
     /// The clone that `executable` was built in. None if it does not lie in a target directory
     /// of one.
-    pub fn around(executable: &Path) -> Option<Self> {
+    pub fn of(executable: &Path) -> Option<Self> {
+        Self::of_either(executable, Path::new(COMPILED_FROM))
+    }
+
+    fn of_either(executable: &Path, compiled_from: &Path) -> Option<Self> {
         let profile = executable.parent()?;
         if !profile.ends_with("release") && !profile.ends_with("debug") {
             return None;
         }
         let target = profile.parent()?;
-        let root = target.ancestors().skip(1).find(|root| is_root(root))?;
+        let around = target.ancestors().skip(1).find(|root| is_root(root));
+        let root = match around {
+            Some(root) => root.to_owned(),
+            None if is_target(target) && is_root(compiled_from) => {
+                compiled_from.canonicalize().ok()?
+            }
+            None => return None,
+        };
         Some(Self {
-            root: root.to_owned(),
+            root,
             target: target.to_owned(),
         })
     }
@@ -94,6 +111,11 @@ impl Checkout {
     }
 }
 
+/// Cargo leaves its mark in a target directory.
+fn is_target(directory: &Path) -> bool {
+    directory.join("CACHEDIR.TAG").is_file()
+}
+
 fn is_root(directory: &Path) -> bool {
     has_line(&directory.join("Cargo.toml"), "[workspace]")
         && has_line(
@@ -133,7 +155,8 @@ mod tests {
                 "target/x86_64-unknown-linux-gnu",
             ),
         ] {
-            let checkout = Checkout::around(&root.path().join(binary)).unwrap();
+            let checkout =
+                Checkout::of_either(&root.path().join(binary), Path::new("/nonexistent")).unwrap();
             assert_eq!(checkout.root, root.path());
             assert_eq!(
                 checkout.library(),
@@ -146,10 +169,31 @@ mod tests {
     fn is_not_found_from_anywhere_else() {
         let root = clone();
         for binary in ["hakmem", "release/hakmem", "bin/hakmem", "target/hakmem"] {
-            assert_eq!(Checkout::around(&root.path().join(binary)), None);
+            assert_eq!(
+                Checkout::of_either(&root.path().join(binary), Path::new("/nonexistent")),
+                None
+            );
         }
         fs::remove_file(root.path().join("capi/Cargo.toml")).unwrap();
         let binary = root.path().join("target/release/hakmem");
-        assert_eq!(Checkout::around(&binary), None);
+        assert_eq!(
+            Checkout::of_either(&binary, Path::new("/nonexistent")),
+            None
+        );
+    }
+
+    #[test]
+    fn may_have_its_target_directory_elsewhere() {
+        let root = clone();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let binary = elsewhere.path().join("debug/hakmem");
+        assert_eq!(Checkout::of_either(&binary, root.path()), None);
+        fs::write(elsewhere.path().join("CACHEDIR.TAG"), "").unwrap();
+        let checkout = Checkout::of_either(&binary, root.path()).unwrap();
+        assert_eq!(checkout.root, root.path().canonicalize().unwrap());
+        assert_eq!(
+            checkout.library(),
+            elsewhere.path().join("release/libhakmem.so")
+        );
     }
 }

@@ -76,7 +76,7 @@ impl Library {
                 "name the library: `hakmem run --lib PATH …`",
             )
         })?;
-        if let Some(checkout) = Checkout::around(&executable) {
+        if let Some(checkout) = Checkout::of(&executable) {
             let path = checkout.library();
             if !path.exists() {
                 checkout.build_library()?;
