@@ -7,6 +7,9 @@
 //!
 //! 1. A unit's bit in `used` is set while somebody holds it.
 //! 2. No word below `low` has a clear bit.
+//! 3. A unit's bit in `moved` is set while pages that come from another place are there: the
+//!    kernel keeps a mapping for each row of such units, and allows a process some 65 000
+//!    (`vm.max_map_count`).
 
 use crate::metadata::{self, MappingKind};
 use crate::registry::REGISTRY;
@@ -21,6 +24,9 @@ const SMALLEST: usize = 64 << 20;
 const WORDS: usize = LARGEST / UNIT / 64;
 /// The share of a limited address space that the reservation may take.
 const LIMIT_SHARE: usize = 8;
+/// Units that may hold moved pages at a time: a sixteenth of the mappings that a process may
+/// have.
+const MOVED_MAX: usize = 4096;
 
 struct Arena {
     base: usize,
@@ -29,6 +35,9 @@ struct Arena {
     /// Units that are used.
     taken: usize,
     used: [u64; WORDS],
+    /// Units with moved pages, and how many.
+    moved: [u64; WORDS],
+    moved_units: usize,
 }
 
 static ARENA: Lock<Arena> = Lock::new(Arena {
@@ -37,6 +46,8 @@ static ARENA: Lock<Arena> = Lock::new(Arena {
     low: 0,
     taken: 0,
     used: [0; WORDS],
+    moved: [0; WORDS],
+    moved_units: 0,
 });
 
 /// Reserves the arena. Called once, before anything is allocated. Where even the
@@ -119,6 +130,22 @@ impl Arena {
         true
     }
 
+    /// Notes units as filled with moved pages, unless there are too many such.
+    fn note_moved(&mut self, address: usize, units: usize) -> bool {
+        let Some(first) = self.unit_of(address) else {
+            return false;
+        };
+        if self.moved_units + units > MOVED_MAX {
+            return false;
+        }
+        for unit in first..first + units {
+            let bit = 1 << (unit % 64);
+            self.moved_units += usize::from(self.moved[unit / 64] & bit == 0);
+            self.moved[unit / 64] |= bit;
+        }
+        true
+    }
+
     fn unit_of(&self, address: usize) -> Option<usize> {
         let unit = address.checked_sub(self.base)? / UNIT;
         (unit < self.units).then_some(unit)
@@ -176,11 +203,48 @@ pub(crate) unsafe fn release(address: usize, units: usize) {
     if let Some(first) = arena.unit_of(address) {
         for unit in first..first + units {
             debug_assert!(arena.is_used(unit));
-            arena.used[unit / 64] &= !(1 << (unit % 64));
+            let bit = 1 << (unit % 64);
+            arena.used[unit / 64] &= !bit;
+            if arena.moved[unit / 64] & bit != 0 {
+                arena.moved[unit / 64] &= !bit;
+                arena.moved_units -= 1;
+            }
         }
         arena.taken -= units;
         arena.low = arena.low.min(first / 64);
     }
+}
+
+/// Moves the pages of `units` units to other units of the arena, which are committed and
+/// untouched, and releases the place that they leave. Returns how many have moved, the first
+/// ones: the pages of the others are given back.
+///
+/// # Errors
+/// The unit that the system has taken away from us meanwhile. It stays marked as used.
+///
+/// # Safety
+/// The caller owns both places, and nobody uses them now.
+pub(crate) unsafe fn relocate(from: usize, units: usize, to: usize) -> Result<usize, usize> {
+    let mut moved = 0;
+    let mut lost = None;
+    if ARENA.lock().note_moved(to, units) {
+        while moved < units {
+            let at = to + moved * UNIT;
+            // SAFETY: the caller's clause. One unit at a time: a range of several mappings is
+            // refused before Linux 6.17.
+            if !unsafe { memory::relocate(from + moved * UNIT, UNIT, at) } {
+                // The kernel may have unmapped the place before it refused.
+                // SAFETY: the caller's clause.
+                let again = memory::reserve_again(at, UNIT) && unsafe { memory::commit(at, UNIT) };
+                lost = (!again).then_some(moved);
+                break;
+            }
+            moved += 1;
+        }
+    }
+    // SAFETY: the caller's clause.
+    unsafe { release(from, units) };
+    lost.map_or(Ok(moved), Err)
 }
 
 /// Locks and unlocks around a fork.

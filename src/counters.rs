@@ -58,6 +58,8 @@ pub(crate) enum Counter {
     LargeMoved,
     /// Units of 2 MiB taken from the stock of freed ones.
     UnitsReused,
+    /// Units of 2 MiB whose pages moved from that stock into a new mapping.
+    UnitsMoved,
     /// Requests handed to the system allocator.
     SystemAllocations,
 }

@@ -25,6 +25,8 @@ const RUN_MAX: usize = 1 << 20;
 /// Largest request that is not absurd: what a header can count in pages, 16 TiB.
 pub(crate) const SIZE_MAX: usize = (u32::MAX as usize - PAGES_PER_UNIT) * PAGE;
 const PAGES_PER_UNIT: usize = UNIT / PAGE;
+/// The share of a reused mapping's request that the rest of its last unit may have in memory.
+const REST_SHARE: usize = 8;
 
 /// Blocks freed by interrupted threads, linked by `next`. Pushed Release, taken whole
 /// with Acquire.
@@ -82,16 +84,16 @@ fn open_mapping(size: usize, align: usize) -> Option<&'static Slab> {
     let (start, clean) = match reused {
         Some(start) => {
             counters::add(Counter::LargeReused, 1);
-            let wanted = size.next_multiple_of(PAGE);
-            // SAFETY: the units are ours; the program has not seen them yet.
-            unsafe { memory::purge(start + wanted, units * UNIT - wanted) };
             (start, false)
         }
-        None => {
-            shared_pool::make_room(units);
-            (map(units, align)?, true)
-        }
+        None => map_filled(units, align)?,
     };
+    let wanted = size.next_multiple_of(PAGE);
+    let rest = units * UNIT - wanted;
+    if !clean && rest > wanted / REST_SHARE {
+        // SAFETY: the units are ours; the program has not seen them yet.
+        unsafe { memory::purge(start + wanted, rest) };
+    }
     let site = Site {
         start,
         slots: 0,
@@ -105,6 +107,26 @@ fn open_mapping(size: usize, align: usize) -> Option<&'static Slab> {
         None => unsafe { arena::release(start, units) },
     }
     slab
+}
+
+/// `units` committed units, aligned to `align`, with the pages that are in stock, and whether
+/// they read as zero.
+fn map_filled(units: usize, align: usize) -> Option<(usize, bool)> {
+    let start = map(units, align)?;
+    match unit_stock::fill(start, units) {
+        Ok(filled) => {
+            shared_pool::make_room(units - filled);
+            Some((start, filled == 0))
+        }
+        Err(lost) => {
+            // SAFETY: nobody has seen the units, of which we have lost one.
+            unsafe {
+                arena::release(start, lost);
+                arena::release(start + (lost + 1) * UNIT, units - lost - 1);
+            }
+            None
+        }
+    }
 }
 
 /// `units` units of committed zero memory, aligned to `align`.

@@ -296,30 +296,27 @@ impl Registry {
         }
     }
 
-    /// Calls `each` once for every slab entered now.
-    pub(crate) fn for_each_slab(&self, mut each: impl FnMut(&'static Slab)) {
-        let mut visit = |address: usize, entry: &AtomicPtr<Slab>| {
+    /// Every slab entered now, once each.
+    pub(crate) fn slabs(&self) -> impl Iterator<Item = &'static Slab> {
+        let base = self.base.load(Ordering::Relaxed);
+        let inner = (0..self.limit.load(Ordering::Acquire)).filter_map(move |slot| {
+            let address = base + slot * SLOT_BYTES;
+            Some((address, self.slab_entry(address)?))
+        });
+        let outer = self.outer.iter().enumerate().flat_map(|(index, table)| {
+            // SAFETY: tables are published complete and never unmapped.
+            let table = unsafe { table.load(Ordering::Acquire).as_ref() };
+            let entries = table.map_or(&[][..], |table| &table.slabs);
+            entries
+                .iter()
+                .enumerate()
+                .map(move |(slot, entry)| ((index << OUTER_SHIFT) + slot * SLOT_BYTES, entry))
+        });
+        inner.chain(outer).filter_map(|(address, entry)| {
             // SAFETY: an entry is a header, and headers are never unmapped.
             let slab = unsafe { entry.load(Ordering::Relaxed).as_ref() };
-            if let Some(slab) = slab.filter(|slab| slab.start() == address) {
-                each(slab);
-            }
-        };
-        let base = self.base.load(Ordering::Relaxed);
-        for slot in 0..self.limit.load(Ordering::Acquire) {
-            let address = base + slot * SLOT_BYTES;
-            if let Some(entry) = self.slab_entry(address) {
-                visit(address, entry);
-            }
-        }
-        for (index, table) in self.outer.iter().enumerate() {
-            // SAFETY: tables are published complete and never unmapped.
-            if let Some(table) = unsafe { table.load(Ordering::Acquire).as_ref() } {
-                for (slot, entry) in table.slabs.iter().enumerate() {
-                    visit((index << OUTER_SHIFT) + slot * SLOT_BYTES, entry);
-                }
-            }
-        }
+            slab.filter(|slab| slab.start() == address)
+        })
     }
 }
 

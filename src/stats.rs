@@ -128,6 +128,8 @@ pool_statistics! {
     large_moved = LargeMoved,
     /// Units of 2 MiB that were freed, and used again before their pages were given back.
     units_reused = UnitsReused,
+    /// Units of 2 MiB whose pages went from a freed block into a new one that is elsewhere.
+    units_moved = UnitsMoved,
     /// Requests handed to the system's allocator.
     system_allocations = SystemAllocations,
 }
@@ -189,7 +191,9 @@ pub fn statistics() -> Statistics {
     for class in SizeClass::all() {
         count_class(class, &mut statistics.classes[class.index()]);
     }
-    REGISTRY.for_each_slab(|slab| count_slab(slab, &mut statistics));
+    for slab in REGISTRY.slabs() {
+        count_slab(slab, &mut statistics);
+    }
     REGISTRY.for_each_superslab(|superslab| {
         statistics.mapped += SUPERSLAB_BYTES;
         // SAFETY: registered SuperSlabs are mapped.

@@ -3,11 +3,13 @@
 //!
 //! ```text
 //!   free ──► stock ──► a mapping or a SuperSlab that fits, its rest stays in stock
+//!              ├─────► page by page into a new mapping that fits in no range
 //!              └─────► the arena: over the bound, too old, or before the heap grows
 //! ```
 //!
 //! Before the heap takes new units it gives back as many from here, so that the stock adds
-//! nothing to the peak. While the heap does not grow, the stock is bounded by
+//! nothing to the peak. A large block takes the pages along: moving a unit costs two system
+//! calls, faulting its 512 pages in again some hundred times as much. While the heap does not grow, the stock is bounded by
 //! [`STOCK_BYTES`] or a [`STOCK_SHARE`]th of what is in use, and by [`STOCK_AGE_MS`].
 //!
 //! 1. Ranges in stock neither overlap nor touch, unless they lie outside of the arena.
@@ -23,7 +25,7 @@ use crate::sys::lock::Lock;
 const ENTRIES: usize = 32;
 /// Bytes that may wait whatever the heap's size; and the share of it that may.
 const STOCK_BYTES: usize = 32 << 20;
-const STOCK_SHARE: usize = 8;
+const STOCK_SHARE: usize = 1;
 /// Milliseconds that a range may wait.
 const STOCK_AGE_MS: u64 = 1000;
 
@@ -77,6 +79,23 @@ impl Stock {
             .filter(|(_, range)| range.units >= units)
             .map(|(index, range)| (range.units, index))
             .min()?;
+        Some(self.take_from(index, units))
+    }
+
+    /// Up to `units` units of the smallest range that has so many, or of the largest; of the
+    /// arena.
+    fn take_piece(&mut self, units: usize) -> Option<(usize, usize)> {
+        let (index, _) = self.ranges[..self.len]
+            .iter()
+            .enumerate()
+            .filter(|(_, range)| arena::contains(range.start))
+            .min_by_key(|(_, range)| (range.units < units, range.units.abs_diff(units)))?;
+        let piece = units.min(self.ranges[index].units);
+        Some((self.take_from(index, piece), piece))
+    }
+
+    /// The last `units` units of a range.
+    fn take_from(&mut self, index: usize, units: usize) -> usize {
         let range = &mut self.ranges[index];
         let start = range.end() - units * UNIT;
         if range.units == units {
@@ -85,7 +104,7 @@ impl Stock {
             range.units -= units;
             self.units -= units;
         }
-        Some(start)
+        start
     }
 
     /// Adds a range, joined with its neighbours. There is room for it.
@@ -109,14 +128,24 @@ impl Stock {
         self.units += new.units;
     }
 
-    /// The longest waiting range, if the stock is full or over its bound, or if that one's
-    /// time is up.
+    /// The longest waiting range, if its time is up or the stock is full; as much of it as the
+    /// stock is over its bound, if it is.
     fn overdue(&mut self) -> Option<Range> {
-        let oldest = self.ranges[..self.len].first()?;
+        let oldest = *self.ranges[..self.len].first()?;
         let in_use = counters::large_bytes() + counters::slots_held() * SLOT_BYTES;
-        let bound = STOCK_BYTES.max(in_use / STOCK_SHARE);
+        let bound = STOCK_BYTES.max(in_use / STOCK_SHARE) / UNIT;
         let is_old = clock::now_ms().saturating_sub(oldest.since_ms) >= STOCK_AGE_MS;
-        (is_old || self.len == ENTRIES || self.units * UNIT > bound).then(|| self.remove(0))
+        let units = match self.units.saturating_sub(bound) {
+            _ if is_old || self.len == ENTRIES => oldest.units,
+            0 => return None,
+            over => over.min(oldest.units),
+        };
+        let start = self.take_from(0, units);
+        Some(Range {
+            start,
+            units,
+            ..oldest
+        })
     }
 }
 
@@ -152,6 +181,29 @@ pub(crate) unsafe fn put(start: usize, units: usize) {
         // SAFETY: it waited in the stock, so nobody uses it.
         unsafe { arena::release(range.start, range.units) };
     }
+}
+
+/// Moves pages from stock to the first of the `units` units at `start`, which are committed
+/// and untouched, and gives back the places that they leave. Returns how many units have
+/// got theirs.
+///
+/// # Errors
+/// The unit that the system has taken away from us meanwhile: it is nobody's for good.
+pub(crate) fn fill(start: usize, units: usize) -> Result<usize, usize> {
+    let mut filled = 0;
+    while filled < units {
+        let Some((from, piece)) = STOCK.lock().take_piece(units - filled) else {
+            break;
+        };
+        // SAFETY: the piece waited in the stock; the caller's units are untouched from here on.
+        let moved = unsafe { arena::relocate(from, piece, start + filled * UNIT) };
+        filled += moved.map_err(|lost| filled + lost)?;
+        if moved != Ok(piece) {
+            break;
+        }
+    }
+    counters::add(Counter::UnitsMoved, filled as u64);
+    Ok(filled)
 }
 
 /// Gives back at least `units` units, the longest waiting ranges first, or all there are.

@@ -4,6 +4,7 @@ use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
 use crate::slab::{Kind, Slab};
 use crate::thread_cache::ThreadCache;
+use core::ops::ControlFlow;
 
 /// What a block is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,11 +33,11 @@ pub struct Block {
     pub state: BlockState,
 }
 
-/// Calls `each` for every block there is, slab by slab. `each` must not allocate or free
-/// through this allocator. Other threads should be quiet: what they do meanwhile shows as it
+/// Calls `each` for every block there is, slab by slab, until it breaks off. `each` must not
+/// allocate or free through this allocator. Other threads should be quiet: what they do meanwhile shows as it
 /// happens to be read.
-pub fn walk(mut each: impl FnMut(&Block)) {
-    REGISTRY.for_each_slab(|slab| match slab.kind() {
+pub fn walk<B>(mut each: impl FnMut(&Block) -> ControlFlow<B>) -> ControlFlow<B> {
+    REGISTRY.slabs().try_for_each(|slab| match slab.kind() {
         Kind::Blocks => walk_slab(slab, &mut each),
         Kind::Run | Kind::Mapping => each(&Block {
             address: slab.start() as *const u8,
@@ -48,11 +49,11 @@ pub fn walk(mut each: impl FnMut(&Block)) {
                 BlockState::Live
             },
         }),
-        Kind::Closed => {}
-    });
+        Kind::Closed => ControlFlow::Continue(()),
+    })
 }
 
-fn walk_slab(slab: &Slab, each: &mut dyn FnMut(&Block)) {
+fn walk_slab<B>(slab: &Slab, each: &mut dyn FnMut(&Block) -> ControlFlow<B>) -> ControlFlow<B> {
     let mut cached = [0u64; MAX_BLOCKS / 64];
     let mut returning = [0u64; MAX_BLOCKS / 64];
     let mark = |set: &mut [u64], block: *mut u8| {
@@ -89,6 +90,7 @@ fn walk_slab(slab: &Slab, each: &mut dyn FnMut(&Block)) {
             address: slab.block(index),
             bytes: slab.class().bytes(),
             state,
-        });
+        })?;
     }
+    ControlFlow::Continue(())
 }

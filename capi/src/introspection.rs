@@ -1,6 +1,7 @@
 //! What glibc's programs ask their allocator about, and `hakmem.h`.
 
 use core::ffi::{c_char, c_int, c_void};
+use core::ops::ControlFlow;
 use hakmem_alloc::{BlockState, c_abi as heap};
 
 /// `struct mallinfo2` of glibc's malloc.h; `mallinfo` has the same fields as `int`.
@@ -171,19 +172,19 @@ pub type Visitor = extern "C" fn(*const c_void, usize, c_int, *mut c_void) -> c_
 #[unsafe(no_mangle)]
 pub extern "C" fn hakmem_walk(visitor: Option<Visitor>, argument: *mut c_void) -> c_int {
     let Some(visitor) = visitor else { return 0 };
-    let mut result = 0;
-    hakmem_alloc::walk(|block| {
-        if result == 0 {
-            let state = match block.state {
-                BlockState::Live => 1,
-                BlockState::Free => 2,
-                BlockState::Cached => 3,
-                _ => 4,
-            };
-            result = visitor(block.address.cast(), block.bytes, state, argument);
+    let ended = hakmem_alloc::walk(|block| {
+        let state = match block.state {
+            BlockState::Live => 1,
+            BlockState::Free => 2,
+            BlockState::Cached => 3,
+            _ => 4,
+        };
+        match visitor(block.address.cast(), block.bytes, state, argument) {
+            0 => ControlFlow::Continue(()),
+            result => ControlFlow::Break(result),
         }
     });
-    result
+    ended.break_value().unwrap_or(0)
 }
 
 /// The root structure, for debuggers.

@@ -7,6 +7,7 @@
 use super::keep_errno;
 use core::ffi::c_void;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of a page.
 pub(crate) const PAGE: usize = 4096;
@@ -24,8 +25,13 @@ fn map(at: usize, len: usize, protection: i32, flags: i32) -> Option<usize> {
 
 /// Names the range in `/proc/self/maps`, where the kernel can (5.17).
 pub(crate) fn name(address: usize, len: usize) {
+    /// The kernel has refused once. Relaxed: all that hangs on it is a system call in vain.
+    static REFUSED: AtomicBool = AtomicBool::new(false);
+    if REFUSED.load(Ordering::Relaxed) {
+        return;
+    }
     // SAFETY: PR_SET_VMA changes the name of the range alone; the string is static.
-    keep_errno(|| unsafe {
+    let result = keep_errno(|| unsafe {
         libc::prctl(
             libc::PR_SET_VMA,
             libc::PR_SET_VMA_ANON_NAME,
@@ -34,6 +40,9 @@ pub(crate) fn name(address: usize, len: usize) {
             NAME.as_ptr(),
         )
     });
+    if result != 0 {
+        REFUSED.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Reserves `len` bytes that start on a multiple of `align`; nothing is accessible.

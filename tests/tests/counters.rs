@@ -531,6 +531,33 @@ fn units_reused() {
     assert!(grown < MIB, "{grown} bytes more are resident");
 }
 
+/// Two freed blocks of two units, apart from each other, serve one of five: four units come
+/// with their pages.
+#[test]
+fn units_moved() {
+    if !applies() {
+        return;
+    }
+    let run = plainly(&[
+        "take a 4194304 1",
+        "take between 4194304 1",
+        "take b 4194304 1",
+        "take behind 4194304 1",
+        "give a",
+        "give b",
+        "report before",
+        "take c 10485760 1",
+        "report after",
+    ]);
+    assert_eq!(run.at("before").pool("units_moved"), 0);
+    assert_eq!(run.at("after").pool("units_moved"), 4);
+    let grown = run
+        .at("after")
+        .resident
+        .saturating_sub(run.at("before").resident);
+    assert!(grown < 3 * MIB, "{grown} bytes more are resident");
+}
+
 #[test]
 fn system_allocations() {
     if !applies() {

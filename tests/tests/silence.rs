@@ -142,6 +142,22 @@ fn it_exports_what_is_listed() {
     assert!(unlisted.is_empty(), "not in capi/exports.txt: {unlisted:?}");
 }
 
+/// One build unites what its packages ask of their dependencies: `hakmem-benches` wants the
+/// libc crate with std.
+#[test]
+fn it_links_the_same_when_built_beside_another_package() {
+    let elsewhere = concat!(env!("CARGO_TARGET_TMPDIR"), "/beside");
+    let build = ["build", "--release", "--lib", "--quiet"];
+    let packages = ["-p", "hakmem-capi", "-p", "hakmem-benches"];
+    let target = ["--target-dir", elsewhere];
+    tool::output(&tool::cargo(), [&build[..], &packages, &target].concat());
+    let needs = |path: &str| tool::output("nm", ["-D", "--undefined-only", path]);
+    assert_eq!(
+        needs(&format!("{elsewhere}/release/libhakmem.so")),
+        needs(&library::shared().display().to_string())
+    );
+}
+
 #[test]
 fn a_thread_costs_one_word_of_static_tls() {
     let path = library::shared().display().to_string();

@@ -13,6 +13,7 @@ use crate::worker::Worker;
 use hakmem_alloc::{BlockState, Hakmem};
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::ptr::NonNull;
 
 /// Bytes that a case may hold: a request beyond frees everything first.
@@ -151,12 +152,14 @@ impl Shadow {
 
     fn walk(&self) {
         let mut found = BTreeMap::new();
-        hakmem_alloc::walk(|block| {
+        let ended = hakmem_alloc::walk(|block| {
             if block.state == BlockState::Live {
                 let twice = found.insert(block.address.addr(), block.bytes);
                 assert_eq!(twice, None, "{:p} was found twice", block.address);
             }
+            ControlFlow::<()>::Continue(())
         });
+        assert!(ended.is_continue());
         for (start, end) in &self.ends {
             let bytes = found.get(start);
             assert!(

@@ -1,0 +1,72 @@
+/* Large blocks that come and go: what they hold, and what they cost the process. */
+#include "check.h"
+
+
+/* Each block full of its own pattern, or of zeros, whatever it was made of. */
+static void blocks_keep_what_they_hold(void) {
+    enum { SLOTS = 10, ROUNDS = 600 };
+    struct {
+        unsigned char *start;
+        size_t size;
+    } slots[SLOTS] = {{0}};
+    uint64_t random = 42;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned slot = (unsigned)(next_random(&random) % SLOTS);
+        if (slots[slot].start != NULL) {
+            FILLED(slots[slot].start, slots[slot].size, slot);
+            free(slots[slot].start);
+        }
+        size_t size = MIB + next_random(&random) % (16 * MIB);
+        int zero = round % 3 == 0;
+        unsigned char *start = zero ? calloc(1, size) : malloc(size);
+        CHECK(start != NULL, "%zu bytes: saw NULL", size);
+        for (size_t at = 0; zero && at < size; at += 512)
+            CHECK(start[at] == 0, "calloc(%zu): byte %zu is %d", size, at, start[at]);
+        fill(start, size, slot);
+        slots[slot].start = start;
+        slots[slot].size = size;
+    }
+    for (unsigned slot = 0; slot < SLOTS; slot++) free(slots[slot].start);
+}
+
+static int mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps != NULL, "/proc/self/maps cannot be read");
+    int lines = 0;
+    for (int c; (c = getc(maps)) != EOF;) lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+/* Blocks made of what many small ones have left, more of them than a process may have
+ * mappings if each took one. */
+static void mappings_stay_few(void) {
+    enum { ROUNDS = 2000, HOLES = 24 };
+    void *blocks[2 * HOLES];
+    static void *kept[ROUNDS * HOLES / 2];
+    size_t count = 0;
+    int most = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < 2 * HOLES; i++) blocks[i] = malloc(3 * MIB / 2);
+        for (int i = 0; i < 2 * HOLES; i++) CHECK(blocks[i] != NULL, "malloc: saw NULL");
+        for (int i = 0; i < 2 * HOLES; i += 2) free(blocks[i]);
+        for (int i = 0; i < HOLES / 2; i++) {
+            kept[count] = malloc(3 * MIB);
+            CHECK(kept[count] != NULL, "malloc(3 MiB): saw NULL after %zu", count);
+            count++;
+        }
+        for (int i = 1; i < 2 * HOLES; i += 2) free(blocks[i]);
+        if (round % 100 == 99) {
+            int now = mappings();
+            if (now > most) most = now;
+        }
+    }
+    CHECK(most < 5000, "%d mappings", most);
+    while (count > 0) free(kept[--count]);
+    void *block = malloc(64 * MIB);
+    CHECK(block != NULL, "malloc(64 MiB): saw NULL");
+    fill(block, 64 * MIB, 1);
+    free(block);
+}
+
+CASES(CASE(blocks_keep_what_they_hold), CASE(mappings_stay_few))
