@@ -1,6 +1,7 @@
 //! [`Allocator`]: who is measured, and where its library is.
 
 use crate::cli::Options;
+use std::ffi::CStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,49 @@ pub const SUBJECT: &str = "hakmem";
 /// The peer that every row has a ratio to.
 pub const REFERENCE: &str = "mimalloc";
 
-/// The peers that the distribution packages, by the names of their libraries.
-const PACKAGED: [(&str, &str); 3] = [
-    (REFERENCE, "libmimalloc.so.2"),
-    ("jemalloc", "libjemalloc.so.2"),
-    ("tcmalloc", "libtcmalloc_minimal.so.4"),
+/// A peer that is looked for without being asked for.
+struct Peer {
+    name: &'static str,
+    /// Its library in the directory of built peers, which goes before the packaged one.
+    built: &'static str,
+    /// Its library as the distribution packages it.
+    packaged: Option<&'static str>,
+}
+
+/// In the order of the table. What `scripts/heavy/peers` builds is here, too, so that it
+/// is missed where it was not.
+const PEERS: [Peer; 7] = [
+    peer(REFERENCE, "libmimalloc2.so", Some("libmimalloc.so.2")),
+    peer("mimalloc3", "libmimalloc3.so", None),
+    peer("jemalloc", "libjemalloc.so", Some("libjemalloc.so.2")),
+    peer(
+        "tcmalloc",
+        "libtcmalloc.so",
+        Some("libtcmalloc_minimal.so.4"),
+    ),
+    peer(TCMALLOC_GOOGLE, "libtcmalloc-google.so", None),
+    peer("snmalloc", "libsnmalloc.so", None),
+    peer("rpmalloc", "librpmalloc.so", None),
 ];
+
+const fn peer(name: &'static str, built: &'static str, packaged: Option<&'static str>) -> Peer {
+    Peer {
+        name,
+        built,
+        packaged,
+    }
+}
+
+/// Google's TCMalloc; the packaged `tcmalloc` is that of gperftools.
+const TCMALLOC_GOOGLE: &str = "tcmalloc-google";
+
+/// What [`TCMALLOC_GOOGLE`] needs: where glibc registers the restartable sequences of a
+/// thread, it has none for its caches by CPU and falls back on slower ones by thread.
+const WITHOUT_RSEQ: (&str, &str) = ("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
+
+/// The file beside built libraries that says their versions: on each line the name of a
+/// file, its version, and more that is not read here.
+const VERSIONS: &str = "versions";
 
 /// Where the packaged peers are looked for.
 const LIBRARY_DIRECTORIES: [&str; 4] = [
@@ -32,6 +70,10 @@ pub struct Allocator {
     pub name: String,
     /// The library as the maps file names it (symbolic links resolved).
     pub library: Option<PathBuf>,
+    /// Its version, where that can be known.
+    pub version: Option<String>,
+    /// A variable that it has to be run with.
+    pub variable: Option<(&'static str, &'static str)>,
     /// The library when it was found.
     stamp: Option<Stamp>,
 }
@@ -44,8 +86,23 @@ impl Allocator {
     pub fn new(name: &str, library: Option<PathBuf>) -> Self {
         Self {
             name: name.to_owned(),
+            version: match &library {
+                Some(library) => version(library),
+                None => Some(glibc_version()),
+            },
+            variable: (name == TCMALLOC_GOOGLE).then_some(WITHOUT_RSEQ),
             stamp: library.as_deref().and_then(stamp),
             library,
+        }
+    }
+
+    /// Its name with its version, or with what else tells which one it is.
+    pub fn title(&self) -> String {
+        let file = self.library.as_deref().and_then(Path::file_name);
+        match (&self.version, file) {
+            (Some(version), _) => format!("{} {version}", self.name),
+            (None, Some(file)) => format!("{} ({})", self.name, file.display()),
+            (None, None) => self.name.clone(),
         }
     }
 
@@ -59,6 +116,22 @@ impl Allocator {
             _ => Ok(()),
         }
     }
+}
+
+/// What the file beside the library says.
+fn version(library: &Path) -> Option<String> {
+    let file = library.file_name()?.to_str()?;
+    let versions = std::fs::read_to_string(library.with_file_name(VERSIONS)).ok()?;
+    versions.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next()? == file).then(|| words.next().map(str::to_owned))?
+    })
+}
+
+fn glibc_version() -> String {
+    // SAFETY: glibc returns a constant string.
+    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
+    version.to_string_lossy().into_owned()
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
@@ -82,8 +155,13 @@ pub struct Found {
 }
 
 impl Found {
-    /// Looks for hakmem, the packaged peers and those of the command line.
+    /// Looks for hakmem, the built and packaged peers and those of the command line.
     pub fn search(options: &Options) -> Self {
+        Self::search_with(options, built_peers().as_deref())
+    }
+
+    /// With the directory of built peers.
+    fn search_with(options: &Options, built: Option<&Path>) -> Self {
         let mut found = Self::default();
         let hakmem = match &options.hakmem {
             Some(path) => vec![path.clone()],
@@ -93,18 +171,19 @@ impl Found {
         if !options.without.iter().any(|name| name == "glibc") {
             found.allocators.push(Allocator::new("glibc", None));
         }
-        for (name, file) in PACKAGED {
-            let given = options.peer.iter().find(|(peer, _)| peer == name);
-            let candidates = match given {
-                Some((_, path)) => vec![path.clone()],
-                None => in_library_directories(file),
-            };
-            found.add(options, name, &candidates);
-        }
+        let mut peers: Vec<(String, Vec<PathBuf>)> = PEERS
+            .iter()
+            .map(|peer| (peer.name.to_owned(), peer.candidates(built)))
+            .collect();
+        peers.extend(built.map(unknown_in).unwrap_or_default());
         for (name, path) in &options.peer {
-            if !PACKAGED.iter().any(|(known, _)| known == name) {
-                found.add(options, name, std::slice::from_ref(path));
+            match peers.iter_mut().find(|(known, _)| known == name) {
+                Some((_, candidates)) => *candidates = vec![path.clone()],
+                None => peers.push((name.clone(), vec![path.clone()])),
             }
+        }
+        for (name, candidates) in &peers {
+            found.add(options, name, candidates);
         }
         found
     }
@@ -141,11 +220,40 @@ fn default_hakmem() -> Vec<PathBuf> {
         .collect()
 }
 
-fn in_library_directories(file: &str) -> Vec<PathBuf> {
-    LIBRARY_DIRECTORIES
-        .iter()
-        .map(|directory| Path::new(directory).join(file))
-        .collect()
+impl Peer {
+    /// Where its library may be.
+    fn candidates(&self, built: Option<&Path>) -> Vec<PathBuf> {
+        let packaged = self.packaged.iter().flat_map(|file| {
+            let directories = LIBRARY_DIRECTORIES.iter();
+            directories.map(move |directory| Path::new(directory).join(file))
+        });
+        let built = built.map(|directory| directory.join(self.built));
+        built.into_iter().chain(packaged).collect()
+    }
+}
+
+/// The directory `peers` beside that of this program: where `scripts/heavy/peers` leaves
+/// its libraries.
+fn built_peers() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.parent()?.parent()?.join("peers"))
+}
+
+/// The libraries in the directory of built peers that are not of [`PEERS`]: what is in
+/// `libx.so` is called x, unless one of them has that name.
+fn unknown_in(directory: &Path) -> Vec<(String, Vec<PathBuf>)> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut unknown: Vec<(String, Vec<PathBuf>)> = entries
+        .filter_map(|entry| {
+            let file = entry.file_name().into_string().ok()?;
+            let name = file.strip_prefix("lib")?.strip_suffix(".so")?;
+            let mut peers = PEERS.iter();
+            let is_known = peers.any(|peer| peer.built == file || peer.name == name);
+            (!is_known && name != SUBJECT).then(|| (name.to_owned(), vec![entry.path()]))
+        })
+        .collect();
+    unknown.sort();
+    unknown
 }
 
 #[cfg(test)]
@@ -157,10 +265,24 @@ mod tests {
         found.allocators.iter().map(|a| a.name.as_str()).collect()
     }
 
+    /// Without the peers that may be installed, and with none built.
     fn search(arguments: &[&str]) -> Found {
-        let fixed = ["compare", "--without", "mimalloc,jemalloc,tcmalloc"];
+        let peers: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
+        let peers = peers.join(",");
+        let fixed = ["compare", "--without", &peers];
         let all = fixed.iter().chain(arguments);
-        Found::search(&Options::parse_from(all))
+        Found::search_with(&Options::parse_from(all), None)
+    }
+
+    /// A directory with files of these names, and `versions` with that text.
+    fn directory(test: &str, files: &[&str], versions: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("{test}-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        for file in files {
+            std::fs::write(directory.join(file), "").unwrap();
+        }
+        std::fs::write(directory.join(VERSIONS), versions).unwrap();
+        directory.canonicalize().unwrap()
     }
 
     #[test]
@@ -188,6 +310,47 @@ mod tests {
     }
 
     #[test]
+    fn built_peers_are_found_with_their_versions() {
+        let files = [
+            "libmimalloc2.so",
+            "libmimalloc.so",
+            "libsnmalloc.so",
+            "libzzz.so",
+            "x.txt",
+        ];
+        let versions = "\nlibmimalloc2.so 2.3.2 a/1\nlibzzz.so\nother.so 1\n";
+        let built = directory("built", &files, versions);
+        let options = Options::parse_from(["compare", "--without", "hakmem,jemalloc,tcmalloc"]);
+        let found = Found::search_with(&options, Some(&built));
+        assert_eq!(names(&found), ["glibc", "mimalloc", "snmalloc", "zzz"]);
+        let mimalloc = &found.allocators[1];
+        assert_eq!(mimalloc.library, Some(built.join("libmimalloc2.so")));
+        assert_eq!(mimalloc.title(), "mimalloc 2.3.2");
+        assert_eq!(found.allocators[3].title(), "zzz (libzzz.so)");
+        let place = built.join("librpmalloc.so");
+        let missing = format!("rpmalloc: no library at {}", place.display());
+        assert!(found.missing.contains(&missing), "{:?}", found.missing);
+        std::fs::remove_dir_all(&built).unwrap();
+    }
+
+    #[test]
+    fn a_packaged_peer_may_stand_for_a_built_one() {
+        let built = Path::new("/target/peers");
+        let candidates = PEERS[0].candidates(Some(built));
+        assert_eq!(candidates[0], built.join("libmimalloc2.so"));
+        let first = Path::new(LIBRARY_DIRECTORIES[0]).join("libmimalloc.so.2");
+        assert_eq!(candidates[1], first);
+        assert_eq!(PEERS[0].candidates(None)[0], first);
+    }
+
+    #[test]
+    fn one_peer_is_run_with_a_variable() {
+        let allocator = Allocator::new("tcmalloc-google", None);
+        assert_eq!(allocator.variable, Some(WITHOUT_RSEQ));
+        assert_eq!(Allocator::new("tcmalloc", None).variable, None);
+    }
+
+    #[test]
     fn a_library_that_changes_is_noticed() {
         let path = std::env::temp_dir().join(format!("stamp-{}", std::process::id()));
         std::fs::write(&path, "1").unwrap();
@@ -201,18 +364,25 @@ mod tests {
     }
 
     #[test]
-    fn a_given_path_replaces_the_packaged_one() {
+    fn a_given_path_replaces_the_others() {
         let this = std::env::current_exe().unwrap();
-        let peer = format!("mimalloc={}", this.display());
+        let built = directory("given", &["libmimalloc2.so", "libzzz.so"], "");
+        let mimalloc = format!("mimalloc={}", this.display());
+        let unknown = format!("zzz={}", this.display());
         let options = Options::parse_from([
             "compare",
             "--without",
             "hakmem,glibc,jemalloc,tcmalloc",
             "--peer",
-            &peer,
+            &mimalloc,
+            "--peer",
+            &unknown,
         ]);
-        let found = Found::search(&options);
-        assert_eq!(names(&found), ["mimalloc"]);
-        assert_eq!(found.allocators[0].library, this.canonicalize().ok());
+        let found = Found::search_with(&options, Some(&built));
+        assert_eq!(names(&found), ["mimalloc", "zzz"]);
+        for allocator in &found.allocators {
+            assert_eq!(allocator.library, this.canonicalize().ok());
+        }
+        std::fs::remove_dir_all(&built).unwrap();
     }
 }

@@ -31,6 +31,7 @@ pub fn document(
         "metric": summary.metric.title(),
         "allocators": samples.allocators.iter().map(|allocator| json!({
             "name": allocator.name,
+            "version": allocator.version,
             "library": allocator.library,
         })).collect::<Vec<_>>(),
         "rows": summary.rows.iter().map(|row| self::row(row, samples)).collect::<Vec<_>>(),

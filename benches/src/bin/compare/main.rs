@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     let workloads = ready(&runner, workloads);
     let samples = measure(&options, &runner, workloads, allocators);
     let summary = Summary::of(&samples, options.metric);
-    print(&machine, &options, &summary);
+    print(&machine, &options, &samples, &summary);
     conclude(&machine, &options, &samples, &summary)
 }
 
@@ -191,9 +191,10 @@ fn step(
     }
 }
 
-fn print(machine: &Machine, options: &Options, summary: &Summary) {
+fn print(machine: &Machine, options: &Options, samples: &Samples, summary: &Summary) {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    say(&format!("{}\n", machine.line()));
+    let titles: Vec<String> = samples.allocators.iter().map(Allocator::title).collect();
+    say(&format!("{}\n{}\n", machine.line(), titles.join(", ")));
     say(&format!(
         "Medians of {} interleaved rounds; ± is the interquartile range; * is the best peer.\n",
         options.rounds()

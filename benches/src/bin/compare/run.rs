@@ -133,6 +133,7 @@ impl Runner {
             (None, Work::Command { .. }) => command.env("LD_PRELOAD", GLIBC),
             (None, Work::Program { .. }) => &mut command,
         };
+        command.envs(allocator.variable);
         Ok(command)
     }
 }

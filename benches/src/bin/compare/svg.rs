@@ -10,8 +10,8 @@ use std::fmt::Write;
 const SUBJECT_FILL: &str = "#0072b2";
 
 /// The peers' fills in their order; distinguishable without seeing red and green.
-const PEER_FILLS: [&str; 7] = [
-    "#bbbbbb", "#e69f00", "#56b4e9", "#cc79a7", "#009e73", "#d55e00", "#777777",
+const PEER_FILLS: [&str; 8] = [
+    "#bbbbbb", "#e69f00", "#56b4e9", "#cc79a7", "#009e73", "#d55e00", "#777777", "#f0e442",
 ];
 
 /// All lengths are in pixels.
@@ -99,7 +99,7 @@ fn fill(summary: &Summary, allocator: &str) -> &'static str {
 
 fn legend(svg: &mut String, summary: &Summary) {
     for (place, mean) in summary.means.iter().enumerate() {
-        let x = LABELS + place as f64 * 110.0;
+        let x = 10.0 + place as f64 * 118.0;
         rectangle(svg, x, 30.0, 12.0, fill(summary, &mean.allocator));
         text(svg, x + 17.0, 39.0, "start", &escape(&mean.allocator));
     }
