@@ -238,9 +238,22 @@ fn freeing(front: &'static Front, block: *mut u8) -> Option<*mut u8> {
     Observed::freeing(ThreadCache::of(front).local(), block).map(NonNull::as_ptr)
 }
 
-#[cold]
 #[inline(never)]
 fn deallocate_slow(block: *mut u8) {
+    let front = Front::current();
+    if front.is_real()
+        && let Some(slab) = REGISTRY.slab_of(block as usize)
+        && ThreadCache::of(front).free_remote(slab, block)
+    {
+        return;
+    }
+    deallocate_slower(block);
+}
+
+/// Not a block of another thread's, or of a thread that has no cache now.
+#[cold]
+#[inline(never)]
+fn deallocate_slower(block: *mut u8) {
     if block.is_null() {
         return;
     }
@@ -261,7 +274,7 @@ fn deallocate_slow(block: *mut u8) {
     }
     match cache {
         Ok(cache) if cache.owns(slab) => cache.free_own(slab, block),
-        Ok(cache) => cache.free_remote(slab, block),
+        Ok(cache) => cache.hold_back(slab, block),
         Err(_) => parked::free_without_cache(slab, block),
     }
 }

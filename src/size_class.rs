@@ -78,7 +78,8 @@ const fn class_slots(index: usize) -> usize {
     }
 }
 
-const SHAPES: [Shape; CLASSES] = {
+/// Of as many entries as a masked index has values, so that no bounds are checked.
+const SHAPES: [Shape; 64] = {
     let mut shapes = [const {
         Shape {
             bytes: 0,
@@ -86,7 +87,7 @@ const SHAPES: [Shape; CLASSES] = {
             slots: 0,
             reciprocal: 0,
         }
-    }; CLASSES];
+    }; 64];
     let mut index = 0;
     while index < CLASSES {
         let bytes = class_bytes(index);
@@ -163,27 +164,32 @@ impl SizeClass {
         (0..CLASSES as u8).map(SizeClass)
     }
 
+    #[inline(always)]
+    const fn shape(self) -> &'static Shape {
+        &SHAPES[self.index() % SHAPES.len()]
+    }
+
     /// Bytes of a block.
     #[inline(always)]
     pub(crate) const fn bytes(self) -> usize {
-        SHAPES[self.index()].bytes as usize
+        self.shape().bytes as usize
     }
 
     /// Blocks in a slab.
     pub(crate) const fn blocks(self) -> usize {
-        SHAPES[self.index()].blocks as usize
+        self.shape().blocks as usize
     }
 
     /// Slots of 64 KiB in a slab.
     pub(crate) const fn slots(self) -> usize {
-        SHAPES[self.index()].slots as usize
+        self.shape().slots as usize
     }
 
     /// Index of the block that holds the byte at `offset` from the slab's start;
     /// `offset` is inside the slab.
     #[inline(always)]
     pub(crate) fn block_index(self, offset: usize) -> usize {
-        ((offset as u64 * SHAPES[self.index()].reciprocal) >> RECIPROCAL_SHIFT) as usize
+        ((offset as u64 * self.shape().reciprocal) >> RECIPROCAL_SHIFT) as usize
     }
 
     pub(crate) const fn tier(self) -> Tier {

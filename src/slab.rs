@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!   0 ┌──────────────────────────────────────┐
-//!     │ identity, counters, list links       │ written by the owner
-//!  64 │ free words 0..8, listed words 0..8   │
+//!     │ identity, owner                      │ read by all, written by nobody meanwhile
+//!  64 ├──────────────────────────────────────┤
+//!     │ counters, list links                 │ written by the owner
+//! 128 │ free words 0..8, listed words 0..8   │
 //! 256 ├──────────────────────────────────────┤
-//!     │ rsum, rcount, owner, next            │ written by threads that free
-//! 296 │ remote words 0..8                    │ blocks of this slab from afar
+//!     │ rsum, rcount, next                   │ written by threads that free
+//! 280 │ remote words 0..8                    │ blocks of this slab from afar
 //! 384 └──────────────────────────────────────┘
 //!     free and listed words and, 128-aligned behind them, remote words of slabs
 //!     with more than 512 blocks
@@ -67,50 +69,61 @@ pub(crate) enum Kind {
 /// The header of a slab; see the head of this file.
 #[repr(C, align(128))]
 pub(crate) struct Slab {
-    start: Cell<usize>,
-    superslab: Cell<*const SuperSlab>,
-    free: Cell<*const Cell<u64>>,
-    summary: Cell<u64>,
+    constant: Constant,
     /// Neighbours in the owner's list of slabs with free blocks, or in the list of
     /// large blocks, or in the stock of headers.
     before: Cell<*const Slab>,
     after: Cell<*const Slab>,
+    summary: Cell<u64>,
     used: Cell<u16>,
     fresh: Cell<u16>,
+    listed: Cell<bool>,
+    /// Free words, and as many listed words behind them.
+    inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
+    remote: Remote,
+    observed: <Observed as Observer>::PerSlab,
+}
+
+/// What changes only when nobody else can be looking: read by all threads, so in a cache line
+/// that none of them writes.
+#[repr(C, align(64))]
+struct Constant {
+    start: Cell<usize>,
+    superslab: Cell<*const SuperSlab>,
+    free: Cell<*const Cell<u64>>,
+    remote: Cell<*const AtomicU64>,
+    /// The owner's inbox. Written while no owner runs (the cache is parked) with
+    /// Release, read Acquire by the token's holder and by frees.
+    owner: AtomicPtr<Inbox>,
+    /// Pages of a LARGE block.
+    pages: Cell<u32>,
     blocks: Cell<u16>,
     class: Cell<u8>,
     slots: Cell<u8>,
     kind: Cell<u8>,
     words: Cell<u8>,
-    listed: Cell<bool>,
-    /// Pages of a LARGE block.
-    pages: Cell<u32>,
-    /// Free words, and as many listed words behind them.
-    inline_free: [Cell<u64>; 2 * INLINE_WORDS],
-    remote: Remote,
-    observed: <Observed as Observer>::PerSlab,
 }
+
+#[repr(C, align(64))]
+struct Aligned<T>(T);
 
 /// The part that other threads write; 128 bytes away from the owner's.
 #[repr(C, align(128))]
 struct Remote {
-    words: Cell<*const AtomicU64>,
     /// A bit per remote word that may be non-zero. Set Release after the word; taken
     /// Acquire by the owner.
     rsum: AtomicU64,
     /// Announced returns that the owner has not counted. AcqRel both ways: it hands
     /// the token, and with it `next`, from one holder to the next one.
     rcount: AtomicU32,
-    /// The owner's inbox. Written while no owner runs (the cache is parked) with
-    /// Release, read Acquire by the token's holder and by frees.
-    owner: AtomicPtr<Inbox>,
     next: Cell<*const Slab>,
     inline: [AtomicU64; INLINE_WORDS],
 }
 
 const _: () = if sync::IS_CORE {
+    assert!(size_of::<Constant>() == 64);
+    assert!(offset_of!(Slab, inline_free) == 128);
     assert!(offset_of!(Slab, remote) == 256);
-    assert!(offset_of!(Slab, inline_free) == 64);
     assert!(size_of::<Slab>() == 384 + size_of::<<Observed as Observer>::PerSlab>());
 };
 
@@ -143,21 +156,15 @@ pub(crate) struct Site {
 impl Slab {
     /// Where a reader of a core file finds what.
     pub(crate) const OFFSETS: [(&'static str, usize); 9] = [
-        ("slab.start", offset_of!(Slab, start)),
-        ("slab.free", offset_of!(Slab, free)),
-        ("slab.blocks", offset_of!(Slab, blocks)),
-        ("slab.class", offset_of!(Slab, class)),
-        ("slab.slots", offset_of!(Slab, slots)),
-        ("slab.kind", offset_of!(Slab, kind)),
-        ("slab.pages", offset_of!(Slab, pages)),
-        (
-            "slab.remote",
-            offset_of!(Slab, remote) + offset_of!(Remote, words),
-        ),
-        (
-            "slab.owner",
-            offset_of!(Slab, remote) + offset_of!(Remote, owner),
-        ),
+        ("slab.start", offset_of!(Slab, constant.start)),
+        ("slab.free", offset_of!(Slab, constant.free)),
+        ("slab.blocks", offset_of!(Slab, constant.blocks)),
+        ("slab.class", offset_of!(Slab, constant.class)),
+        ("slab.slots", offset_of!(Slab, constant.slots)),
+        ("slab.kind", offset_of!(Slab, constant.kind)),
+        ("slab.pages", offset_of!(Slab, constant.pages)),
+        ("slab.remote", offset_of!(Slab, constant.remote)),
+        ("slab.owner", offset_of!(Slab, constant.owner)),
     ];
 
     /// A header of `words` words that no slab uses yet, with its words zero; in stock
@@ -191,11 +198,11 @@ impl Slab {
             // SAFETY: `tail` bytes of zero lie behind the header: `words` free words, as many
             // listed ones, and on the next multiple of 128 as many remote words.
             let behind = unsafe { memory.add(size_of::<Slab>()) };
-            slab.free.set(behind.as_ptr().cast());
+            slab.constant.free.set(behind.as_ptr().cast());
             // SAFETY: as above.
             let remote = unsafe { behind.add(owners) };
-            slab.remote.words.set(remote.as_ptr().cast());
-            slab.words.set(words as u8);
+            slab.constant.remote.set(remote.as_ptr().cast());
+            slab.constant.words.set(words as u8);
         }
         Some(slab)
     }
@@ -210,35 +217,37 @@ impl Slab {
         unsafe { slab.write(Slab::new()) };
         // SAFETY: initialised just now; headers are never unmapped.
         let slab = unsafe { slab.as_ref() };
-        slab.free.set(slab.inline_free.as_ptr());
-        slab.remote.words.set(slab.remote.inline.as_ptr());
+        slab.constant.free.set(slab.inline_free.0.as_ptr());
+        slab.constant.remote.set(slab.remote.inline.as_ptr());
         slab
     }
 
     /// A closed header; its words are not reached until their addresses are set.
     fn new() -> Slab {
         Slab {
-            start: Cell::new(0),
-            superslab: Cell::new(ptr::null()),
-            free: Cell::new(ptr::null()),
-            summary: Cell::new(0),
+            constant: Constant {
+                start: Cell::new(0),
+                superslab: Cell::new(ptr::null()),
+                free: Cell::new(ptr::null()),
+                remote: Cell::new(ptr::null()),
+                owner: AtomicPtr::new(ptr::null_mut()),
+                pages: Cell::new(0),
+                blocks: Cell::new(0),
+                class: Cell::new(0),
+                slots: Cell::new(0),
+                kind: Cell::new(Kind::Closed as u8),
+                words: Cell::new(INLINE_WORDS as u8),
+            },
             before: Cell::new(ptr::null()),
             after: Cell::new(ptr::null()),
+            summary: Cell::new(0),
             used: Cell::new(0),
             fresh: Cell::new(0),
-            blocks: Cell::new(0),
-            class: Cell::new(0),
-            slots: Cell::new(0),
-            kind: Cell::new(Kind::Closed as u8),
-            words: Cell::new(INLINE_WORDS as u8),
             listed: Cell::new(false),
-            pages: Cell::new(0),
-            inline_free: core::array::from_fn(|_| Cell::new(0)),
+            inline_free: Aligned(core::array::from_fn(|_| Cell::new(0))),
             remote: Remote {
-                words: Cell::new(ptr::null()),
                 rsum: AtomicU64::new(0),
                 rcount: AtomicU32::new(0),
-                owner: AtomicPtr::new(ptr::null_mut()),
                 next: Cell::new(ptr::null()),
                 inline: core::array::from_fn(|_| AtomicU64::new(0)),
             },
@@ -257,11 +266,11 @@ impl Slab {
     /// Opens a closed slab; see [`Slab::open`].
     pub(crate) fn set_up(&self, site: &Site, class: SizeClass, owner: &Inbox) {
         let blocks = class.blocks();
-        self.start.set(site.start);
-        self.superslab.set(site.superslab);
-        self.slots.set(site.slots as u8);
-        self.class.set(class.index() as u8);
-        self.blocks.set(blocks as u16);
+        self.constant.start.set(site.start);
+        self.constant.superslab.set(site.superslab);
+        self.constant.slots.set(site.slots as u8);
+        self.constant.class.set(class.index() as u8);
+        self.constant.blocks.set(blocks as u16);
         self.used.set(0);
         self.fresh.set(if site.clean { 0 } else { blocks as u16 });
         let words = blocks.div_ceil(64);
@@ -270,10 +279,10 @@ impl Slab {
             self.free_word(word).set(u64::MAX >> (64 - bits));
         }
         self.summary.set(u64::MAX >> (64 - words));
-        self.remote
+        self.constant
             .owner
             .store(ptr::from_ref(owner).cast_mut(), Ordering::Release);
-        self.kind.set(Kind::Blocks as u8);
+        self.constant.kind.set(Kind::Blocks as u8);
     }
 
     /// The slab of one LARGE block of `pages` pages.
@@ -299,15 +308,17 @@ impl Slab {
     }
 
     fn set_up_large(&'static self, site: &Site, kind: Kind, pages: usize) -> Option<&'static Slab> {
-        self.start.set(site.start);
-        self.superslab.set(site.superslab);
-        self.slots.set(site.slots as u8);
-        self.pages.set(u32::try_from(pages).ok()?);
-        self.blocks.set(1);
+        self.constant.start.set(site.start);
+        self.constant.superslab.set(site.superslab);
+        self.constant.slots.set(site.slots as u8);
+        self.constant.pages.set(u32::try_from(pages).ok()?);
+        self.constant.blocks.set(1);
         self.used.set(1);
         self.fresh.set(if site.clean { 0 } else { 1 });
-        self.remote.owner.store(ptr::null_mut(), Ordering::Release);
-        self.kind.set(kind as u8);
+        self.constant
+            .owner
+            .store(ptr::null_mut(), Ordering::Release);
+        self.constant.kind.set(kind as u8);
         Some(self)
     }
 
@@ -317,7 +328,7 @@ impl Slab {
         self.wipe();
         let step = WORD_STEPS
             .iter()
-            .position(|&step| step == usize::from(self.words.get()))
+            .position(|&step| step == usize::from(self.constant.words.get()))
             .unwrap_or(0);
         let mut stock = STOCK.lock();
         self.after.set(stock.0[step]);
@@ -327,8 +338,8 @@ impl Slab {
     /// Makes the slab a closed one, whose words are zero.
     pub(crate) fn wipe(&self) {
         debug_assert!(self.remote.rcount.load(Ordering::Relaxed) == 0);
-        self.kind.set(Kind::Closed as u8);
-        let used_words = usize::from(self.blocks.get()).div_ceil(64);
+        self.constant.kind.set(Kind::Closed as u8);
+        let used_words = usize::from(self.constant.blocks.get()).div_ceil(64);
         for word in 0..used_words {
             self.free_word(word).set(0);
             self.remote_word(word).store(0, Ordering::Relaxed);
@@ -338,7 +349,7 @@ impl Slab {
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        match self.kind.get() {
+        match self.constant.kind.get() {
             1 => Kind::Blocks,
             2 => Kind::Run,
             3 => Kind::Mapping,
@@ -347,12 +358,12 @@ impl Slab {
     }
 
     pub(crate) fn start(&self) -> usize {
-        self.start.get()
+        self.constant.start.get()
     }
 
     /// Slots that the slab's memory takes; 0 for a mapping.
     pub(crate) fn slots(&self) -> usize {
-        usize::from(self.slots.get())
+        usize::from(self.constant.slots.get())
     }
 
     /// Where the slab's memory lies, to be given back.
@@ -360,19 +371,19 @@ impl Slab {
         Site {
             start: self.start(),
             slots: self.slots(),
-            superslab: self.superslab.get(),
+            superslab: self.constant.superslab.get(),
             clean: false,
         }
     }
 
     /// The class of a slab of blocks.
     pub(crate) fn class(&self) -> SizeClass {
-        SizeClass::from_index(usize::from(self.class.get()))
+        SizeClass::from_index(usize::from(self.constant.class.get()))
     }
 
     /// Blocks, in use or not.
     pub(crate) fn blocks(&self) -> usize {
-        usize::from(self.blocks.get())
+        usize::from(self.constant.blocks.get())
     }
 
     /// Bytes that the program may use of each block.
@@ -384,16 +395,16 @@ impl Slab {
     }
 
     pub(crate) fn pages(&self) -> usize {
-        self.pages.get() as usize
+        self.constant.pages.get() as usize
     }
 
     pub(crate) fn set_pages(&self, pages: u32) {
-        self.pages.set(pages);
+        self.constant.pages.set(pages);
     }
 
     /// Moves a LARGE slab to another address; the caller keeps the registry right.
     pub(crate) fn set_start(&self, start: usize) {
-        self.start.set(start);
+        self.constant.start.set(start);
     }
 
     /// Whether a LARGE block reads as zero, as far as nobody has written to it.
@@ -419,16 +430,16 @@ impl Slab {
     }
 
     fn free_word(&self, word: usize) -> &Cell<u64> {
-        debug_assert!(word < usize::from(self.words.get()));
+        debug_assert!(word < usize::from(self.constant.words.get()));
         // SAFETY: `free` points to `words` words, set up in `from_stock`.
-        unsafe { &*self.free.get().add(word) }
+        unsafe { &*self.constant.free.get().add(word) }
     }
 
     fn listed_word(&self, word: usize) -> &Cell<u64> {
-        let words = usize::from(self.words.get());
+        let words = usize::from(self.constant.words.get());
         debug_assert!(word < words);
         // SAFETY: behind the free words are as many listed ones, set up in `make`.
-        unsafe { &*self.free.get().add(words + word) }
+        unsafe { &*self.constant.free.get().add(words + word) }
     }
 
     /// Notes that a block is on its owner's list; false if it was there already.
@@ -450,9 +461,9 @@ impl Slab {
     }
 
     fn remote_word(&self, word: usize) -> &AtomicU64 {
-        debug_assert!(word < usize::from(self.words.get()));
-        // SAFETY: `words` of `Remote` points to as many words, set up in `from_stock`.
-        unsafe { &*self.remote.words.get().add(word) }
+        debug_assert!(word < usize::from(self.constant.words.get()));
+        // SAFETY: `remote` points to as many words, set up in `from_stock`.
+        unsafe { &*self.constant.remote.get().add(word) }
     }
 
     /// The index of the block at `address`, which lies in the slab.
@@ -652,13 +663,13 @@ impl Slab {
 
     /// The inbox of the slab's owner; null for LARGE.
     pub(crate) fn owner(&self) -> *const Inbox {
-        self.remote.owner.load(Ordering::Acquire)
+        self.constant.owner.load(Ordering::Acquire)
     }
 
     /// Gives the slab to another owner. Neither the old one nor the new one runs on it
     /// meanwhile: its cache is parked and the caller holds it.
     pub(crate) fn set_owner(&self, owner: &Inbox) {
-        self.remote
+        self.constant
             .owner
             .store(ptr::from_ref(owner).cast_mut(), Ordering::Release);
     }

@@ -234,15 +234,14 @@ fn count_class(class: SizeClass, counts: &mut ClassStatistics) {
         counts.remote_freed += of_cache.remote_freed.get();
         counts.remote_published += of_cache.remote_published.get();
         counts.collected += of_cache.collected.get();
-        counts.cached += cache
+        let held_back = cache
             .held_back()
-            .iter()
-            .filter(|block| {
-                REGISTRY
-                    .slab_of(block.get() as usize)
-                    .is_some_and(|slab| slab.kind() == Kind::Blocks && slab.class() == class)
-            })
-            .count();
+            .filter(|(slab, ..)| slab.kind() == Kind::Blocks && slab.class() == class)
+            .map(|(_, _, bits)| bits.count_ones() as usize)
+            .sum::<usize>();
+        counts.cached += held_back;
+        // The others were counted when they were sent home.
+        counts.remote_freed += held_back as u64;
     }
 }
 

@@ -5,6 +5,7 @@ use crate::size_class::MAX_BLOCKS;
 use crate::slab::{Kind, Slab};
 use crate::thread_cache::ThreadCache;
 use core::ops::ControlFlow;
+use core::ptr;
 
 /// What a block is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,8 +71,10 @@ fn walk_slab<B>(slab: &Slab, each: &mut dyn FnMut(&Block) -> ControlFlow<B>) -> 
         cache
             .list(slab.class())
             .for_each(|block| mark(&mut cached, block));
-        for entry in cache.held_back() {
-            mark(&mut returning, entry.get());
+        for (of, word, bits) in cache.held_back() {
+            if ptr::eq(of, slab) {
+                returning[word] |= bits;
+            }
         }
     }
     for index in 0..slab.blocks() {

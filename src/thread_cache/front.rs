@@ -76,8 +76,11 @@ const _: () = {
 /// A bin without entries: the null that pops find, and the end where pushes stop.
 static NO_ENTRIES: [usize; 2] = [0, 0];
 
+/// The base of a constant front: no cache has it.
+const CONSTANT_BASE: usize = usize::MAX;
+
 const CONSTANT: ConstantFront = ConstantFront {
-    base: 0,
+    base: CONSTANT_BASE,
     limit: 0,
     owners: ptr::null(),
     table: Front::TABLE,
@@ -178,8 +181,7 @@ impl Front {
 
     /// Whether this is the front of a cache, and not a constant.
     pub(crate) fn is_real(&self) -> bool {
-        let this = ptr::from_ref(self).cast();
-        !ptr::eq(this, &EMPTY) && !ptr::eq(this, &EXITED) && !ptr::eq(this, &BUSY)
+        self.base.get() != CONSTANT_BASE
     }
 
     /// Whether this thread is in the middle of a change: a signal handler asks.

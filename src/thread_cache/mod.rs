@@ -133,10 +133,10 @@ impl core::ops::Deref for Busy {
 }
 
 impl ThreadCache {
-    pub(crate) const OFFSETS: [(&'static str, usize); 13] = {
+    pub(crate) const OFFSETS: [(&'static str, usize); 17] = {
         let (list_head, list_len) = FreeList::OFFSETS;
         let (bins, top, bin) = Front::OFFSETS;
-        let (remote_len, remote_blocks) = RemoteBuffer::OFFSETS;
+        let [remote_entries, remote_entry, slab, word, bits] = RemoteBuffer::OFFSETS;
         let list = offset_of!(Shelf, list);
         [
             ("cache.bins", offset_of!(ThreadCache, front) + bins),
@@ -151,13 +151,14 @@ impl ThreadCache {
             ("cache.state", offset_of!(ThreadCache, state)),
             ("cache.made_before", offset_of!(ThreadCache, made_before)),
             (
-                "cache.remote.len",
-                offset_of!(ThreadCache, remote) + remote_len,
+                "cache.remote.entries",
+                offset_of!(ThreadCache, remote) + remote_entries,
             ),
-            (
-                "cache.remote.blocks",
-                offset_of!(ThreadCache, remote) + remote_blocks,
-            ),
+            ("remote.entries", RemoteBuffer::ENTRIES),
+            ("remote_entry.bytes", remote_entry),
+            ("remote_entry.slab", slab),
+            ("remote_entry.word", word),
+            ("remote_entry.bits", bits),
         ]
     };
     /// Where the inbox stands that a slab's `owner` points to.
@@ -188,6 +189,7 @@ impl ThreadCache {
         Self::begin()
     }
 
+    #[inline(always)]
     fn busy(&'static self) -> Busy {
         debug_assert!(self.busy.get() == 0);
         let quiet = Quiet::begin();
@@ -297,6 +299,7 @@ impl ThreadCache {
     pub(crate) fn configure(&self) {
         self.is_configured.set(config::is_read());
         let options = config::get();
+        self.remote.set_threshold(options.tiny_drain_thresh);
         let mut word = 0;
         for class in SizeClass::all() {
             let (words, bytes) = match class.tier() {
@@ -344,9 +347,10 @@ impl ThreadCache {
         &self.shelf(class).list
     }
 
-    /// The blocks of others that wait to be sent home.
-    pub(crate) fn held_back(&self) -> &[Cell<*mut u8>] {
-        self.remote.blocks()
+    /// The blocks of others that wait to be sent home: a slab, a word of its bitmap, and the
+    /// blocks in it.
+    pub(crate) fn held_back(&self) -> impl Iterator<Item = (&'static Slab, usize, u64)> {
+        self.remote.entries()
     }
 
     /// Takes over what the registry has grown by.
@@ -410,6 +414,7 @@ impl ThreadCache {
             for class in SizeClass::all() {
                 self.flush_class(class);
             }
+            self.send_home();
             self.configure();
             self.refresh_view();
         }
@@ -756,7 +761,7 @@ impl ThreadCache {
                 fault::abort(Call::Free, block, Fault::Foreign)
             };
             if !self.owns(slab) {
-                remote_buffer::publish(slab, &rest[..1]);
+                remote_buffer::publish_one(slab, block);
                 rest = &rest[1..];
                 continue;
             }
@@ -805,27 +810,42 @@ impl ThreadCache {
         shared_pool::release(&site);
     }
 
+    /// Takes a block of another thread's slab, to be sent home, if that is simple; says whether
+    /// it did.
+    #[inline(always)]
+    pub(crate) fn free_remote(&'static self, slab: &'static Slab, block: *mut u8) -> bool {
+        if Observed::ACTIVE || slab.kind() != Kind::Blocks || self.owns(slab) {
+            return false;
+        }
+        let busy = self.busy();
+        busy.remote.add(slab, block)
+    }
+
     /// Takes a block of another thread's slab, to be sent home.
-    pub(crate) fn free_remote(&self, slab: &'static Slab, block: *mut u8) {
+    pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
         self.keep_up();
-        let class = slab.class();
-        self.shelf(class).counts.remote_freed.add(1);
         Observed::event(
             &self.local,
             Event::RemoteFreed {
                 block: block as usize,
             },
         );
-        let threshold = config::get().tiny_drain_thresh as usize;
-        if self.remote.push(block, class.bytes(), threshold) {
+        if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
             self.send_home();
         }
     }
 
-    /// Sends home what [`ThreadCache::free_remote`] took.
+    /// Sends home what is held back.
+    #[cold]
     fn send_home(&self) {
         self.remote
-            .flush(|slab| self.shelf(slab.class()).counts.remote_published.add(1));
+            .flush(|slab, count| self.count_sent(slab, count));
+    }
+
+    fn count_sent(&self, slab: &Slab, blocks: u32) {
+        let counts = &self.shelf(slab.class()).counts;
+        counts.remote_published.add(1);
+        counts.remote_freed.add(u64::from(blocks));
     }
 
     /// Takes in what other threads have returned.

@@ -163,5 +163,5 @@ pub(crate) fn adopt_after_fork(own: Option<&ThreadCache>) {
 /// A free without a thread cache: the block goes home at once.
 pub(crate) fn free_without_cache(slab: &Slab, block: *mut u8) {
     debug_assert!(REGISTRY.slab_of(block as usize).is_some());
-    super::remote_buffer::publish(slab, &[Cell::new(block)]);
+    super::remote_buffer::publish_one(slab, block);
 }

@@ -698,6 +698,28 @@ fn remote_published() {
     );
 }
 
+/// Blocks of a word of the bitmap from which others have gone home before.
+#[test]
+fn remote_frees_all_go_home() {
+    if !applies() {
+        return;
+    }
+    let run = plainly(&[
+        "take a 48 150",
+        "take b 48 150",
+        "report before",
+        "thread",
+        "give a",
+        "give b",
+        "end",
+        "report after",
+    ]);
+    let moved = |count| run.at("after").class(48, count) - run.at("before").class(48, count);
+    assert_eq!(moved("remote_freed"), 300);
+    // On the way, and none with the thread that has ended.
+    assert_eq!(moved("free"), 300);
+}
+
 /// The owner finds them when it runs out of blocks.
 #[test]
 fn collected() {

@@ -190,10 +190,23 @@ impl<'a> Heap<'a> {
     }
 
     fn held_back(&self, cache: Word) -> Vec<(Word, State)> {
-        let count = self.memory.half(self.field(cache, "cache.remote.len"));
-        let blocks = self.field(cache, "cache.remote.blocks");
-        let block = |index| (self.memory.word(blocks + index * WORD), State::HeldBack);
-        (0..count).map(block).collect()
+        let mut blocks = Vec::new();
+        for index in 0..self.root.get("remote.entries") {
+            let entry = self.field(cache, "cache.remote.entries")
+                + index * self.root.get("remote_entry.bytes");
+            let word = |name| self.memory.word(self.field(entry, name));
+            let bits = word("remote_entry.bits");
+            if bits == 0 {
+                continue;
+            }
+            let slab = word("remote_entry.slab");
+            let start = self.memory.word(self.field(slab, "slab.start"));
+            let class = self.memory.byte(self.field(slab, "slab.class")) as usize;
+            let first = start + word("remote_entry.word") * 64 * self.class_bytes[class];
+            let held = (0..64).filter(|bit| bits & 1 << bit != 0);
+            blocks.extend(held.map(|bit| (first + bit * self.class_bytes[class], State::HeldBack)));
+        }
+        blocks
     }
 
     fn blocks_of(&self, slab: Word, held: &HashMap<Word, State>) -> Vec<Block> {
