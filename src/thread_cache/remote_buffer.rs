@@ -12,14 +12,16 @@ use core::{iter, ptr, slice};
 /// Entries, a bit each in `used`.
 const ENTRIES: usize = u128::BITS as usize;
 /// Most bytes of blocks that are held back.
-const MOST_BYTES: usize = 128 << 10;
+const MOST_BYTES: isize = 128 << 10;
 
 /// See the head of this file.
 #[repr(C)]
 pub(crate) struct RemoteBuffer {
-    /// Bytes that may be held back still; and how many a block counts for at least.
+    /// Room left, and all of it. A block takes `threshold` times its bytes, and at least
+    /// [`MOST_BYTES`]: so it is full with `threshold` blocks, or that many bytes of larger ones.
     room: Cell<isize>,
-    least: Cell<isize>,
+    all: Cell<isize>,
+    threshold: Cell<isize>,
     /// The entries with bits, for the flush.
     used: Cell<u128>,
     entries: [Entry; ENTRIES],
@@ -57,13 +59,14 @@ impl RemoteBuffer {
     /// Has it be time to flush at `blocks` blocks. Nothing is held back now.
     pub(crate) fn set_threshold(&self, blocks: u32) {
         debug_assert!(self.used.get() == 0);
-        self.room.set(MOST_BYTES as isize);
-        self.least
-            .set((MOST_BYTES / blocks.max(1) as usize) as isize);
+        let threshold = blocks.max(1) as isize;
+        self.threshold.set(threshold);
+        self.all.set(threshold * MOST_BYTES);
+        self.room.set(threshold * MOST_BYTES);
     }
 
     fn weight(&self, slab: &Slab) -> isize {
-        (slab.class().bytes() as isize).max(self.least.get())
+        (slab.class().bytes() as isize * self.threshold.get()).max(MOST_BYTES)
     }
 
     /// Where the entry of a slab's word is: headers are some 384 bytes apart, and a slab's
@@ -151,7 +154,7 @@ impl RemoteBuffer {
 
     /// Sends all home. `sent` is told of each slab.
     pub(crate) fn flush(&self, mut sent: impl FnMut(&Slab, u32)) {
-        if self.room.get() == MOST_BYTES as isize {
+        if self.room.get() == self.all.get() {
             return;
         }
         let mut used = self.used.get();
@@ -165,7 +168,7 @@ impl RemoteBuffer {
             used &= !((u128::MAX >> (ENTRIES - count)) << first);
         }
         self.used.set(0);
-        self.room.set(MOST_BYTES as isize);
+        self.room.set(self.all.get());
     }
 }
 
