@@ -57,6 +57,10 @@ const HOT_OTHER_BYTES: usize = 128 << 10;
 const LIST_BYTES: usize = 16 << 10;
 /// Refills and spills after which a class is hot.
 const HOT_AFTER: u16 = 4;
+/// Changes between empty and full after which a hot class gets twice the array.
+const GROW_AFTER: u8 = 16;
+/// Most blocks that a refill brings.
+const BATCH_MAX: u32 = 128;
 
 /// Who has a cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -379,9 +383,11 @@ impl ThreadCache {
         if let Some(block) = self.bin(class).pop() {
             return Some(block);
         }
-        let room = shelf.capacity.get();
-        if shelf.list.len() > 0 && room > 0 {
-            return self.refill_from_list(class);
+        if shelf.capacity.get() > 0 {
+            self.grow_warm(class, false);
+            if shelf.list.len() > 0 {
+                return self.refill_from_list(class);
+            }
         }
         if let Some(block) = shelf.list.first() {
             shelf.counts.list_hits.add(1);
@@ -394,11 +400,10 @@ impl ThreadCache {
             self.take_from_slabs(class, 1, 1, |block| one = NonNull::new(block));
             return one;
         }
+        let room = shelf.capacity.get() as usize;
         if room == 0 {
             return self.refill_list(class);
         }
-        self.grow_warm(class);
-        let room = shelf.capacity.get() as usize;
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
         self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |block| {
@@ -451,41 +456,57 @@ impl ThreadCache {
         NonNull::new(block)
     }
 
-    /// Counts a refill or a drain of the front, and gives it a larger array when it is time.
-    fn grow_warm(&self, class: SizeClass) {
+    /// Counts that the front was found full or empty, and gives it a larger array when it is
+    /// time.
+    fn grow_warm(&self, class: SizeClass, is_full: bool) {
         let shelf = self.shelf(class);
-        shelf.heat.set(shelf.heat.get().saturating_add(1));
         if !shelf.hot.get() {
+            shelf.heat.set(shelf.heat.get().saturating_add(1));
             if shelf.heat.get() >= HOT_AFTER {
                 self.make_hot(class);
             }
             return;
         }
-        let most = (shelf.capacity.get() / 2).max(1);
+        if shelf.was_full.replace(is_full) != is_full {
+            shelf.swings.set(shelf.swings.get() + 1);
+            if shelf.swings.get() >= GROW_AFTER {
+                self.enlarge(class, shelf.capacity.get() * 2);
+            }
+        }
+        let most = (shelf.capacity.get() / 2).clamp(1, BATCH_MAX);
         shelf.batch.set((shelf.batch.get() * 2).min(most));
     }
 
     /// Gives a class an array of its own, if there is one more to have.
     fn make_hot(&self, class: SizeClass) {
-        let shelf = self.shelf(class);
         let options = config::get();
         let is_tiny = class.tier() == Tier::Tiny;
-        let bytes = if is_tiny {
-            HOT_TINY_BYTES
-        } else {
-            HOT_OTHER_BYTES
-        };
-        let capacity = options
-            .tiny_sfc_capacity
-            .min((bytes / class.bytes()) as u32);
-        if (is_tiny && self.hot_classes.get() >= options.tiny_sfc_hot_classes)
-            || capacity <= shelf.capacity.get()
-        {
+        if is_tiny && self.hot_classes.get() >= options.tiny_sfc_hot_classes {
             return;
+        }
+        if self.enlarge(class, options.tiny_sfc_capacity) {
+            self.shelf(class).hot.set(true);
+            self.hot_classes
+                .set(self.hot_classes.get() + u32::from(is_tiny));
+        }
+    }
+
+    /// Gives a class an array of `capacity` entries, or of fewer if their blocks were too many
+    /// bytes; says whether it is larger than the one before.
+    fn enlarge(&self, class: SizeClass, capacity: u32) -> bool {
+        let shelf = self.shelf(class);
+        shelf.swings.set(0);
+        let bytes = match class.tier() {
+            Tier::Tiny => HOT_TINY_BYTES,
+            _ => HOT_OTHER_BYTES,
+        };
+        let capacity = capacity.min((bytes / class.bytes()) as u32);
+        if capacity <= shelf.capacity.get() {
+            return false;
         }
         let bytes = (capacity as usize + 1) * size_of::<*mut u8>();
         let Some(array) = metadata::allocate(bytes) else {
-            return;
+            return false;
         };
         // SAFETY: the array has `capacity + 1` words.
         let bottom = unsafe { array.as_ptr().cast::<*mut u8>().add(1) };
@@ -499,9 +520,7 @@ impl ThreadCache {
         unsafe { self.bin(class).set_len(bottom, count) };
         shelf.bottom.set(bottom);
         shelf.capacity.set(capacity);
-        shelf.hot.set(true);
-        self.hot_classes
-            .set(self.hot_classes.get() + u32::from(is_tiny));
+        true
     }
 
     /// Hands `want` blocks of slabs to `each`, or as many as can be had; at most `batch`
@@ -672,7 +691,7 @@ impl ThreadCache {
     #[cold]
     fn spill(&self, class: SizeClass) {
         let shelf = self.shelf(class);
-        self.grow_warm(class);
+        self.grow_warm(class, true);
         let entries = self.front_entries(class);
         if entries.len() < shelf.capacity.get() as usize {
             return;

@@ -26,6 +26,10 @@ pub(crate) struct Shelf {
     /// Refills and drains since the array was attached.
     pub(crate) heat: Cell<u16>,
     pub(crate) hot: Cell<bool>,
+    /// Whether the front was last found full, and not empty; and how often that has changed
+    /// since the array was attached.
+    pub(crate) was_full: Cell<bool>,
+    pub(crate) swings: Cell<u8>,
     pub(crate) counts: Counts,
 }
 

@@ -575,6 +575,25 @@ fn system_allocations() {
     assert_eq!(plainly(&steps).at("after").pool("system_allocations"), 0);
 }
 
+/// A front that runs empty and full by turns grows until it does neither.
+#[test]
+fn misses_of_a_swinging_class_end() {
+    if !applies() {
+        return;
+    }
+    let rounds = |count| ["take a 48 300", "give a"].repeat(count);
+    let steps = [
+        rounds(50),
+        vec!["report before"],
+        rounds(50),
+        vec!["report after"],
+    ];
+    let run = plainly(&steps.concat());
+    let misses = |report| run.at(report).class(48, "misses");
+    assert!(misses("before") > 0);
+    assert_eq!(misses("after"), misses("before"));
+}
+
 /// A front that is empty and one that is full: the requests in between miss nothing.
 #[test]
 fn misses() {
