@@ -17,7 +17,7 @@ global_asm!(
     ".weak __cxa_end_catch",
     ".weak __gxx_personality_v0",
     // The personality routine, as the unwind information refers to it.
-    ".pushsection .data.rel.local.hakmem_personality,\"aw\",@progbits",
+    ".pushsection .data.rel.ro.hakmem_personality,\"aw\",@progbits",
     ".p2align 3",
     ".hidden hakmem_personality",
     "hakmem_personality:",

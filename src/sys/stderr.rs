@@ -18,8 +18,9 @@ fn identity(descriptor: i32) -> Option<(u64, u64)> {
     (failed == 0).then_some((stat.st_dev, stat.st_ino))
 }
 
-/// A copy of the descriptor that outlives the program's own closing of it; -1 until kept.
-static KEPT: AtomicI32 = AtomicI32::new(-1);
+/// A copy of the descriptor that outlives the program's own closing of it, plus one; 0 until
+/// kept. Relaxed: the descriptor alone is handed on.
+static KEPT: AtomicI32 = AtomicI32::new(0);
 
 /// Keeps standard error for what is written at exit: some programs close it before.
 pub(crate) fn keep() {
@@ -28,7 +29,7 @@ pub(crate) fn keep() {
     for lowest in LOWEST {
         // SAFETY: duplicates a descriptor; closed on exec.
         let kept = keep_errno(|| unsafe { libc::fcntl(2, libc::F_DUPFD_CLOEXEC, lowest) });
-        KEPT.store(kept, Ordering::Relaxed);
+        KEPT.store(kept + 1, Ordering::Relaxed);
         if kept >= 0 {
             return;
         }
@@ -42,7 +43,7 @@ fn descriptor() -> Option<i32> {
         INODE.load(Ordering::Relaxed),
     );
     let known = KNOWN.load(Ordering::Acquire);
-    [2, KEPT.load(Ordering::Relaxed)]
+    [2, KEPT.load(Ordering::Relaxed) - 1]
         .into_iter()
         .find(|&descriptor| identity(descriptor).is_some_and(|now| !known || now == then))
 }
