@@ -183,7 +183,7 @@ extern "C" fn no_runtime() -> ! {
     const MESSAGE: &[u8] =
         b"hakmem: operator new: no memory, and no C++ runtime to throw bad_alloc\n";
     // SAFETY: the message is readable for its length.
-    unsafe { libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+    unsafe { libc::syscall(libc::SYS_write, 2, MESSAGE.as_ptr(), MESSAGE.len()) };
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }

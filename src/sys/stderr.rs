@@ -14,7 +14,8 @@ fn identity(descriptor: i32) -> Option<(u64, u64)> {
     // SAFETY: all zero bytes are a valid `stat`.
     let mut stat: libc::stat = unsafe { core::mem::zeroed() };
     // SAFETY: `stat` is a valid place for the result.
-    let failed = keep_errno(|| unsafe { libc::fstat(descriptor, &mut stat) });
+    let failed =
+        keep_errno(|| unsafe { libc::syscall(libc::SYS_fstat, descriptor, &raw mut stat) });
     (failed == 0).then_some((stat.st_dev, stat.st_ino))
 }
 
@@ -25,10 +26,12 @@ static KEPT: AtomicI32 = AtomicI32::new(0);
 /// Keeps standard error for what is written at exit: some programs close it before.
 pub(crate) fn keep() {
     // Out of the way of programs that count on low numbers, where the limit allows.
-    const LOWEST: [i32; 3] = [500, 100, 10];
+    const LOWEST: [usize; 3] = [500, 100, 10];
     for lowest in LOWEST {
         // SAFETY: duplicates a descriptor; closed on exec.
-        let kept = keep_errno(|| unsafe { libc::fcntl(2, libc::F_DUPFD_CLOEXEC, lowest) });
+        let kept = keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_fcntl, 2, libc::F_DUPFD_CLOEXEC, lowest)
+        }) as i32;
         KEPT.store(kept + 1, Ordering::Relaxed);
         if kept >= 0 {
             return;
@@ -114,8 +117,9 @@ pub(crate) fn write(mut bytes: &[u8]) {
     };
     while !bytes.is_empty() {
         // SAFETY: the bytes are readable for their length.
-        let written =
-            keep_errno(|| unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) });
+        let written = keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_write, descriptor, bytes.as_ptr(), bytes.len())
+        });
         match usize::try_from(written) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             _ => return,
