@@ -8,8 +8,15 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // The libc crate leaves it to std, if another package of the same build asks for std.
     println!("cargo:rustc-link-lib=dylib=c");
-    // Code of ours runs at threads' ends and at exit, so the library stays once it is loaded.
-    for argument in [format!("-soname,libhakmem.so.{ABI}"), "-z,nodelete".into()] {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+    for argument in [
+        &format!("-Wl,-soname,libhakmem.so.{ABI}"),
+        // Code of ours runs at threads' ends and at exit, so the library stays once it is loaded.
+        "-Wl,-z,nodelete",
+        // What the loader writes addresses to begins on a page, and so fits one.
+        "-Wl,-z,separate-loadable-segments",
+        // There are no constructors to run, and looking for them has a cost at every start.
+        "-nostartfiles",
+    ] {
+        println!("cargo:rustc-cdylib-link-arg={argument}");
     }
 }

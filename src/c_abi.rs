@@ -1,17 +1,10 @@
 //! The heap as the C ABI crate uses it: untyped blocks. Rust programs use
 //! [`Hakmem`](crate::Hakmem).
 
-use crate::config;
 use crate::heap;
 use crate::root;
 use crate::stats;
 use crate::sys;
-
-/// Says that the process's `malloc` is another one, so that the program may give its blocks
-/// to us by mistake of the loader: they are handed on, not reported.
-pub fn note_another_malloc() {
-    config::note_another_malloc();
-}
 
 /// Memory for `size` bytes, aligned to 16; null and `ENOMEM` without memory.
 #[inline(always)]

@@ -9,7 +9,8 @@ use crate::sys::environment;
 use crate::sys::lock::Lock;
 use crate::sys::stderr;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 const UNREAD: u32 = 0;
 const READ: u32 = 2;
@@ -17,7 +18,9 @@ const READ: u32 = 2;
 struct Config {
     /// Released after `options` was written for good; read Acquire.
     state: AtomicU32,
-    options: UnsafeCell<Options>,
+    /// Written before `state` says READ; zero until then, so that no page of the library's
+    /// file is needed for it.
+    options: UnsafeCell<MaybeUninit<Options>>,
 }
 
 // SAFETY: `options` is written under `WRITER`, once, before `state` says READ, and read
@@ -26,24 +29,10 @@ unsafe impl Sync for Config {}
 
 static CONFIG: Config = Config {
     state: AtomicU32::new(UNREAD),
-    options: UnsafeCell::new(Options::DEFAULT),
+    options: UnsafeCell::new(MaybeUninit::zeroed()),
 };
 static DEFAULTS: Options = Options::DEFAULT;
 static WRITER: Lock<()> = Lock::new(());
-
-/// The process's `malloc` is another one: the library was loaded beside it. Set before it
-/// hands out anything, and never reset.
-static BESIDE_ANOTHER: AtomicBool = AtomicBool::new(false);
-
-/// Notes that the process's `malloc` is another one.
-pub(crate) fn note_another_malloc() {
-    BESIDE_ANOTHER.store(true, Ordering::Relaxed);
-}
-
-/// Whether the process's `malloc` is another one.
-pub(crate) fn is_beside_another_malloc() -> bool {
-    BESIDE_ANOTHER.load(Ordering::Relaxed)
-}
 
 /// Whether the environment has been read.
 pub(crate) fn is_read() -> bool {
@@ -70,7 +59,7 @@ pub(crate) fn read_environment() -> bool {
         }
     });
     // SAFETY: `state` is not READ, so nobody reads; the lock keeps other writers out.
-    unsafe { *CONFIG.options.get() = options };
+    unsafe { (*CONFIG.options.get()).write(options) };
     CONFIG.state.store(READ, Ordering::Release);
     true
 }
@@ -78,8 +67,8 @@ pub(crate) fn read_environment() -> bool {
 /// The options in force.
 pub(crate) fn get() -> &'static Options {
     if is_read() {
-        // SAFETY: not written any more once `state` is READ.
-        unsafe { &*CONFIG.options.get() }
+        // SAFETY: written, and not written any more, once `state` is READ.
+        unsafe { (*CONFIG.options.get()).assume_init_ref() }
     } else {
         &DEFAULTS
     }

@@ -298,7 +298,7 @@ unsafe fn free_foreign(block: *mut u8) {
 fn foreign_blocks_are_legitimate() -> bool {
     let options = config::get();
     let all_ours = options.wrap_tiny && options.wrap_pool && options.wrap_mid && options.wrap_large;
-    (!all_ours || config::is_beside_another_malloc()) && system_malloc::available()
+    (!all_ours || system_malloc::is_the_process_s()) && system_malloc::available()
 }
 
 #[cold]

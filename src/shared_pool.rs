@@ -79,9 +79,8 @@ pub(crate) enum Place {
     Cached,
 }
 
-/// A list of records through one of their two pairs of links.
-pub(crate) struct List {
-    link: usize,
+/// A list of records through one of their two pairs of links, `LINK`. Empty, it is zero.
+pub(crate) struct List<const LINK: usize = 0> {
     front: *const SharedMeta,
     back: *const SharedMeta,
 }
@@ -98,15 +97,10 @@ impl SharedMeta {
     }
 }
 
-impl List {
+impl<const LINK: usize> List<LINK> {
     /// A list of places.
     pub(crate) const fn new() -> Self {
-        Self::through(0)
-    }
-
-    const fn through(link: usize) -> Self {
         List {
-            link,
             front: ptr::null(),
             back: ptr::null(),
         }
@@ -122,11 +116,11 @@ impl List {
 
     fn link_of<'a>(&self, meta: *const SharedMeta) -> Option<&'a Link> {
         // SAFETY: records are never unmapped.
-        unsafe { meta.as_ref() }.map(|meta| &meta.links[self.link])
+        unsafe { meta.as_ref() }.map(|meta| &meta.links[LINK])
     }
 
     pub(crate) fn push_front(&mut self, meta: &SharedMeta) {
-        let link = &meta.links[self.link];
+        let link = &meta.links[LINK];
         link.before.set(ptr::null());
         link.after.set(self.front);
         match self.link_of(self.front) {
@@ -137,7 +131,7 @@ impl List {
     }
 
     pub(crate) fn push_back(&mut self, meta: &SharedMeta) {
-        let link = &meta.links[self.link];
+        let link = &meta.links[LINK];
         link.after.set(ptr::null());
         link.before.set(self.back);
         match self.link_of(self.back) {
@@ -149,19 +143,19 @@ impl List {
 
     /// Puts a record behind another, nearer to the back.
     pub(crate) fn insert_behind(&mut self, before: &SharedMeta, meta: &SharedMeta) {
-        let after = before.links[self.link].after.get();
+        let after = before.links[LINK].after.get();
         let Some(next) = self.link_of(after) else {
             return self.push_back(meta);
         };
-        let link = &meta.links[self.link];
+        let link = &meta.links[LINK];
         link.before.set(before);
         link.after.set(after);
         next.before.set(meta);
-        before.links[self.link].after.set(meta);
+        before.links[LINK].after.set(meta);
     }
 
     pub(crate) fn remove(&mut self, meta: &SharedMeta) {
-        let link = &meta.links[self.link];
+        let link = &meta.links[LINK];
         match self.link_of(link.before.get()) {
             Some(before) => before.after.set(link.after.get()),
             None => self.front = link.after.get(),
@@ -173,23 +167,23 @@ impl List {
     }
 
     /// The records as they stand; the list may be changed once the iteration has ended.
-    fn newest_first(&self) -> impl Iterator<Item = NonNull<SharedMeta>> + use<> {
-        let (link, mut at) = (self.link, self.front);
+    fn newest_first(&self) -> impl Iterator<Item = NonNull<SharedMeta>> + use<LINK> {
+        let mut at = self.front;
         core::iter::from_fn(move || {
             let meta = NonNull::new(at.cast_mut())?;
             // SAFETY: records are never unmapped.
-            at = unsafe { meta.as_ref() }.links[link].after.get();
+            at = unsafe { meta.as_ref() }.links[LINK].after.get();
             Some(meta)
         })
     }
 
     /// As [`List::newest_first`], from the other end.
-    pub(crate) fn oldest_first(&self) -> impl Iterator<Item = NonNull<SharedMeta>> + use<> {
-        let (link, mut at) = (self.link, self.back);
+    pub(crate) fn oldest_first(&self) -> impl Iterator<Item = NonNull<SharedMeta>> + use<LINK> {
+        let mut at = self.back;
         core::iter::from_fn(move || {
             let meta = NonNull::new(at.cast_mut())?;
             // SAFETY: records are never unmapped.
-            at = unsafe { meta.as_ref() }.links[link].before.get();
+            at = unsafe { meta.as_ref() }.links[LINK].before.get();
             Some(meta)
         })
     }
@@ -199,7 +193,7 @@ struct Pool {
     in_use: [List; LISTS],
     cache: SuperSlabCache,
     /// SuperSlabs with dirty free slots, the longest so at the front.
-    dirty: List,
+    dirty: List<1>,
     /// Records whose SuperSlab was unmapped, to be used again.
     spare: List,
     /// Empty slabs that keep their class, linked by `after`.
@@ -212,7 +206,7 @@ unsafe impl Send for Pool {}
 static POOL: Lock<Pool> = Lock::new(Pool {
     in_use: [const { List::new() }; LISTS],
     cache: SuperSlabCache::new(),
-    dirty: List::through(1),
+    dirty: List::new(),
     spare: List::new(),
     reuse: [ptr::null(); CLASSES],
 });

@@ -17,7 +17,7 @@ global_asm!(
     ".weak __cxa_end_catch",
     ".weak __gxx_personality_v0",
     // The personality routine, as the unwind information refers to it.
-    ".pushsection .data.rel.local.hakmem_personality,\"aw\",@progbits",
+    ".pushsection .data.rel.ro.hakmem_personality,\"aw\",@progbits",
     ".p2align 3",
     ".hidden hakmem_personality",
     "hakmem_personality:",
@@ -183,7 +183,7 @@ extern "C" fn no_runtime() -> ! {
     const MESSAGE: &[u8] =
         b"hakmem: operator new: no memory, and no C++ runtime to throw bad_alloc\n";
     // SAFETY: the message is readable for its length.
-    unsafe { libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+    unsafe { libc::syscall(libc::SYS_write, 2, MESSAGE.as_ptr(), MESSAGE.len()) };
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }

@@ -15,10 +15,13 @@ use super::table::PRODUCTION;
 use super::variable::{Kind, Range, Variable};
 use super::warning::{Fault, Warning};
 
-/// What parsing needs of a [`Variable`]: all but the words about it.
+/// What parsing needs of a [`Variable`]: all but the words about it. No row has an address
+/// in it, so that the dynamic loader has nothing to write into the table.
 #[derive(Clone, Copy)]
 struct Row {
-    name: &'static [u8],
+    /// The name, and how much of the array it is.
+    letters: [u8; Row::LONGEST],
+    len: usize,
     kind: Kind,
     range: Option<Range>,
     default: Option<u32>,
@@ -39,16 +42,22 @@ static ROWS: [Row; PRODUCTION.len()] = {
 /// Every production variable's name and setting.
 pub(super) fn settings() -> impl Iterator<Item = (&'static str, Setting)> {
     ROWS.iter()
-        .map(|row| (core::str::from_utf8(row.name).unwrap_or(""), row.setting))
+        .map(|row| (core::str::from_utf8(row.name()).unwrap_or(""), row.setting))
 }
 
 // Which rows have been seen is noted in 64 bits.
 const _: () = assert!(PRODUCTION.len() <= 64);
 
 impl Row {
+    const LONGEST: usize = 40;
+
     const fn of(variable: &Variable) -> Self {
+        let name = variable.name.as_bytes();
+        let mut letters = [0; Self::LONGEST];
+        letters.split_at_mut(name.len()).0.copy_from_slice(name);
         Self {
-            name: variable.name.as_bytes(),
+            letters,
+            len: name.len(),
             kind: variable.kind,
             range: variable.range,
             default: variable.default,
@@ -57,6 +66,10 @@ impl Row {
                 None => panic!("a production variable without a setting"),
             },
         }
+    }
+
+    fn name(&self) -> &[u8] {
+        self.letters.get(..self.len).unwrap_or(&[])
     }
 
     /// The number that `value` stands for, which may be outside the range.
@@ -97,7 +110,7 @@ fn assign(options: &mut Options, seen: &mut u64, entry: &[u8], warn: &mut dyn Fn
     let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
         return;
     };
-    let Some((i, row)) = ROWS.iter().enumerate().find(|(_, row)| row.name == name) else {
+    let Some((i, row)) = ROWS.iter().enumerate().find(|(_, row)| row.name() == name) else {
         return;
     };
     let bit = 1u64 << (i & 63);
@@ -112,14 +125,14 @@ fn assign(options: &mut Options, seen: &mut u64, entry: &[u8], warn: &mut dyn Fn
                 Some(range) if !range.contains(number) => {
                     let nearest = range.nearest(number);
                     let fault = Fault::Outside(range);
-                    warn(&Warning::new(row.name, value, fault, Some(nearest)));
+                    warn(&Warning::new(row.name(), value, fault, Some(nearest)));
                     nearest
                 }
                 _ => number,
             };
             options.set(row.setting, used);
         }
-        Err(fault) => warn(&Warning::new(row.name, value, fault, row.default)),
+        Err(fault) => warn(&Warning::new(row.name(), value, fault, row.default)),
     }
 }
 

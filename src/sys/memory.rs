@@ -5,7 +5,6 @@
 //! again). All lengths are bytes and multiples of the 4 KiB page.
 
 use super::keep_errno;
-use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,13 +13,19 @@ pub(crate) const PAGE: usize = 4096;
 
 const NAME: &core::ffi::CStr = c"hakmem";
 
+/// What a call for an address returns when the system refuses.
+const FAILED: libc::c_long = -1;
+
 fn map(at: usize, len: usize, protection: i32, flags: i32) -> Option<usize> {
     let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: an anonymous mapping; with MAP_FIXED the callers pass a range that
     // they own.
-    let address =
-        keep_errno(|| unsafe { libc::mmap(at as *mut c_void, len, protection, flags, -1, 0) });
-    (address != libc::MAP_FAILED).then_some(address as usize)
+    let address = keep_errno(|| unsafe {
+        let (protection, flags) = (protection as usize, flags as usize);
+        let (no_file, offset) = (usize::MAX, 0usize);
+        libc::syscall(libc::SYS_mmap, at, len, protection, flags, no_file, offset)
+    });
+    (address != FAILED).then_some(address as usize)
 }
 
 /// Names the range in `/proc/self/maps`, where the kernel can (5.17).
@@ -32,9 +37,10 @@ pub(crate) fn name(address: usize, len: usize) {
     }
     // SAFETY: PR_SET_VMA changes the name of the range alone; the string is static.
     let result = keep_errno(|| unsafe {
-        libc::prctl(
+        libc::syscall(
+            libc::SYS_prctl,
             libc::PR_SET_VMA,
-            libc::PR_SET_VMA_ANON_NAME,
+            libc::PR_SET_VMA_ANON_NAME as usize,
             address,
             len,
             NAME.as_ptr(),
@@ -80,7 +86,7 @@ fn map_aligned(len: usize, align: usize, protection: i32) -> Option<usize> {
 pub(crate) unsafe fn unmap(address: usize, len: usize) {
     if len > 0 {
         // SAFETY: the caller's clause.
-        keep_errno(|| unsafe { libc::munmap(address as *mut c_void, len) });
+        keep_errno(|| unsafe { libc::syscall(libc::SYS_munmap, address, len) });
     }
 }
 
@@ -91,10 +97,11 @@ pub(crate) unsafe fn unmap(address: usize, len: usize) {
 pub(crate) unsafe fn commit(address: usize, len: usize) -> bool {
     // SAFETY: the caller's clause; access is only widened.
     let refused = keep_errno(|| unsafe {
-        libc::mprotect(
-            address as *mut c_void,
+        libc::syscall(
+            libc::SYS_mprotect,
+            address,
             len,
-            libc::PROT_READ | libc::PROT_WRITE,
+            (libc::PROT_READ | libc::PROT_WRITE) as usize,
         )
     });
     refused == 0
@@ -147,7 +154,7 @@ pub(crate) unsafe fn populate(address: usize, len: usize) {
 /// The caller owns the range and allows what `advice` does to its contents.
 unsafe fn advise(address: usize, len: usize, advice: i32) -> bool {
     // SAFETY: the caller's clause.
-    keep_errno(|| unsafe { libc::madvise(address as *mut c_void, len, advice) }) == 0
+    keep_errno(|| unsafe { libc::syscall(libc::SYS_madvise, address, len, advice) }) == 0
 }
 
 /// Moves the pages of a mapping to an owned range, without copying them; false
@@ -160,15 +167,16 @@ unsafe fn advise(address: usize, len: usize, advice: i32) -> bool {
 pub(crate) unsafe fn relocate(from: usize, len: usize, to: usize) -> bool {
     // SAFETY: the caller's clause.
     let moved = keep_errno(|| unsafe {
-        libc::mremap(
-            from as *mut c_void,
+        libc::syscall(
+            libc::SYS_mremap,
+            from,
             len,
             len,
-            libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP,
-            to as *mut c_void,
+            (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP) as usize,
+            to,
         )
     });
-    moved != libc::MAP_FAILED
+    moved != FAILED
 }
 
 /// The limit on the process's address space (RLIMIT_AS), bytes.
@@ -178,7 +186,16 @@ pub(crate) fn address_space_limit() -> Option<usize> {
         rlim_max: libc::RLIM_INFINITY,
     };
     // SAFETY: `limit` is a valid place for the result.
-    keep_errno(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) });
+    keep_errno(|| unsafe {
+        let (this_process, no_new) = (0, ptr::null::<libc::rlimit>());
+        libc::syscall(
+            libc::SYS_prlimit64,
+            this_process,
+            libc::RLIMIT_AS,
+            no_new,
+            &raw mut limit,
+        )
+    });
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
 }
 
@@ -194,11 +211,7 @@ pub(crate) unsafe fn resident_pages(address: usize, len: usize) -> usize {
         let part = (len - done).min(state.len() * PAGE);
         // SAFETY: `state` has a byte for each page of the part.
         let failed = keep_errno(|| unsafe {
-            libc::mincore(
-                ptr::without_provenance_mut(address + done),
-                part,
-                state.as_mut_ptr(),
-            )
+            libc::syscall(libc::SYS_mincore, address + done, part, state.as_mut_ptr())
         });
         if failed == 0 {
             pages += state[..part / PAGE].iter().filter(|s| *s & 1 == 1).count();

@@ -1,6 +1,10 @@
 //! The operating system: the only code that calls libc.
 //!
 //! Every function here leaves `errno` as it was, but for [`set_errno`].
+//!
+//! System calls go through libc's `syscall` and not through their functions: each function
+//! that is named is one more that the dynamic loader looks up at every start of a program.
+//! What the kernel takes as a `long` is passed as a word: an `i32` has no upper half.
 
 pub(crate) mod clock;
 pub(crate) mod environment;

@@ -14,21 +14,25 @@ fn identity(descriptor: i32) -> Option<(u64, u64)> {
     // SAFETY: all zero bytes are a valid `stat`.
     let mut stat: libc::stat = unsafe { core::mem::zeroed() };
     // SAFETY: `stat` is a valid place for the result.
-    let failed = keep_errno(|| unsafe { libc::fstat(descriptor, &mut stat) });
+    let failed =
+        keep_errno(|| unsafe { libc::syscall(libc::SYS_fstat, descriptor, &raw mut stat) });
     (failed == 0).then_some((stat.st_dev, stat.st_ino))
 }
 
-/// A copy of the descriptor that outlives the program's own closing of it; -1 until kept.
-static KEPT: AtomicI32 = AtomicI32::new(-1);
+/// A copy of the descriptor that outlives the program's own closing of it, plus one; 0 until
+/// kept. Relaxed: the descriptor alone is handed on.
+static KEPT: AtomicI32 = AtomicI32::new(0);
 
 /// Keeps standard error for what is written at exit: some programs close it before.
 pub(crate) fn keep() {
     // Out of the way of programs that count on low numbers, where the limit allows.
-    const LOWEST: [i32; 3] = [500, 100, 10];
+    const LOWEST: [usize; 3] = [500, 100, 10];
     for lowest in LOWEST {
         // SAFETY: duplicates a descriptor; closed on exec.
-        let kept = keep_errno(|| unsafe { libc::fcntl(2, libc::F_DUPFD_CLOEXEC, lowest) });
-        KEPT.store(kept, Ordering::Relaxed);
+        let kept = keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_fcntl, 2, libc::F_DUPFD_CLOEXEC, lowest)
+        }) as i32;
+        KEPT.store(kept + 1, Ordering::Relaxed);
         if kept >= 0 {
             return;
         }
@@ -42,7 +46,7 @@ fn descriptor() -> Option<i32> {
         INODE.load(Ordering::Relaxed),
     );
     let known = KNOWN.load(Ordering::Acquire);
-    [2, KEPT.load(Ordering::Relaxed)]
+    [2, KEPT.load(Ordering::Relaxed) - 1]
         .into_iter()
         .find(|&descriptor| identity(descriptor).is_some_and(|now| !known || now == then))
 }
@@ -113,8 +117,9 @@ pub(crate) fn write(mut bytes: &[u8]) {
     };
     while !bytes.is_empty() {
         // SAFETY: the bytes are readable for their length.
-        let written =
-            keep_errno(|| unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) });
+        let written = keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_write, descriptor, bytes.as_ptr(), bytes.len())
+        });
         match usize::try_from(written) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             _ => return,

@@ -13,6 +13,11 @@ global_asm!(
     ".weak __libc_realloc",
     ".weak __libc_memalign",
     ".weak __libc_free",
+    // Defined by the C ABI crate, which exports `malloc`.
+    ".weak __hakmem_exports_malloc",
+    ".hidden __hakmem_exports_malloc",
+    ".hidden __ehdr_start",
+    ".hidden _end",
 );
 
 type Malloc = unsafe extern "C" fn(usize) -> *mut c_void;
@@ -39,6 +44,26 @@ macro_rules! weak {
 /// Whether there is a system allocator to hand requests to.
 pub(crate) fn available() -> bool {
     weak!("__libc_malloc") != 0 && weak!("__libc_free") != 0
+}
+
+/// Whether we export a `malloc` and the process has another one: a program that loads the
+/// library with `dlopen` keeps the one that it had. Its blocks may then come to our `free`.
+///
+/// Compares the address that the dynamic linker has found for `malloc` with the range of the
+/// library, or in a static program with that of the program.
+pub(crate) fn is_the_process_s() -> bool {
+    let (first, end): (usize, usize);
+    // SAFETY: forms the addresses of the linker's symbols for the first and last byte.
+    unsafe {
+        asm!(
+            "lea {}, [rip + __ehdr_start]",
+            "lea {}, [rip + _end]",
+            out(reg) first,
+            out(reg) end,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    weak!("__hakmem_exports_malloc") != 0 && !(first..end).contains(&weak!("malloc"))
 }
 
 /// The system's `malloc`; null when it has none, or no memory.

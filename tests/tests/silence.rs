@@ -173,3 +173,39 @@ fn a_thread_costs_one_word_of_static_tls() {
     });
     assert!(bytes.sum::<u64>() <= 8, "{tls:?}");
 }
+
+/// A program that never allocates pays for what the loader does with the library: it copies
+/// the pages that it writes addresses to, and runs what is to run at the start.
+#[test]
+fn the_loader_copies_one_page_and_runs_nothing() {
+    const PAGE: u64 = 4096;
+    let path = library::shared().display().to_string();
+    let segments = tool::output("readelf", ["-lW", &path]);
+    let mut pages = 0;
+    for line in segments.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // Type, offset, virtual and physical address, file size, memory size, flags.
+        let ["LOAD", _, address, _, in_file, _, "RW", ..] = fields[..] else {
+            continue;
+        };
+        let number = |field: &str| {
+            u64::from_str_radix(field.trim_start_matches("0x"), 16).expect("a number")
+        };
+        let (start, len) = (number(address), number(in_file));
+        if len > 0 {
+            pages += (start + len).div_ceil(PAGE) - start / PAGE;
+        }
+    }
+    assert_eq!(pages, 1, "{segments}");
+    let dynamic = tool::output("readelf", ["-dW", &path]);
+    for entry in ["(INIT)", "(INIT_ARRAY)", "(FINI)", "(FINI_ARRAY)"] {
+        assert!(!dynamic.contains(entry), "{dynamic}");
+    }
+}
+
+/// Each is looked up by name at every start of a program.
+#[test]
+fn few_names_are_looked_up() {
+    let undefined = symbols(&["-D", "--undefined-only"]);
+    assert!(undefined.len() <= 28, "{}: {undefined:?}", undefined.len());
+}
