@@ -29,6 +29,8 @@ fn hits_of_malloc_and_free_stay_in_their_bounds() {
         assert!(malloc <= MALLOC, "malloc({size}) takes {malloc}");
         assert!(free <= FREE, "free of {size} bytes takes {free}");
     }
+    // Valgrind reads symbols only of libraries that are laid out as it expects.
+    assert!(profile.to("malloc").calls > 0, "callgrind knows no malloc");
     for (function, call) in [
         ("take_new_64", "operator new(64)"),
         ("give_new_64", "operator delete"),
