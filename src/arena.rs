@@ -10,6 +10,8 @@
 //! 3. A unit's bit in `moved` is set while pages that come from another place are there: the
 //!    kernel keeps a mapping for each row of such units, and allows a process some 65 000
 //!    (`vm.max_map_count`).
+//! 4. A unit that nobody holds has [`Pages::Any`]. No unit becomes huge while more than
+//!    [`EDGES_MAX`] neighbours differ: each such place may cost a mapping as well.
 
 use crate::metadata::{self, MappingKind};
 use crate::registry::REGISTRY;
@@ -27,6 +29,20 @@ const LIMIT_SHARE: usize = 8;
 /// Units that may hold moved pages at a time: a sixteenth of the mappings that a process may
 /// have.
 const MOVED_MAX: usize = 4096;
+/// Places between neighbours of different [`Pages`] beyond which no unit becomes huge: an
+/// eighth of the mappings that a process may have.
+const EDGES_MAX: usize = 8192;
+
+/// What the system was asked to back a unit with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// What it likes.
+    Any,
+    /// A huge page.
+    Huge,
+    /// Small pages alone.
+    Small,
+}
 
 struct Arena {
     base: usize,
@@ -38,6 +54,11 @@ struct Arena {
     /// Units with moved pages, and how many.
     moved: [u64; WORDS],
     moved_units: usize,
+    /// Units of [`Pages::Huge`], those of [`Pages::Small`], and the number of places where
+    /// neighbours differ in that.
+    huge: [u64; WORDS],
+    small: [u64; WORDS],
+    edges: usize,
 }
 
 static ARENA: Lock<Arena> = Lock::new(Arena {
@@ -48,6 +69,9 @@ static ARENA: Lock<Arena> = Lock::new(Arena {
     used: [0; WORDS],
     moved: [0; WORDS],
     moved_units: 0,
+    huge: [0; WORDS],
+    small: [0; WORDS],
+    edges: 0,
 });
 
 /// Reserves the arena. Called once, before anything is allocated. Where even the
@@ -146,6 +170,37 @@ impl Arena {
         true
     }
 
+    fn pages(&self, unit: usize) -> Pages {
+        let (word, bit) = (unit / 64, 1 << (unit % 64));
+        if self.huge[word] & bit != 0 {
+            Pages::Huge
+        } else if self.small[word] & bit != 0 {
+            Pages::Small
+        } else {
+            Pages::Any
+        }
+    }
+
+    /// How many of the neighbours of a unit have other pages.
+    fn edges(&self, unit: usize) -> usize {
+        let differs = |other| other < self.units && self.pages(other) != self.pages(unit);
+        usize::from(differs(unit.wrapping_sub(1))) + usize::from(differs(unit + 1))
+    }
+
+    /// Notes the pages of a unit.
+    fn set_pages(&mut self, unit: usize, pages: Pages) {
+        let (word, bit) = (unit / 64, 1 << (unit % 64));
+        self.edges -= self.edges(unit);
+        self.huge[word] &= !bit;
+        self.small[word] &= !bit;
+        match pages {
+            Pages::Any => {}
+            Pages::Huge => self.huge[word] |= bit,
+            Pages::Small => self.small[word] |= bit,
+        }
+        self.edges += self.edges(unit);
+    }
+
     fn unit_of(&self, address: usize) -> Option<usize> {
         let unit = address.checked_sub(self.base)? / UNIT;
         (unit < self.units).then_some(unit)
@@ -187,6 +242,41 @@ pub(crate) fn extend(address: usize, units: usize, more: usize) -> bool {
     first + more <= arena.units && arena.run(first, false, more) >= more && arena.take(first, more)
 }
 
+/// What the system was asked to back a unit with, as far as that is known.
+pub(crate) fn pages_of(address: usize) -> Pages {
+    let arena = ARENA.lock();
+    arena
+        .unit_of(address)
+        .map_or(Pages::Any, |unit| arena.pages(unit))
+}
+
+/// Asks the system to back a committed unit, which the caller holds, with these pages; false
+/// if it cannot.
+pub(crate) fn advise(address: usize, pages: Pages) -> bool {
+    let mut arena = ARENA.lock();
+    let Some(unit) = arena.unit_of(address) else {
+        return false;
+    };
+    if arena.pages(unit) == pages {
+        return true;
+    }
+    if pages == Pages::Huge && arena.edges >= EDGES_MAX {
+        return false;
+    }
+    arena.set_pages(unit, pages);
+    drop(arena);
+    let done = match pages {
+        // SAFETY: the unit is the caller's.
+        Pages::Huge => unsafe { memory::advise_huge(address, UNIT) },
+        // SAFETY: as above.
+        Pages::Any | Pages::Small => unsafe { memory::advise_small(address, UNIT) },
+    };
+    if !done {
+        ARENA.lock().set_pages(unit, Pages::Any);
+    }
+    done
+}
+
 /// Gives back units, pages and all.
 ///
 /// # Safety
@@ -205,6 +295,9 @@ pub(crate) unsafe fn release(address: usize, units: usize) {
             debug_assert!(arena.is_used(unit));
             let bit = 1 << (unit % 64);
             arena.used[unit / 64] &= !bit;
+            if arena.pages(unit) != Pages::Any {
+                arena.set_pages(unit, Pages::Any);
+            }
             if arena.moved[unit / 64] & bit != 0 {
                 arena.moved[unit / 64] &= !bit;
                 arena.moved_units -= 1;

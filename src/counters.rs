@@ -60,6 +60,8 @@ pub(crate) enum Counter {
     UnitsReused,
     /// Units of 2 MiB whose pages moved from that stock into a new mapping.
     UnitsMoved,
+    /// SuperSlabs for which huge pages were asked.
+    SuperSlabsHuge,
     /// Requests handed to the system allocator.
     SystemAllocations,
 }
@@ -73,6 +75,10 @@ static COUNTS: [AtomicU64; COUNTERS] = [const { AtomicU64::new(0) }; COUNTERS];
 /// Slots of SuperSlabs that somebody holds, and free ones that are not clean.
 static SLOTS_HELD: AtomicUsize = AtomicUsize::new(0);
 static SLOTS_DIRTY: AtomicUsize = AtomicUsize::new(0);
+/// Slots of open slabs of which every block has been handed out, and slots in huge pages of
+/// which that is not known; see `huge_pages.rs`.
+static SLOTS_FILLED: AtomicUsize = AtomicUsize::new(0);
+static SLOTS_UNFILLED: AtomicUsize = AtomicUsize::new(0);
 /// Bytes of large mappings that the program holds.
 static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
@@ -116,6 +122,26 @@ pub(crate) fn slots_held() -> usize {
 /// Free slots that are not clean.
 pub(crate) fn slots_dirty() -> usize {
     SLOTS_DIRTY.load(Ordering::Relaxed)
+}
+
+/// Notes a change of the filled slots.
+pub(crate) fn filled_changed(before: usize, after: usize) {
+    SLOTS_FILLED.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+}
+
+/// Slots of open slabs of which every block has been handed out.
+pub(crate) fn slots_filled() -> usize {
+    SLOTS_FILLED.load(Ordering::Relaxed)
+}
+
+/// Notes a change of the unfilled slots in huge pages.
+pub(crate) fn unfilled_changed(before: usize, after: usize) {
+    SLOTS_UNFILLED.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+}
+
+/// Slots in huge pages that are not known to have been filled.
+pub(crate) fn slots_unfilled() -> usize {
+    SLOTS_UNFILLED.load(Ordering::Relaxed)
 }
 
 /// Notes a change of the bytes in large mappings.

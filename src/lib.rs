@@ -31,6 +31,7 @@ mod counters;
 mod fault;
 mod global;
 mod heap;
+mod huge_pages;
 mod inbox;
 mod large;
 mod metadata;

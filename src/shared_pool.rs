@@ -26,6 +26,7 @@
 use crate::arena;
 use crate::config;
 use crate::counters::{self, Counter};
+use crate::huge_pages;
 use crate::metadata;
 use crate::registry::REGISTRY;
 use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
@@ -444,6 +445,9 @@ fn claim_from_empty(slots: usize) -> Option<(Site, &'static SuperSlab, Counter)>
         // SAFETY: records are never unmapped.
         let meta = unsafe { meta.as_ref() };
         let superslab = meta.superslab();
+        if !meta.is_dirty() {
+            huge_pages::choose(superslab);
+        }
         superslab.give_back(ALL);
         let site = superslab.claim(slots);
         settle(meta);
@@ -516,6 +520,9 @@ pub(crate) fn reserve(slots: usize) -> Option<Site> {
     for unit in 0..units {
         let held = (slots - unit * SLOTS).min(SLOTS);
         if let Some(superslab) = REGISTRY.superslab_of(start + unit * SUPERSLAB_BYTES) {
+            if superslab.dirty_among(ALL) == 0 {
+                huge_pages::choose(superslab);
+            }
             dirty += superslab.take_reserved(held);
             if held < SLOTS {
                 settle(meta_of(superslab));
@@ -606,7 +613,7 @@ fn enforce_limits() {
             let meta = unsafe { meta.as_ref() };
             pool.forget_dirty(meta);
             drop(pool);
-            purge(meta, meta.superslab().dirty_among(ALL));
+            purge_whole(meta);
             POOL.lock().cache.put_back(meta);
         } else {
             return;
@@ -620,6 +627,7 @@ fn unmap(meta: NonNull<SharedMeta>) {
     let meta = unsafe { meta.as_ref() };
     let superslab = meta.superslab();
     counters::slots_cleaned(superslab.dirty_among(ALL).count_ones() as usize);
+    superslab.forget_unfilled(ALL);
     REGISTRY.set_superslab(superslab.base(), None);
     // SAFETY: all of its slots are held, so nobody uses it.
     unsafe { arena::release(superslab.base(), 1) };
@@ -627,8 +635,8 @@ fn unmap(meta: NonNull<SharedMeta>) {
     POOL.lock().spare.push_front(meta);
 }
 
-/// Gives back the pages of free slots that the caller has claimed.
-fn purge(meta: &SharedMeta, mask: u32) {
+/// Gives back the pages of free slots that the caller has claimed; how many were dirty.
+fn purge(meta: &SharedMeta, mask: u32) -> usize {
     let superslab = meta.superslab();
     let mut bytes = 0;
     for (address, len) in superslab.runs(mask) {
@@ -636,9 +644,40 @@ fn purge(meta: &SharedMeta, mask: u32) {
         unsafe { memory::purge(address, len) };
         bytes += len;
     }
+    let dirty = superslab.dirty_among(mask).count_ones() as usize;
     superslab.set_clean(mask);
-    counters::slots_cleaned(mask.count_ones() as usize);
+    superslab.forget_unfilled(mask);
+    counters::slots_cleaned(dirty);
     counters::add(Counter::PurgedBytes, bytes as u64);
+    dirty
+}
+
+/// Gives back the pages of a SuperSlab that the caller holds whole; how many slots were dirty.
+fn purge_whole(meta: &SharedMeta) -> usize {
+    let superslab = meta.superslab();
+    // In part, a huge page would only be split.
+    let mask = if huge_pages::has(superslab) {
+        ALL
+    } else {
+        superslab.dirty_among(ALL)
+    };
+    purge(meta, mask)
+}
+
+/// Gives back the slots `dirty`, which the caller has claimed of a SuperSlab in use, and their
+/// pages; how many there are.
+fn purge_part(meta: &SharedMeta, dirty: u32) -> usize {
+    let superslab = meta.superslab();
+    let mut mask = dirty;
+    // Nobody can unmap it while we hold some of it.
+    if dirty != 0 && huge_pages::has(superslab) {
+        huge_pages::end(superslab);
+        mask |= superslab.claim_free(0);
+    }
+    let dirty = purge(meta, mask);
+    superslab.give_back(mask);
+    settle(meta);
+    dirty
 }
 
 /// Gives back pages, the longest dirty first, while `wanted` says so of the time that
@@ -659,21 +698,15 @@ fn purge_while(mut wanted: impl FnMut(u64, usize) -> bool) -> usize {
             break;
         }
         pool.forget_dirty(meta);
-        let superslab = meta.superslab();
         if meta.place.get() == Place::Cached {
             pool.cache.remove(meta);
             drop(pool);
-            let mask = superslab.dirty_among(ALL);
-            purge(meta, mask);
-            purged += mask.count_ones() as usize;
+            purged += purge_whole(meta);
             POOL.lock().cache.put_back(meta);
         } else {
-            let mask = superslab.claim_dirty();
+            let dirty = meta.superslab().claim_dirty();
             drop(pool);
-            purge(meta, mask);
-            purged += mask.count_ones() as usize;
-            superslab.give_back(mask);
-            settle(meta);
+            purged += purge_part(meta, dirty);
         }
     }
     PURGING.store(false, Ordering::Release);

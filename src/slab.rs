@@ -34,6 +34,7 @@
 //! 7. A LARGE slab is one block. It has no owner, and no bitmap but `remote` word 0,
 //!    whose bit says that the block has been freed.
 
+use crate::counters;
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
@@ -273,6 +274,9 @@ impl Slab {
         self.constant.blocks.set(blocks as u16);
         self.used.set(0);
         self.fresh.set(if site.clean { 0 } else { blocks as u16 });
+        if !site.clean && self.fills_pages() {
+            counters::filled_changed(0, self.slots());
+        }
         let words = blocks.div_ceil(64);
         for word in 0..words {
             let bits = (blocks - word * 64).min(64);
@@ -338,6 +342,12 @@ impl Slab {
     /// Makes the slab a closed one, whose words are zero.
     pub(crate) fn wipe(&self) {
         debug_assert!(self.remote.rcount.load(Ordering::Relaxed) == 0);
+        if self.kind() == Kind::Blocks
+            && usize::from(self.fresh.get()) == self.blocks()
+            && self.fills_pages()
+        {
+            counters::filled_changed(self.slots(), 0);
+        }
         self.constant.kind.set(Kind::Closed as u8);
         let used_words = usize::from(self.constant.blocks.get()).div_ceil(64);
         for word in 0..used_words {
@@ -526,7 +536,7 @@ impl Slab {
         self.summary.set(summary);
         self.used.set(self.used.get() + taken as u16);
         if taken > 0 && last >= usize::from(self.fresh.get()) {
-            self.fresh.set(last as u16 + 1);
+            self.set_fresh(last + 1);
         }
         taken
     }
@@ -545,8 +555,26 @@ impl Slab {
             self.summary.set(self.summary.get() & !(1 << word));
         }
         self.used.set(self.used.get() + 1);
-        self.fresh.set(index as u16 + 1);
+        self.set_fresh(index + 1);
         Some(self.block(index))
+    }
+
+    /// Notes that blocks have been handed out up to index `fresh`.
+    fn set_fresh(&self, fresh: usize) {
+        self.fresh.set(fresh as u16);
+        if fresh == self.blocks() && self.fills_pages() {
+            counters::filled_changed(0, self.slots());
+            // SAFETY: records of SuperSlabs are never unmapped.
+            if let Some(superslab) = unsafe { self.constant.superslab.get().as_ref() } {
+                superslab.forget_unfilled(superslab.mask_of(&self.site()));
+            }
+        }
+    }
+
+    /// Whether each page has a whole block in it: then the program has them all, once it has
+    /// had every block.
+    fn fills_pages(&self) -> bool {
+        self.class().bytes() <= PAGE / 2
     }
 
     /// Takes back, of the blocks that this thread held, those at the head of `blocks` that

@@ -39,6 +39,10 @@ pub(crate) struct SuperSlab {
     clean: AtomicU32,
     /// The shared pool's record, null until the pool sets it, under its lock.
     shared_meta: AtomicPtr<SharedMeta>,
+    /// A bit per slot that may be in memory as part of a huge page without the program
+    /// having had all of it. Relaxed: only its sum over all SuperSlabs is read, and that is
+    /// the counter's, which follows each change.
+    unfilled: AtomicU32,
 }
 
 /// The bits of the `slots` slots from `first` on.
@@ -164,24 +168,32 @@ impl SuperSlab {
 
     /// Claims all free slots that are not clean, and says which.
     pub(crate) fn claim_dirty(&self) -> u32 {
-        let mut free = self.free.load(Ordering::Relaxed);
-        loop {
-            let dirty = free & !self.clean.load(Ordering::Relaxed);
-            match self.free.compare_exchange_weak(
-                free,
-                free & !dirty,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return dirty,
-                Err(now) => free = now,
-            }
-        }
+        self.claim_free(self.clean.load(Ordering::Relaxed))
+    }
+
+    /// Claims all free slots but those in `kept`, and says which.
+    pub(crate) fn claim_free(&self, kept: u32) -> u32 {
+        self.free.fetch_and(kept, Ordering::Acquire) & !kept
     }
 
     /// Notes that slots which the caller holds read as zero.
     pub(crate) fn set_clean(&self, mask: u32) {
         self.clean.fetch_or(mask, Ordering::Relaxed);
+    }
+
+    /// Notes that slots which the caller holds lie in huge pages.
+    pub(crate) fn note_unfilled(&self, mask: u32) {
+        let before = self.unfilled.fetch_or(mask, Ordering::Relaxed);
+        counters::unfilled_changed(0, (mask & !before).count_ones() as usize);
+    }
+
+    /// Notes that slots which the caller holds have been handed out to the last block, or
+    /// that they have no pages any more.
+    pub(crate) fn forget_unfilled(&self, mask: u32) {
+        if self.unfilled.load(Ordering::Relaxed) & mask != 0 {
+            let before = self.unfilled.fetch_and(!mask, Ordering::Relaxed);
+            counters::unfilled_changed((mask & before).count_ones() as usize, 0);
+        }
     }
 
     /// Gives back slots that the caller holds.
@@ -226,6 +238,7 @@ mod tests {
             free: AtomicU32::new(free),
             clean: AtomicU32::new(clean),
             shared_meta: AtomicPtr::new(core::ptr::null_mut()),
+            unfilled: AtomicU32::new(0),
         }
     }
 

@@ -83,6 +83,8 @@ pub(crate) struct Options {
     pub pool_tls_arena_mb_max: u32,
     /// How many times the reservation may double.
     pub pool_tls_arena_growth_levels: u32,
+    /// Huge pages are asked for.
+    pub huge_pages: bool,
     /// The table of statistics is printed at exit.
     pub stats: bool,
 }
@@ -116,6 +118,7 @@ impl Options {
         pool_tls_arena_mb_init: count(Setting::PoolTlsArenaMbInit),
         pool_tls_arena_mb_max: count(Setting::PoolTlsArenaMbMax),
         pool_tls_arena_growth_levels: count(Setting::PoolTlsArenaGrowthLevels),
+        huge_pages: switch(Setting::HugePages),
         stats: switch(Setting::Stats),
     };
 
@@ -177,6 +180,7 @@ impl Options {
             Setting::PoolTlsArenaMbInit => Some(self.pool_tls_arena_mb_init),
             Setting::PoolTlsArenaMbMax => Some(self.pool_tls_arena_mb_max),
             Setting::PoolTlsArenaGrowthLevels => Some(self.pool_tls_arena_growth_levels),
+            Setting::HugePages => Some(u32::from(self.huge_pages)),
             Setting::Stats => Some(u32::from(self.stats)),
         }
     }
@@ -216,6 +220,7 @@ impl Options {
             Setting::PoolTlsArenaMbInit => self.pool_tls_arena_mb_init = value,
             Setting::PoolTlsArenaMbMax => self.pool_tls_arena_mb_max = value,
             Setting::PoolTlsArenaGrowthLevels => self.pool_tls_arena_growth_levels = value,
+            Setting::HugePages => self.huge_pages = on,
             Setting::Stats => self.stats = on,
         }
     }

@@ -33,5 +33,6 @@ pub(crate) enum Setting {
     PoolTlsArenaMbInit,
     PoolTlsArenaMbMax,
     PoolTlsArenaGrowthLevels,
+    HugePages,
     Stats,
 }

@@ -16,6 +16,12 @@ use super::variable::{Builds, Kind, Range, Variable};
 
 /// The variables that every build reads, by name.
 pub const PRODUCTION: &[Variable] = &[
+    switch(
+        Setting::HugePages,
+        "HAKMEM_HUGE_PAGES",
+        1,
+        "1 asks for huge pages where they are small change to the heap, 0 never does.",
+    ),
     count(
         Setting::PoolTlsArenaGrowthLevels,
         "HAKMEM_POOL_TLS_ARENA_GROWTH_LEVELS",

@@ -60,6 +60,7 @@ fn fields(o: &Options) -> Vec<(&'static str, Option<u32>)> {
         pool_tls_arena_mb_init,
         pool_tls_arena_mb_max,
         pool_tls_arena_growth_levels,
+        huge_pages,
         stats,
     } = *o;
     std::vec![
@@ -98,6 +99,7 @@ fn fields(o: &Options) -> Vec<(&'static str, Option<u32>)> {
             "HAKMEM_POOL_TLS_ARENA_GROWTH_LEVELS",
             Some(pool_tls_arena_growth_levels),
         ),
+        ("HAKMEM_HUGE_PAGES", Some(huge_pages.into())),
         ("HAKMEM_STATS", Some(stats.into())),
     ]
 }
@@ -139,7 +141,7 @@ fn defaults_are_inside_their_ranges() {
 
 #[test]
 fn rows_say_which_builds_read_them() {
-    assert_eq!(PRODUCTION.len(), 27);
+    assert_eq!(PRODUCTION.len(), 28);
     assert_eq!(DEBUG.len(), 16);
     for row in PRODUCTION {
         assert_eq!(row.builds, Builds::Every, "{}", row.name);

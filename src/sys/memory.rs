@@ -150,6 +150,26 @@ pub(crate) unsafe fn populate(address: usize, len: usize) {
     unsafe { advise(address, len, libc::MADV_POPULATE_WRITE) };
 }
 
+/// Asks for huge pages, where the kernel has them (`madvise` or `always` in
+/// `/sys/kernel/mm/transparent_hugepage/enabled`): the first touch of a huge page's place
+/// brings all of it. Says whether the kernel took note.
+///
+/// # Safety
+/// The caller owns the range.
+pub(crate) unsafe fn advise_huge(address: usize, len: usize) -> bool {
+    // SAFETY: the caller's clause; the contents stay as they are.
+    unsafe { advise(address, len, libc::MADV_HUGEPAGE) }
+}
+
+/// Asks for small pages from here on, also of the kernel's thread that joins them.
+///
+/// # Safety
+/// The caller owns the range.
+pub(crate) unsafe fn advise_small(address: usize, len: usize) -> bool {
+    // SAFETY: the caller's clause; the contents stay as they are.
+    unsafe { advise(address, len, libc::MADV_NOHUGEPAGE) }
+}
+
 /// # Safety
 /// The caller owns the range and allows what `advice` does to its contents.
 unsafe fn advise(address: usize, len: usize, advice: i32) -> bool {

@@ -2,6 +2,7 @@
  * allocator's statistics in between. Each argument is one step:
  *
  *     take GROUP SIZE COUNT   allocates and fills blocks
+ *     hold GROUP SIZE COUNT   allocates blocks and writes the first byte of each
  *     give GROUP              frees the group's blocks, in the order of allocation
  *     give GROUP EVERY REST   of those, the ones whose number is REST modulo EVERY
  *     resize GROUP SIZE       reallocates them
@@ -66,7 +67,7 @@ static unsigned seed_of(const struct group *group, size_t index) {
     return (unsigned)((group - groups) * 1000003 + (ptrdiff_t)index);
 }
 
-static void take(struct group *group, size_t size, size_t count) {
+static void take(struct group *group, size_t size, size_t count, int whole) {
     CHECK(group->blocks == NULL, "group %s has blocks", group->name);
     group->size = size;
     group->count = count;
@@ -74,7 +75,7 @@ static void take(struct group *group, size_t size, size_t count) {
     for (size_t i = 0; i < count; i++) {
         char *block = malloc(size);
         CHECK(block != NULL, "malloc(%zu): saw NULL", size);
-        fill(block, size, seed_of(group, i));
+        fill(block, whole ? size : 1, seed_of(group, i));
         group->blocks[i] = block;
     }
 }
@@ -243,13 +244,14 @@ static size_t writable(void) {
     return sum;
 }
 
-/* By the kernel's exact count; statm's lags by what each CPU has not added yet. */
-static size_t resident_exactly(void) {
+/* A line of smaps_rollup: the kernel's exact count; statm's lags by what each CPU has not
+ * added yet. */
+static size_t in_memory(const char *what) {
     enum { BYTES = 1 << 16 };
     char *text = read_file("/proc/self/smaps_rollup", BYTES);
-    char *line = strstr(text, "\nRss:");
-    CHECK(line != NULL, "no Rss in smaps_rollup");
-    size_t kilobytes = strtoul(line + 5, NULL, 10);
+    char *line = strstr(text, what);
+    CHECK(line != NULL, "no %s in smaps_rollup", what);
+    size_t kilobytes = strtoul(line + strlen(what), NULL, 10);
     munmap(text, BYTES);
     return kilobytes * KIB;
 }
@@ -258,7 +260,8 @@ static void report(const char *name) {
     enum { BYTES = 1 << 16 };
     char *buffer = pages(BYTES);
     size_t length = statistics(buffer, BYTES);
-    print("report %s %zu %zu ", name, resident_exactly(), writable());
+    print("report %s %zu %zu %zu ", name, in_memory("\nRss:"), in_memory("\nAnonHugePages:"),
+          writable());
     write_all(buffer, length);
     write_all("\n", 1);
     munmap(buffer, BYTES);
@@ -310,7 +313,9 @@ static void *run(void *argument) {
         for (int i = 0; i < WORDS; i++) number[i] = strtoul(word[i], NULL, 10);
         const char *verb = word[0];
         if (strcmp(verb, "take") == 0 && words == 4) {
-            take(group_named(word[1]), number[2], number[3]);
+            take(group_named(word[1]), number[2], number[3], 1);
+        } else if (strcmp(verb, "hold") == 0 && words == 4) {
+            take(group_named(word[1]), number[2], number[3], 0);
         } else if (strcmp(verb, "give") == 0 && words == 2) {
             give(group_named(word[1]), 1, 0);
         } else if (strcmp(verb, "give") == 0 && words == 4) {

@@ -14,6 +14,18 @@ pub fn applies() -> bool {
     !reference()
 }
 
+/// Whether the kernel gives huge pages to whom asks for them, and to nobody else; says so if
+/// not.
+pub fn huge_pages_on_request() -> bool {
+    const FILE: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+    let mode = std::fs::read_to_string(FILE).unwrap_or_default();
+    let on_request = mode.contains("[madvise]");
+    if !on_request {
+        skip(&format!("{FILE} is not madvise but \"{}\"", mode.trim()));
+    }
+    on_request
+}
+
 /// `exercise.c` with these steps, under these variables.
 pub fn exercise(settings: &[(&str, &str)], steps: &[&str]) -> Exercise {
     let mut run = Run::program("exercise.c").args(steps);
@@ -55,6 +67,8 @@ pub struct Exercise {
 pub struct Report {
     /// Resident bytes of the process, by the kernel.
     pub resident: u64,
+    /// Bytes of those that are in huge pages.
+    pub huge: u64,
     /// Bytes of writable anonymous mappings of the process, by the kernel.
     pub writable: u64,
     json: Value,
@@ -99,11 +113,12 @@ impl Exercise {
     /// The report of that name.
     #[track_caller]
     pub fn at(&self, name: &str) -> Report {
-        let [resident, writable, json] = self.words("report", name) else {
-            panic!("a report of three words")
+        let [resident, huge, writable, json] = self.words("report", name) else {
+            panic!("a report of four words")
         };
         Report {
             resident: resident.parse().expect("resident bytes"),
+            huge: huge.parse().expect("bytes in huge pages"),
             writable: writable.parse().expect("writable bytes"),
             json: serde_json::from_str(json).expect("statistics in JSON"),
         }

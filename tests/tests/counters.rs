@@ -9,10 +9,14 @@
 use std::thread::available_parallelism;
 
 use hakmem_tests::skip;
-use hakmem_tests::statistics::{Exercise, Report, TAKE, after_giving, applies, exercise};
+use hakmem_tests::statistics::{
+    Exercise, Report, TAKE, after_giving, applies, exercise, huge_pages_on_request,
+};
 
 const MIB: u64 = 1 << 20;
 const SUPERSLAB: u64 = 2 * MIB;
+/// A step: as many small blocks as take 64 MiB.
+const TAKE_64_MIB: &str = "take all 1024 65536";
 
 /// Runs the steps with the default settings.
 #[track_caller]
@@ -556,6 +560,84 @@ fn units_moved() {
         .resident
         .saturating_sub(run.at("before").resident);
     assert!(grown < 3 * MIB, "{grown} bytes more are resident");
+}
+
+/// A heap of 64 MiB, all of it handed out, takes huge pages, and one of 6 MiB none.
+#[test]
+fn superslabs_huge() {
+    if !applies() {
+        return;
+    }
+    let steps = [
+        "take a 1024 6144",
+        "report small",
+        TAKE_64_MIB,
+        "report big",
+    ];
+    let run = plainly(&steps);
+    let [small, big] = ["small", "big"].map(|name| run.at(name));
+    assert_eq!(small.pool("superslabs_huge"), 0);
+    let huge = big.pool("superslabs_huge");
+    assert!((24..=31).contains(&huge), "{huge} SuperSlabs are huge");
+    if huge_pages_on_request() {
+        assert_eq!(small.huge, 0);
+        // The kernel may have had no huge page for some.
+        assert!(big.huge >= huge * MIB, "{} bytes are huge", big.huge);
+        assert!(big.huge <= huge * SUPERSLAB, "{} bytes are huge", big.huge);
+    }
+}
+
+/// Blocks of which the program touches one page: what huge pages bring beside those is at most
+/// 2 MiB and an eighth of what the program has filled.
+#[test]
+fn huge_pages_waste_little() {
+    if !applies() || !huge_pages_on_request() {
+        return;
+    }
+    for size in [8192, 32768, 262_144] {
+        let hold = format!("hold b {size} {}", 64 * MIB / size);
+        let run = plainly(&[TAKE_64_MIB, "report before", &hold, "report after"]);
+        let [before, after] = ["before", "after"].map(|name| run.at(name));
+        let grown = after.resident.saturating_sub(before.resident);
+        assert!(
+            grown <= 64 * MIB / size * 4096 + SUPERSLAB + 64 * MIB / 8 + MIB,
+            "{grown} bytes more are resident for blocks of {size}"
+        );
+    }
+}
+
+/// What is given back of a SuperSlab that is in use leaves no huge page behind, and an empty
+/// one is asked anew.
+#[test]
+fn huge_pages_are_given_back() {
+    if !applies() || !huge_pages_on_request() {
+        return;
+    }
+    // Of each SuperSlab a few slots are kept.
+    let groups: Vec<_> = (0..14)
+        .flat_map(|i| {
+            [
+                format!("take a{i} 1024 3584"),
+                format!("take keep{i} 1024 512"),
+            ]
+        })
+        .collect();
+    let give: Vec<_> = (0..14).map(|i| format!("give a{i}")).collect();
+    let mut steps = vec![TAKE_64_MIB, "report first"];
+    steps.extend(groups.iter().map(String::as_str));
+    steps.push("report taken");
+    steps.extend(give.iter().map(String::as_str));
+    steps.extend(["trim", "report trimmed"]);
+    let run = plainly(&steps);
+    let [first, taken, trimmed] = ["first", "taken", "trimmed"].map(|name| run.at(name));
+    assert!(taken.huge >= first.huge + 40 * MIB, "{} bytes", taken.huge);
+    assert!(
+        trimmed.huge <= first.huge + 4 * MIB,
+        "{} bytes",
+        trimmed.huge
+    );
+    let kept = trimmed.resident.saturating_sub(first.resident);
+    assert!(kept <= 9 * MIB, "{kept} bytes are resident for 7 MiB");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use hakmem_tests::statistics::{Exercise, TAKE, Whose, after_giving, applies, exercise};
+use hakmem_tests::statistics::{
+    Exercise, TAKE, Whose, after_giving, applies, exercise, huge_pages_on_request,
+};
 use hakmem_tests::{Run, Scratch, compile, find, library, skip, witness};
 
 const MIB: u64 = 1 << 20;
@@ -716,6 +718,23 @@ fn superslab_soft_cap() {
         assert!(by_kernel + MIB / 2 >= less, "{by_kernel} bytes under {cap}");
         // Pages go for other reasons too when a run takes long, and that is counted.
         assert!(given.total("resident") + given.pool("purged_bytes") >= 10 * MIB);
+    }
+}
+
+// Huge pages.
+
+#[test]
+fn huge_pages() {
+    if !applies() {
+        return;
+    }
+    let steps = ["take a 1024 65536", "report full"];
+    let [off, on] = ["0", "1"].map(|value| under("HAKMEM_HUGE_PAGES", value, &steps).at("full"));
+    assert_eq!(off.pool("superslabs_huge"), 0);
+    assert!(on.pool("superslabs_huge") > 0);
+    if huge_pages_on_request() {
+        assert_eq!(off.huge, 0);
+        assert!(on.huge > 0);
     }
 }
 

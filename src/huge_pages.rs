@@ -1,0 +1,60 @@
+//! Huge pages: which SuperSlabs take them.
+//!
+//! The first touch of a huge page brings all of its 2 MiB, for a small part of what its 512
+//! pages cost one by one, and whether the program wants the rest or not. So a SuperSlab gets
+//! one when 2 MiB are small change to the heap, and while little was brought in vain:
+//!
+//! ```text
+//! filled     slots of TINY slabs of which every block has been handed out
+//! unfilled   slots in huge pages of which that is not known
+//!
+//! huge, if filled >= FLOOR and unfilled <= filled / SHARE
+//! ```
+//!
+//! All of `filled` is in memory, as no block of such a slab is larger than half a page. So huge
+//! pages add at most one SuperSlab and a [`SHARE`]th of what was filled to the resident set.
+//! LARGE mappings get none.
+//!
+//! A SuperSlab of which a part is given back takes small pages from there on, until it is
+//! empty and its pages are chosen anew.
+//!
+//! 1. What huge pages have brought and the program may never have had lies in slots whose
+//!    `unfilled` bit is set.
+//! 2. A SuperSlab's pages are chosen while it is held whole and reads as zero.
+
+use crate::arena::{self, Pages};
+use crate::config;
+use crate::counters::{self, Counter};
+use crate::superslab::{ALL, SLOTS, SuperSlab};
+
+/// Slots that are filled before the first huge page: 8 MiB.
+const FLOOR: usize = 4 * SLOTS;
+/// The share of the filled slots that the unfilled ones may come to before one more is huge.
+const SHARE: usize = 8;
+
+fn are_wanted() -> bool {
+    let filled = counters::slots_filled();
+    config::get().huge_pages && filled >= FLOOR && counters::slots_unfilled() <= filled / SHARE
+}
+
+/// Chooses the pages of a SuperSlab that the caller holds whole and that reads as zero.
+pub(crate) fn choose(superslab: &SuperSlab) {
+    let base = superslab.base();
+    if are_wanted() && arena::advise(base, Pages::Huge) {
+        superslab.note_unfilled(ALL);
+        counters::add(Counter::SuperSlabsHuge, 1);
+    } else if has(superslab) {
+        arena::advise(base, Pages::Small);
+    }
+}
+
+/// Whether a SuperSlab takes huge pages.
+pub(crate) fn has(superslab: &SuperSlab) -> bool {
+    arena::pages_of(superslab.base()) == Pages::Huge
+}
+
+/// Has a SuperSlab take small pages: a part of it is to be given back. What is in memory
+/// stays there.
+pub(crate) fn end(superslab: &SuperSlab) {
+    arena::advise(superslab.base(), Pages::Small);
+}
