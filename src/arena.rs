@@ -10,14 +10,15 @@
 //! 3. A unit's bit in `moved` is set while pages that come from another place are there: the
 //!    kernel keeps a mapping for each row of such units, and allows a process some 65 000
 //!    (`vm.max_map_count`).
-//! 4. A unit that nobody holds has [`Pages::Any`]. No unit becomes huge while more than
+//! 4. A unit that nobody holds has [`Pages::Any`]. No unit's pages are chosen while more than
 //!    [`EDGES_MAX`] neighbours differ: each such place may cost a mapping as well.
 
 use crate::metadata::{self, MappingKind};
 use crate::registry::REGISTRY;
 use crate::superslab::{SLOTS, SUPERSLAB_BYTES};
 use crate::sys::lock::Lock;
-use crate::sys::memory;
+use crate::sys::memory::{self, Moved};
+use core::ptr;
 
 /// Bytes of a unit.
 pub(crate) const UNIT: usize = SUPERSLAB_BYTES;
@@ -26,10 +27,10 @@ const SMALLEST: usize = 64 << 20;
 const WORDS: usize = LARGEST / UNIT / 64;
 /// The share of a limited address space that the reservation may take.
 const LIMIT_SHARE: usize = 8;
-/// Units that may hold moved pages at a time: a sixteenth of the mappings that a process may
+/// Units with moved pages beyond which no stocked pages move: a sixteenth of the mappings that a process may
 /// have.
 const MOVED_MAX: usize = 4096;
-/// Places between neighbours of different [`Pages`] beyond which no unit becomes huge: an
+/// Places between neighbours of different [`Pages`] beyond which none is chosen any more: an
 /// eighth of the mappings that a process may have.
 const EDGES_MAX: usize = 8192;
 
@@ -155,13 +156,15 @@ impl Arena {
     }
 
     /// Notes units as filled with moved pages, unless there are too many such.
+    fn note_some_moved(&mut self, address: usize, units: usize) -> bool {
+        self.moved_units + units <= MOVED_MAX && self.note_moved(address, units)
+    }
+
+    /// Notes units as filled with moved pages; false if they are outside of the arena.
     fn note_moved(&mut self, address: usize, units: usize) -> bool {
         let Some(first) = self.unit_of(address) else {
             return false;
         };
-        if self.moved_units + units > MOVED_MAX {
-            return false;
-        }
         for unit in first..first + units {
             let bit = 1 << (unit % 64);
             self.moved_units += usize::from(self.moved[unit / 64] & bit == 0);
@@ -257,10 +260,11 @@ pub(crate) fn advise(address: usize, pages: Pages) -> bool {
     let Some(unit) = arena.unit_of(address) else {
         return false;
     };
-    if arena.pages(unit) == pages {
+    let before = arena.pages(unit);
+    if before == pages {
         return true;
     }
-    if pages == Pages::Huge && arena.edges >= EDGES_MAX {
+    if arena.edges >= EDGES_MAX {
         return false;
     }
     arena.set_pages(unit, pages);
@@ -272,7 +276,7 @@ pub(crate) fn advise(address: usize, pages: Pages) -> bool {
         Pages::Any | Pages::Small => unsafe { memory::advise_small(address, UNIT) },
     };
     if !done {
-        ARENA.lock().set_pages(unit, Pages::Any);
+        ARENA.lock().set_pages(unit, before);
     }
     done
 }
@@ -308,36 +312,91 @@ pub(crate) unsafe fn release(address: usize, units: usize) {
     }
 }
 
+/// Moves the pages of `units` units, one by one: a range of several mappings is refused before
+/// Linux 6.17, and may move in part since. Returns how many have moved, the first ones, and
+/// what became of the place of the next one.
+///
+/// # Safety
+/// The caller owns both places, which are committed; nobody uses them now.
+unsafe fn move_units(from: usize, units: usize, to: usize) -> (usize, Moved) {
+    for unit in 0..units {
+        let at = to + unit * UNIT;
+        // SAFETY: the caller's clause.
+        match unsafe { memory::relocate(from + unit * UNIT, UNIT, at) } {
+            Moved::Done => {}
+            // SAFETY: the place is ours.
+            Moved::Reserved if unsafe { memory::commit(at, UNIT) } => return (unit, Moved::Not),
+            refused => return (unit, refused),
+        }
+    }
+    (units, Moved::Done)
+}
+
 /// Moves the pages of `units` units to other units of the arena, which are committed and
 /// untouched, and releases the place that they leave. Returns how many have moved, the first
 /// ones: the pages of the others are given back.
 ///
 /// # Errors
-/// The unit that the system has taken away from us meanwhile. It stays marked as used.
+/// The other units cannot be used as they are. If one has been lost to the system, which: it
+/// stays marked as used.
 ///
 /// # Safety
 /// The caller owns both places, and nobody uses them now.
-pub(crate) unsafe fn relocate(from: usize, units: usize, to: usize) -> Result<usize, usize> {
-    let mut moved = 0;
-    let mut lost = None;
-    if ARENA.lock().note_moved(to, units) {
-        while moved < units {
-            let at = to + moved * UNIT;
-            // SAFETY: the caller's clause. One unit at a time: a range of several mappings is
-            // refused before Linux 6.17.
-            if !unsafe { memory::relocate(from + moved * UNIT, UNIT, at) } {
-                // The kernel may have unmapped the place before it refused.
-                // SAFETY: the caller's clause.
-                let again = memory::reserve_again(at, UNIT) && unsafe { memory::commit(at, UNIT) };
-                lost = (!again).then_some(moved);
-                break;
-            }
-            moved += 1;
-        }
-    }
+pub(crate) unsafe fn relocate(
+    from: usize,
+    units: usize,
+    to: usize,
+) -> Result<usize, Option<usize>> {
+    let (moved, place) = if memory::moves_pages() && ARENA.lock().note_some_moved(to, units) {
+        // SAFETY: the caller's clause.
+        unsafe { move_units(from, units, to) }
+    } else {
+        (0, Moved::Not)
+    };
     // SAFETY: the caller's clause.
     unsafe { release(from, units) };
-    lost.map_or(Ok(moved), Err)
+    match place {
+        Moved::Done | Moved::Not => Ok(moved),
+        Moved::Reserved => Err(None),
+        Moved::Lost => Err(Some(moved)),
+    }
+}
+
+/// Moves the pages of a block of `units` units to others, which are committed and untouched.
+///
+/// # Errors
+/// They are where they were. If a unit of the new place has been lost to the system, which.
+///
+/// # Safety
+/// The caller owns both places, and nobody uses them now.
+pub(crate) unsafe fn move_block(from: usize, units: usize, to: usize) -> Result<(), Option<usize>> {
+    // SAFETY: the caller's clause.
+    let (moved, place) = unsafe { move_units(from, units, to) };
+    if place == Moved::Done {
+        ARENA.lock().note_moved(to, units);
+        return Ok(());
+    }
+    // SAFETY: the caller's clause; what has moved is there, and the place that it left is
+    // still mapped.
+    unsafe { ptr::copy_nonoverlapping(to as *const u8, from as *mut u8, moved * UNIT) };
+    Err((place == Moved::Lost).then_some(moved))
+}
+
+/// As [`release`], but for the unit that has been lost, if one was.
+///
+/// # Safety
+/// As there, of the others.
+pub(crate) unsafe fn release_rest(address: usize, units: usize, lost: Option<usize>) {
+    let Some(lost) = lost else {
+        // SAFETY: the caller's clause.
+        return unsafe { release(address, units) };
+    };
+    for (first, count) in [(0, lost), (lost + 1, units - lost - 1)] {
+        if count > 0 {
+            // SAFETY: the caller's clause.
+            unsafe { release(address + first * UNIT, count) };
+        }
+    }
 }
 
 /// Locks and unlocks around a fork.

@@ -60,7 +60,7 @@ pub(crate) enum Counter {
     UnitsReused,
     /// Units of 2 MiB whose pages moved from that stock into a new mapping.
     UnitsMoved,
-    /// SuperSlabs for which huge pages were asked.
+    /// Times that a SuperSlab was taken into use with huge pages.
     SuperSlabsHuge,
     /// Requests handed to the system allocator.
     SystemAllocations,

@@ -11,8 +11,9 @@
 //! huge, if filled >= FLOOR and unfilled <= filled / SHARE
 //! ```
 //!
-//! All of `filled` is in memory, as no block of such a slab is larger than half a page. So huge
-//! pages add at most one SuperSlab and a [`SHARE`]th of what was filled to the resident set.
+//! All of `filled` is in memory if the program writes to the blocks that it asks for, as none of
+//! such a slab is larger than half a page. So huge pages add at most one SuperSlab and a
+//! [`SHARE`]th of what was filled to the resident set.
 //! LARGE mappings get none.
 //!
 //! A SuperSlab of which a part is given back takes small pages from there on, until it is

@@ -112,21 +112,33 @@ fn open_mapping(size: usize, align: usize) -> Option<&'static Slab> {
 /// `units` committed units, aligned to `align`, with the pages that are in stock, and whether
 /// they read as zero.
 fn map_filled(units: usize, align: usize) -> Option<(usize, bool)> {
-    let start = map(units, align)?;
-    match unit_stock::fill(start, units) {
-        Ok(filled) => {
-            shared_pool::make_room(units - filled);
-            Some((start, filled == 0))
+    let mut place = map(units, align);
+    let is_inside = place.is_some_and(arena::contains);
+    if !is_inside && unit_stock::give_back(units) {
+        // What waited in stock may have been in the way.
+        if let Some(start) = place {
+            // SAFETY: mapped just now, and nobody has seen it.
+            unsafe { arena::release(start, units) };
         }
-        Err(lost) => {
-            // SAFETY: nobody has seen the units, of which we have lost one.
-            unsafe {
-                arena::release(start, lost);
-                arena::release(start + (lost + 1) * UNIT, units - lost - 1);
+        place = map(units, align);
+    }
+    let start = place?;
+    if arena::contains(start) {
+        match unit_stock::fill(start, units) {
+            Ok(0) => {}
+            Ok(filled) => {
+                shared_pool::make_room(units - filled);
+                return Some((start, false));
             }
-            None
+            Err(lost) => {
+                // SAFETY: nobody has seen the units.
+                unsafe { arena::release_rest(start, units, lost) };
+                place = map(units, align);
+            }
         }
     }
+    shared_pool::make_room(units);
+    Some((place?, true))
 }
 
 /// `units` units of committed zero memory, aligned to `align`.
@@ -261,6 +273,9 @@ fn extend(start: usize, old: usize, new: usize) -> bool {
 }
 
 fn move_pages(slab: &'static Slab, old: usize, new: usize) -> Option<NonNull<u8>> {
+    if !memory::moves_pages() {
+        return None;
+    }
     shared_pool::make_room(new - old);
     let pages = u32::try_from(new * PAGES_PER_UNIT).ok()?;
     let from = slab.start();
@@ -268,23 +283,21 @@ fn move_pages(slab: &'static Slab, old: usize, new: usize) -> Option<NonNull<u8>
     // An address in the old place is nobody's from here on.
     REGISTRY.clear(slab);
     // SAFETY: both ranges are ours, and the program waits for the block.
-    if unsafe { memory::relocate(from, old * UNIT, to) } {
-        slab.set_start(to);
-        slab.set_pages(pages);
+    let moved = unsafe { arena::move_block(from, old, to) };
+    if let Err(lost) = moved {
         REGISTRY.enter(slab, 0);
-        counters::add(Counter::LargeMoved, 1);
-        counters::large_changed(old * UNIT, new * UNIT);
-        // SAFETY: the pages have moved; nobody uses the old place.
-        unsafe { arena::release(from, old) };
-        return NonNull::new(to as *mut u8);
-    }
-    REGISTRY.enter(slab, 0);
-    // The kernel may have unmapped the new place before it refused.
-    if memory::reserve_again(to, new * UNIT) {
         // SAFETY: nobody has seen the new place.
-        unsafe { arena::release(to, new) };
+        unsafe { arena::release_rest(to, new, lost) };
+        return None;
     }
-    None
+    slab.set_start(to);
+    slab.set_pages(pages);
+    REGISTRY.enter(slab, 0);
+    counters::add(Counter::LargeMoved, 1);
+    counters::large_changed(old * UNIT, new * UNIT);
+    // SAFETY: the pages have moved; nobody uses the old place.
+    unsafe { arena::release(from, old) };
+    NonNull::new(to as *mut u8)
 }
 
 /// A block for a signal handler that came in the middle of a change: a mapping outside of

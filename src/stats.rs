@@ -130,7 +130,7 @@ pool_statistics! {
     units_reused = UnitsReused,
     /// Units of 2 MiB whose pages went from a freed block into a new one that is elsewhere.
     units_moved = UnitsMoved,
-    /// SuperSlabs for which huge pages were asked.
+    /// Times that a SuperSlab was taken into use with huge pages.
     superslabs_huge = SuperSlabsHuge,
     /// Requests handed to the system's allocator.
     system_allocations = SystemAllocations,

@@ -176,8 +176,9 @@ pub(crate) unsafe fn put(start: usize, units: usize) {
         // SAFETY: it waited in the stock, so nobody uses it.
         unsafe { arena::release(range.start, range.units) };
     }
-    let range = STOCK.lock().overdue();
-    if let Some(range) = range {
+    loop {
+        let range = STOCK.lock().overdue();
+        let Some(range) = range else { break };
         // SAFETY: it waited in the stock, so nobody uses it.
         unsafe { arena::release(range.start, range.units) };
     }
@@ -188,8 +189,8 @@ pub(crate) unsafe fn put(start: usize, units: usize) {
 /// got theirs.
 ///
 /// # Errors
-/// The unit that the system has taken away from us meanwhile: it is nobody's for good.
-pub(crate) fn fill(start: usize, units: usize) -> Result<usize, usize> {
+/// As [`arena::relocate`], of the units at `start`.
+pub(crate) fn fill(start: usize, units: usize) -> Result<usize, Option<usize>> {
     let mut filled = 0;
     while filled < units {
         let Some((from, piece)) = STOCK.lock().take_piece(units - filled) else {
@@ -197,7 +198,7 @@ pub(crate) fn fill(start: usize, units: usize) -> Result<usize, usize> {
         };
         // SAFETY: the piece waited in the stock; the caller's units are untouched from here on.
         let moved = unsafe { arena::relocate(from, piece, start + filled * UNIT) };
-        filled += moved.map_err(|lost| filled + lost)?;
+        filled += moved.map_err(|lost| lost.map(|unit| filled + unit))?;
         if moved != Ok(piece) {
             break;
         }

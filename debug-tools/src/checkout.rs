@@ -111,9 +111,12 @@ impl Checkout {
     }
 }
 
-/// Cargo leaves its mark in a target directory.
+/// Cargo leaves its mark in a target directory, which has a part for each build target.
 fn is_target(directory: &Path) -> bool {
-    directory.join("CACHEDIR.TAG").is_file()
+    directory
+        .ancestors()
+        .take(2)
+        .any(|directory| directory.join("CACHEDIR.TAG").is_file())
 }
 
 fn is_root(directory: &Path) -> bool {
@@ -195,5 +198,8 @@ mod tests {
             checkout.library(),
             elsewhere.path().join("release/libhakmem.so")
         );
+        let target = elsewhere.path().join("x86_64-unknown-linux-gnu");
+        let checkout = Checkout::of_either(&target.join("debug/hakmem"), root.path()).unwrap();
+        assert_eq!(checkout.library(), target.join("release/libhakmem.so"));
     }
 }

@@ -148,7 +148,7 @@ pub const PRODUCTION: &[Variable] = &[
         "HAKMEM_TINY_SFC_CAPACITY",
         (32, 512),
         128,
-        "How many blocks the front array of a hot class holds.",
+        "How many blocks the front array of a hot class holds at first.",
     ),
     switch(
         Setting::TinySfcEnable,

@@ -36,17 +36,18 @@ pub(crate) fn name(address: usize, len: usize) {
         return;
     }
     // SAFETY: PR_SET_VMA changes the name of the range alone; the string is static.
-    let result = keep_errno(|| unsafe {
-        libc::syscall(
+    let refused = keep_errno(|| unsafe {
+        let result = libc::syscall(
             libc::SYS_prctl,
             libc::PR_SET_VMA,
             libc::PR_SET_VMA_ANON_NAME as usize,
             address,
             len,
             NAME.as_ptr(),
-        )
+        );
+        result != 0 && super::errno() != libc::ENOMEM
     });
-    if result != 0 {
+    if refused {
         REFUSED.store(true, Ordering::Relaxed);
     }
 }
@@ -134,10 +135,18 @@ pub(crate) unsafe fn purge(address: usize, len: usize) {
     }
 }
 
-/// Reserves a range of which the kernel may have taken away our mapping meanwhile; false if
-/// something is there.
-pub(crate) fn reserve_again(address: usize, len: usize) -> bool {
-    map(address, len, libc::PROT_NONE, libc::MAP_FIXED_NOREPLACE) == Some(address)
+/// Reserves a range that the kernel may have unmapped; false if something is there.
+fn reserve_again(address: usize, len: usize) -> bool {
+    match map(address, len, libc::PROT_NONE, libc::MAP_FIXED_NOREPLACE) {
+        Some(there) if there == address => true,
+        Some(elsewhere) => {
+            // Before Linux 4.17 the address is a mere wish.
+            // SAFETY: mapped just now, and nobody knows of it.
+            unsafe { unmap(elsewhere, len) };
+            false
+        }
+        None => false,
+    }
 }
 
 /// Asks for the pages now, so that no first touch has to (Linux 5.14; a refusal
@@ -177,26 +186,52 @@ unsafe fn advise(address: usize, len: usize, advice: i32) -> bool {
     keep_errno(|| unsafe { libc::syscall(libc::SYS_madvise, address, len, advice) }) == 0
 }
 
-/// Moves the pages of a mapping to an owned range, without copying them; false
-/// when the system refuses (before Linux 5.7), and then nothing has changed. The range
-/// that they leave stays mapped: a hole could be taken by anybody.
+/// What has become of the place that pages were to move to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// The pages are there.
+    Done,
+    /// The system does not move pages, and nothing has changed.
+    Not,
+    /// They are not, and the place is reserved again.
+    Reserved,
+    /// They are not, and the place is no longer ours.
+    Lost,
+}
+
+/// The system has refused to move pages: it may be older than Linux 5.7, or out of what it
+/// needs, and then the place may be lost. So it is not asked again. Relaxed: at worst two
+/// threads ask.
+static IMMOVABLE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the system moves pages, as far as is known.
+pub(crate) fn moves_pages() -> bool {
+    !IMMOVABLE.load(Ordering::Relaxed)
+}
+
+/// Moves the pages of a mapping to an owned range, without copying them. The range that they
+/// leave stays mapped and reads as zero: a hole could be taken by anybody.
 ///
 /// # Safety
-/// The caller owns both ranges; `to` has at least `len` bytes. The pages at `from`
-/// read as zero on success.
-pub(crate) unsafe fn relocate(from: usize, len: usize, to: usize) -> bool {
+/// The caller owns both ranges, and nobody uses them now; `from` is part of one mapping, and
+/// `to` has at least `len` bytes.
+pub(crate) unsafe fn relocate(from: usize, len: usize, to: usize) -> Moved {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
     // SAFETY: the caller's clause.
-    let moved = keep_errno(|| unsafe {
-        libc::syscall(
-            libc::SYS_mremap,
-            from,
-            len,
-            len,
-            (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP) as usize,
-            to,
-        )
+    let error = keep_errno(|| unsafe {
+        let moved = libc::syscall(libc::SYS_mremap, from, len, len, flags as usize, to);
+        (moved == FAILED).then(super::errno)
     });
-    moved != FAILED
+    let Some(error) = error else {
+        return Moved::Done;
+    };
+    IMMOVABLE.store(true, Ordering::Relaxed);
+    match error {
+        libc::EINVAL | libc::ENOSYS | libc::EPERM => Moved::Not,
+        // It may have unmapped the place before it refused.
+        _ if reserve_again(to, len) => Moved::Reserved,
+        _ => Moved::Lost,
+    }
 }
 
 /// The limit on the process's address space (RLIMIT_AS), bytes.

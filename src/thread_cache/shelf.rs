@@ -46,7 +46,7 @@ pub(crate) struct Counts {
     /// Times that the front was full, and blocks that went back to slabs.
     pub(crate) drains: Count,
     pub(crate) drained: Count,
-    /// Blocks of other threads that this one freed, and the times they were sent home.
+    /// Blocks of other threads that this one has sent home, and in how many batches.
     pub(crate) remote_freed: Count,
     pub(crate) remote_published: Count,
     /// Blocks that other threads freed and that came back.

@@ -69,4 +69,37 @@ static void mappings_stay_few(void) {
     free(block);
 }
 
-CASES(CASE(blocks_keep_what_they_hold), CASE(mappings_stay_few))
+/* What the pages' move serves works without it as well. */
+static void sizes_that_fit_nowhere(void) {
+    for (size_t size = 3 * MIB / 2; size < 40 * MIB; size += 3 * MIB / 2) {
+        unsigned char *first = malloc(size), *behind = malloc(MIB + 1);
+        CHECK(first != NULL && behind != NULL, "malloc(%zu): saw NULL", size);
+        memset(first, 1, 64);
+        unsigned char *grown = realloc(first, size + 7 * MIB);
+        CHECK(grown != NULL, "realloc(%zu): saw NULL", size + 7 * MIB);
+        for (int i = 0; i < 64; i++) EQ(grown[i], 1);
+        unsigned char *again = realloc(grown, size + 20 * MIB);
+        CHECK(again != NULL, "realloc(%zu): saw NULL", size + 20 * MIB);
+        for (int i = 0; i < 64; i++) EQ(again[i], 1);
+        free(behind);
+        free(again);
+    }
+}
+
+/* The stock of freed blocks has a bound, whatever waits in it already. */
+static void what_is_freed_goes_back(void) {
+    unsigned char *small = malloc(3 * MIB / 2), *between = malloc(3 * MIB / 2);
+    size_t size = 512 * MIB;
+    unsigned char *large = malloc(size);
+    CHECK(small != NULL && between != NULL && large != NULL, "malloc: saw NULL");
+    size_t before = resident();
+    memset(large, 1, size);
+    free(small);
+    free(large);
+    size_t after = resident();
+    CHECK(after < before + 48 * MIB, "%zu bytes are resident, %zu before", after, before);
+    free(between);
+}
+
+CASES(CASE(blocks_keep_what_they_hold), CASE(mappings_stay_few), CASE(sizes_that_fit_nowhere),
+      CASE(what_is_freed_goes_back))
