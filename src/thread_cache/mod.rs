@@ -467,12 +467,21 @@ impl ThreadCache {
             }
             return;
         }
-        if shelf.was_full.replace(is_full) != is_full {
+        let capacity = shelf.capacity.get();
+        if shelf.was_full.replace(is_full) != is_full
+            && shelf.swung.take() <= Self::most_entries(class)
+        {
             shelf.swings.set(shelf.swings.get() + 1);
             if shelf.swings.get() >= GROW_AFTER {
-                self.enlarge(class, shelf.capacity.get() * 2);
+                self.enlarge(class, capacity * 2);
             }
         }
+        let moves = if is_full {
+            capacity / 2
+        } else {
+            shelf.batch.get()
+        };
+        shelf.swung.set(shelf.swung.get().saturating_add(moves));
         let most = (shelf.capacity.get() / 2).clamp(1, BATCH_MAX);
         shelf.batch.set((shelf.batch.get() * 2).min(most));
     }
@@ -491,16 +500,21 @@ impl ThreadCache {
         }
     }
 
+    /// The most entries that a class's array may have.
+    fn most_entries(class: SizeClass) -> u32 {
+        let bytes = match class.tier() {
+            Tier::Tiny => HOT_TINY_BYTES,
+            _ => HOT_OTHER_BYTES,
+        };
+        (bytes / class.bytes()) as u32
+    }
+
     /// Gives a class an array of `capacity` entries, or of fewer if their blocks were too many
     /// bytes; says whether it is larger than the one before.
     fn enlarge(&self, class: SizeClass, capacity: u32) -> bool {
         let shelf = self.shelf(class);
         shelf.swings.set(0);
-        let bytes = match class.tier() {
-            Tier::Tiny => HOT_TINY_BYTES,
-            _ => HOT_OTHER_BYTES,
-        };
-        let capacity = capacity.min((bytes / class.bytes()) as u32);
+        let capacity = capacity.min(Self::most_entries(class));
         if capacity <= shelf.capacity.get() {
             return false;
         }

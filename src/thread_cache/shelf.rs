@@ -26,9 +26,11 @@ pub(crate) struct Shelf {
     /// Refills and drains since the array was attached.
     pub(crate) heat: Cell<u16>,
     pub(crate) hot: Cell<bool>,
-    /// Whether the front was last found full, and not empty; and how often that has changed
-    /// since the array was attached.
+    /// Whether the front was last found full, and not empty; how many blocks it has taken or
+    /// given since that changed; and how often it has, since the array was attached, after no
+    /// more blocks than a larger array could hold.
     pub(crate) was_full: Cell<bool>,
+    pub(crate) swung: Cell<u32>,
     pub(crate) swings: Cell<u8>,
     pub(crate) counts: Counts,
 }
