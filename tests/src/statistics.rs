@@ -130,6 +130,13 @@ impl Exercise {
         self.at(to).pool(counter) - self.at(from).pool(counter)
     }
 
+    /// How many bytes more are resident in one report than in another; 0 if fewer.
+    #[track_caller]
+    pub fn resident_growth(&self, from: &str, to: &str) -> u64 {
+        let before = self.at(from).resident;
+        self.at(to).resident.saturating_sub(before)
+    }
+
     /// The addresses that the step `where` printed.
     #[track_caller]
     pub fn addresses(&self, group: &str) -> Vec<usize> {

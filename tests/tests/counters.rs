@@ -528,10 +528,7 @@ fn units_reused() {
         run.addresses("a")[0] + 2 * MIB as usize,
         run.addresses("b")[0] & !0x1f_ffff
     );
-    let grown = run
-        .at("after")
-        .resident
-        .saturating_sub(run.at("before").resident);
+    let grown = run.resident_growth("before", "after");
     assert!(grown < MIB, "{grown} bytes more are resident");
 }
 
@@ -555,10 +552,7 @@ fn units_moved() {
     ]);
     assert_eq!(run.at("before").pool("units_moved"), 0);
     assert_eq!(run.at("after").pool("units_moved"), 4);
-    let grown = run
-        .at("after")
-        .resident
-        .saturating_sub(run.at("before").resident);
+    let grown = run.resident_growth("before", "after");
     assert!(grown < 3 * MIB, "{grown} bytes more are resident");
 }
 
