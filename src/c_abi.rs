@@ -2,6 +2,8 @@
 //! [`Hakmem`](crate::Hakmem).
 
 use crate::heap;
+pub use crate::observe::api::Api;
+pub use crate::observe::caller::*;
 use crate::root;
 use crate::stats;
 use crate::sys;
@@ -9,20 +11,20 @@ use crate::sys;
 /// Memory for `size` bytes, aligned to 16; null and `ENOMEM` without memory.
 #[inline(always)]
 #[must_use]
-pub fn allocate(size: usize) -> *mut u8 {
-    heap::allocate(size)
+pub fn allocate(size: usize, caller: Caller) -> *mut u8 {
+    heap::allocate(size, caller)
 }
 
 /// As [`allocate`], and it reads as zero.
 #[must_use]
-pub fn allocate_zeroed(size: usize) -> *mut u8 {
-    heap::allocate_zeroed(size)
+pub fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
+    heap::allocate_zeroed(size, caller)
 }
 
 /// As [`allocate`], aligned to `align`, a power of two.
 #[must_use]
-pub fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
-    heap::allocate_aligned(size, align)
+pub fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
+    heap::allocate_aligned(size, align, caller)
 }
 
 /// Frees a block; null is no block, and an address that is none ends the program.
@@ -31,9 +33,9 @@ pub fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
 /// - `block` was returned by a function of this module, or is null.
 /// - Nobody uses it any more.
 #[inline(always)]
-pub unsafe fn deallocate(block: *mut u8) {
+pub unsafe fn deallocate(block: *mut u8, caller: Caller) {
     // SAFETY: the caller's clauses.
-    unsafe { heap::deallocate(block) };
+    unsafe { heap::deallocate(block, caller) };
 }
 
 /// Resizes a block, moving it if need be; null and `ENOMEM` without memory, and then the
@@ -42,9 +44,9 @@ pub unsafe fn deallocate(block: *mut u8) {
 /// # Safety
 /// - `block` is a live block of this module, or null.
 /// - On success the old address is not used any more.
-pub unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
+pub unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     // SAFETY: the caller's clauses.
-    unsafe { heap::resize(block, size) }
+    unsafe { heap::resize(block, size, caller) }
 }
 
 /// Frees a block as a `realloc` to no bytes does.
@@ -52,9 +54,9 @@ pub unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
 /// # Safety
 /// - `block` is a live block of this module.
 /// - Nobody uses it any more.
-pub unsafe fn resize_to_nothing(block: *mut u8) {
+pub unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
     // SAFETY: the caller's clauses.
-    unsafe { heap::resize_to_nothing(block) };
+    unsafe { heap::resize_to_nothing(block, caller) };
 }
 
 /// Bytes that the program may use of a block; 0 of null.

@@ -4,6 +4,7 @@
 //! defaults count. Allocations before that come from the dynamic loader and libc's own
 //! set-up, on one thread.
 
+use crate::observe::{Observed, Observer};
 use crate::options::Options;
 use crate::sys::environment;
 use crate::sys::lock::Lock;
@@ -54,6 +55,9 @@ pub(crate) fn read_environment() -> bool {
         return false;
     };
     let options = Options::read(variables, &mut |warning| {
+        if Observed::expects(warning.name()) {
+            return;
+        }
         for piece in warning.pieces() {
             stderr::write(piece);
         }

@@ -1,6 +1,8 @@
 //! The Rust front end: [`Hakmem`], for `#[global_allocator]`.
 
 use crate::heap;
+use crate::observe::api::Api;
+use crate::observe::caller::with_caller;
 use crate::size_class::MIN_ALIGN;
 use core::alloc::{GlobalAlloc, Layout};
 
@@ -25,30 +27,38 @@ pub struct Hakmem;
 unsafe impl GlobalAlloc for Hakmem {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() <= MIN_ALIGN {
-            heap::allocate(layout.size())
-        } else {
-            heap::allocate_aligned(layout.size(), layout.align())
-        }
+        with_caller(Api::RustAlloc, |caller| {
+            if layout.align() <= MIN_ALIGN {
+                heap::allocate(layout.size(), caller)
+            } else {
+                heap::allocate_aligned(layout.size(), layout.align(), caller)
+            }
+        })
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
         // SAFETY: the caller's clause.
-        unsafe { heap::deallocate(block) };
+        with_caller(Api::RustDealloc, |caller| unsafe {
+            heap::deallocate(block, caller)
+        });
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if layout.align() <= MIN_ALIGN {
-            return heap::allocate_zeroed(layout.size());
-        }
-        heap::allocate_zeroed_aligned(layout.size(), layout.align())
+        with_caller(Api::RustAllocZeroed, |caller| {
+            if layout.align() <= MIN_ALIGN {
+                return heap::allocate_zeroed(layout.size(), caller);
+            }
+            heap::allocate_zeroed_aligned(layout.size(), layout.align(), caller)
+        })
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's clause.
-        unsafe { heap::resize_known(block, layout.size(), layout.align(), size) }
+        with_caller(Api::RustRealloc, |caller| {
+            // SAFETY: the caller's clause.
+            unsafe { heap::resize_known(block, layout.size(), layout.align(), size, caller) }
+        })
     }
 }

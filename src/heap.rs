@@ -8,7 +8,8 @@ use crate::config;
 use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::large;
-use crate::observe::{Api, Observed, Observer, Request, Verdict};
+use crate::observe::caller::Caller;
+use crate::observe::{self, Observed, Observer, Path, Release, Request, Verdict};
 use crate::registry::REGISTRY;
 use crate::setup;
 use crate::shared_pool;
@@ -23,55 +24,55 @@ use core::ptr::{self, NonNull};
 /// Memory for `size` bytes, aligned to 16; null and ENOMEM without memory. Zero bytes get
 /// a block as well.
 #[inline(always)]
-pub(crate) fn allocate(size: usize) -> *mut u8 {
+pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
-    let wanted = size + Observed::TAIL;
+    let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
         if let Some(block) = unsafe { front.bin_for(wanted) }.pop() {
-            allocated(front, block, size, MIN_ALIGN, Api::Plain);
+            allocated(front, block, size, MIN_ALIGN, caller);
             return block.as_ptr();
         }
-        return allocate_slow(size);
+        return allocate_slow(size, caller);
     }
-    allocate_medium(size)
+    allocate_medium(size, caller)
 }
 
 /// As [`allocate`], for POOL and MID; and LARGE passes through here.
 #[inline(never)]
-fn allocate_medium(size: usize) -> *mut u8 {
+fn allocate_medium(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= MID_MAX
         && let Some(block) = front.bin(SizeClass::of(wanted)).pop()
     {
-        allocated(front, block, size, MIN_ALIGN, Api::Plain);
+        allocated(front, block, size, MIN_ALIGN, caller);
         return block.as_ptr();
     }
-    allocate_slow(size)
+    allocate_slow(size, caller)
 }
 
 #[cold]
 #[inline(never)]
-fn allocate_slow(size: usize) -> *mut u8 {
-    serve_or_relieve(size, MIN_ALIGN, Api::Plain)
+fn allocate_slow(size: usize, caller: Caller) -> *mut u8 {
+    serve_or_relieve(size, MIN_ALIGN, Contents::Any, caller)
 }
 
 /// Memory for `size` bytes, aligned to `align`, a power of two; null and ENOMEM without
 /// memory.
-pub(crate) fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
+pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
     if align <= MIN_ALIGN {
-        return allocate(size);
+        return allocate(size, caller);
     }
-    serve_or_relieve(size, align, Api::Aligned)
+    serve_or_relieve(size, align, Contents::Any, caller)
 }
 
 /// As [`allocate`], and it reads as zero.
-pub(crate) fn allocate_zeroed(size: usize) -> *mut u8 {
+pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
-        return serve_or_relieve(size, MIN_ALIGN, Api::Zeroed);
+        return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
-    let block = allocate(size);
+    let block = allocate(size, caller);
     if !block.is_null() {
         // SAFETY: a block of at least `size` bytes that the caller alone has.
         unsafe { block.write_bytes(0, size) };
@@ -80,8 +81,15 @@ pub(crate) fn allocate_zeroed(size: usize) -> *mut u8 {
 }
 
 /// As [`allocate_aligned`], and it reads as zero.
-pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize) -> *mut u8 {
-    serve_or_relieve(size, align, Api::Zeroed)
+pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
+    serve_or_relieve(size, align, Contents::Zero, caller)
+}
+
+/// What a block has to hold when it is handed out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    Any,
+    Zero,
 }
 
 /// The block, or null and ENOMEM.
@@ -96,16 +104,16 @@ fn or_enomem(block: Option<NonNull<u8>>) -> *mut u8 {
 }
 
 /// [`serve`], and once more if there is no memory but some that could be given back.
-fn serve_or_relieve(size: usize, align: usize, api: Api) -> *mut u8 {
-    let block = serve(size, align, api);
+fn serve_or_relieve(size: usize, align: usize, contents: Contents, caller: Caller) -> *mut u8 {
+    let block = serve(size, align, contents, caller);
     if block.is_none() && size <= large::SIZE_MAX && collect() {
-        return or_enomem(serve(size, align, api));
+        return or_enomem(serve(size, align, contents, caller));
     }
     or_enomem(block)
 }
 
 /// Serves a request that the fast path did not.
-fn serve(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
+fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Option<NonNull<u8>> {
     let wanted = size.checked_add(Observed::TAIL)?;
     if wanted > large::SIZE_MAX {
         return None;
@@ -122,11 +130,11 @@ fn serve(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
     if let Some(class) = class
         && let Some(block) = front.bin(class).pop()
     {
-        if api == Api::Zeroed {
+        if contents == Contents::Zero {
             // SAFETY: a block of at least `size` bytes that nobody else has.
             unsafe { block.write_bytes(0, size) };
         }
-        allocated(front, block, size, align, api);
+        allocated(front, block, size, align, caller);
         return Some(block);
     }
     let (block, zero) = match setup::enter() {
@@ -136,21 +144,22 @@ fn serve(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
         }
         cache if !is_ours(class.map_or(Tier::Large, SizeClass::tier)) => {
             drop(cache);
-            return from_system(size, align, api);
+            return from_system(size, align, contents);
         }
         cache => match class {
-            Some(class) => serve_class(&cache, class, api)?,
+            Some(class) => serve_class(&cache, class, contents)?,
             None => {
+                let _timed = Observed::span(Path::LargeAllocate);
                 let block = large::allocate(wanted, align)?;
                 (block.start, block.zero)
             }
         },
     };
-    if api == Api::Zeroed && !zero {
+    if contents == Contents::Zero && !zero {
         // SAFETY: as above.
         unsafe { block.write_bytes(0, size) };
     }
-    allocated(Front::current(), block, size, align, api);
+    allocated(Front::current(), block, size, align, caller);
     Some(block)
 }
 
@@ -158,11 +167,11 @@ fn serve(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
 fn serve_class(
     cache: &Result<Busy, NoCache>,
     class: SizeClass,
-    api: Api,
+    contents: Contents,
 ) -> Option<(NonNull<u8>, bool)> {
     match cache {
         Ok(cache) => {
-            if api == Api::Zeroed
+            if contents == Contents::Zero
                 && let Some(block) = cache.take_fresh(class)
             {
                 return Some((block, true));
@@ -188,28 +197,58 @@ fn is_ours(tier: Tier) -> bool {
     on || !system_malloc::available()
 }
 
-fn from_system(size: usize, align: usize, api: Api) -> Option<NonNull<u8>> {
+fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<u8>> {
     counters::add(Counter::SystemAllocations, 1);
     if align > MIN_ALIGN {
         let block = NonNull::new(system_malloc::memalign(align, size))?;
-        if api == Api::Zeroed {
+        if contents == Contents::Zero {
             // SAFETY: a block of at least `size` bytes that nobody else has.
             unsafe { block.write_bytes(0, size) };
         }
         return Some(block);
     }
-    NonNull::new(match api {
-        Api::Zeroed => system_malloc::calloc(size),
-        _ => system_malloc::malloc(size),
+    NonNull::new(match contents {
+        Contents::Zero => system_malloc::calloc(size),
+        Contents::Any => system_malloc::malloc(size),
     })
 }
 
 #[inline(always)]
-fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usize, api: Api) {
-    if front.is_observable() {
-        let request = Request { size, align, api };
-        Observed::allocated(ThreadCache::of(front).local(), block, &request);
+fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usize, caller: Caller) {
+    if !caller.is_some() {
+        return;
     }
+    if !front.is_real() {
+        return Observed::missed();
+    }
+    let request = Request {
+        size,
+        align,
+        caller,
+    };
+    if let Some(block) = seen(block) {
+        Observed::allocated(ThreadCache::of(front).local(), &block, &request);
+    }
+}
+
+/// A block as observers see it; `None` if it is no block of ours.
+fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
+    let address = block.as_ptr() as usize;
+    let slab = REGISTRY.slab_of(address)?;
+    let (bytes, class, index) = match slab.kind() {
+        Kind::Blocks => {
+            let class = slab.class();
+            (class.bytes(), class.index(), slab.index_of(address).ok()?)
+        }
+        _ if address != slab.start() => return None,
+        _ => (slab.block_bytes(), observe::LARGE, 0),
+    };
+    Some(observe::Block {
+        address: block,
+        bytes,
+        class,
+        record: slab.record(index),
+    })
 }
 
 /// Frees `block`, which [`allocate`] and its kin returned, or null. Another address is
@@ -218,9 +257,9 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
 /// # Safety
 /// Nobody uses the block any more.
 #[inline(always)]
-pub(crate) unsafe fn deallocate(block: *mut u8) {
+pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
     let front = Front::current();
-    let Some(block) = freeing(front, block) else {
+    let Some(block) = freeing(front, block, caller) else {
         return;
     };
     if front.push(block) {
@@ -230,12 +269,21 @@ pub(crate) unsafe fn deallocate(block: *mut u8) {
 }
 
 #[inline(always)]
-fn freeing(front: &'static Front, block: *mut u8) -> Option<*mut u8> {
-    if !front.is_observable() {
+fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut u8> {
+    if !caller.is_some() {
         return Some(block);
     }
-    let block = NonNull::new(block)?;
-    Observed::freeing(ThreadCache::of(front).local(), block).map(NonNull::as_ptr)
+    let start = NonNull::new(block)?;
+    if !front.is_real() {
+        Observed::missed();
+        return Some(block);
+    }
+    // What is no block of ours is reported by whoever cannot free it.
+    let Some(seen) = seen(start) else {
+        return Some(block);
+    };
+    let release = Release { caller };
+    Observed::freeing(ThreadCache::of(front).local(), &seen, &release).map(NonNull::as_ptr)
 }
 
 #[inline(never)]
@@ -263,6 +311,7 @@ fn deallocate_slower(block: *mut u8) {
     };
     let cache = setup::enter();
     if slab.kind() != Kind::Blocks {
+        let _timed = Observed::span(Path::LargeFree);
         let freed = match cache {
             Err(NoCache::Interrupted) => large::free_later(slab, block as usize),
             _ => large::free(slab, block as usize),
@@ -313,9 +362,9 @@ fn wrong(call: Call, block: *const u8, fault: Fault) -> ! {
 ///
 /// # Safety
 /// `block` is a live block of ours or null; on success the old address is not used any more.
-pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
+pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     if block.is_null() {
-        return allocate(size);
+        return allocate(size, caller);
     }
     let Some(slab) = REGISTRY.slab_of(block as usize) else {
         if foreign_blocks_are_legitimate() {
@@ -328,10 +377,10 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
         Ok(bytes) => bytes,
         Err(fault) => wrong(Call::Realloc, block, fault),
     };
-    if let Some(resized) = resize_in_place(slab, block, old, size) {
+    if let Some(resized) = resize_in_place(slab, block, old, size, caller) {
         return resized.as_ptr();
     }
-    let new = allocate(size);
+    let new = allocate(size, caller.resizing(block as usize));
     if new.is_null() {
         // A block that is too large is better than none.
         return if size <= old { block } else { new };
@@ -339,7 +388,7 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: both blocks have that many bytes, and the new one is no other's.
     unsafe { ptr::copy_nonoverlapping(block, new, old.min(size)) };
     // SAFETY: the caller's clause.
-    unsafe { deallocate(block) };
+    unsafe { deallocate(block, caller.resizing(new as usize)) };
     new
 }
 
@@ -347,12 +396,12 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
 ///
 /// # Safety
 /// Nobody uses the block any more.
-pub(crate) unsafe fn resize_to_nothing(block: *mut u8) {
+pub(crate) unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
     if REGISTRY.slab_of(block as usize).is_none() && !foreign_blocks_are_legitimate() {
         wrong(Call::Realloc, block, Fault::Foreign);
     }
     // SAFETY: the caller's clause.
-    unsafe { deallocate(block) };
+    unsafe { deallocate(block, caller) };
 }
 
 /// As [`resize`], for a block whose size and alignment as asked for are known: no
@@ -366,30 +415,31 @@ pub(crate) unsafe fn resize_known(
     old: usize,
     align: usize,
     size: usize,
+    caller: Caller,
 ) -> *mut u8 {
     if align <= MIN_ALIGN {
         let same_class = old <= MID_MAX
             && size <= MID_MAX
             && SizeClass::of(old + Observed::TAIL) == SizeClass::of(size + Observed::TAIL);
-        if same_class && !Observed::ACTIVE && is_ours(Tier::of(old)) {
+        if same_class && !caller.is_some() && is_ours(Tier::of(old)) {
             return block;
         }
         // SAFETY: the caller's clause.
-        return unsafe { resize(block, size) };
+        return unsafe { resize(block, size, caller) };
     }
     if let Some(slab) = REGISTRY.slab_of(block as usize)
         && align <= UNIT
         && let Ok(bytes) = checked_bytes(slab, block)
-        && let Some(resized) = resize_in_place(slab, block, bytes, size)
+        && let Some(resized) = resize_in_place(slab, block, bytes, size, caller)
     {
         return resized.as_ptr();
     }
-    let new = allocate_aligned(size, align);
+    let new = allocate_aligned(size, align, caller.resizing(block as usize));
     if !new.is_null() {
         // SAFETY: both blocks have that many bytes, and the new one is no other's.
         unsafe { ptr::copy_nonoverlapping(block, new, old.min(size)) };
         // SAFETY: the caller's clause.
-        unsafe { deallocate(block) };
+        unsafe { deallocate(block, caller.resizing(new as usize)) };
     }
     new
 }
@@ -408,21 +458,13 @@ fn resize_in_place(
     block: *mut u8,
     old: usize,
     size: usize,
+    caller: Caller,
 ) -> Option<NonNull<u8>> {
     let wanted = size.checked_add(Observed::TAIL)?;
-    let front = Front::current();
-    if front.is_observable() {
-        let request = Request {
-            size,
-            align: MIN_ALIGN,
-            api: Api::Plain,
-        };
-        let start = NonNull::new(block)?;
-        if !Observed::resizing(ThreadCache::of(front).local(), start, &request) {
-            return None;
-        }
+    if !may_stay(block, size, caller) {
+        return None;
     }
-    match slab.kind() {
+    let resized = match slab.kind() {
         // Half of a block is not worth a copy.
         Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))
             .then(|| NonNull::new(block))?,
@@ -431,6 +473,42 @@ fn resize_in_place(
             Err(NoCache::Interrupted) => None,
             _cache => large::resize(slab, wanted),
         },
+    };
+    if let Some(resized) = resized {
+        has_resized(block, resized, size, caller);
+    }
+    resized
+}
+
+/// Whether observers let a block be resized where it is.
+fn may_stay(block: *mut u8, size: usize, caller: Caller) -> bool {
+    let front = Front::current();
+    if !caller.is_some() || !front.is_real() {
+        return true;
+    }
+    let request = Request {
+        size,
+        align: MIN_ALIGN,
+        caller,
+    };
+    NonNull::new(block)
+        .and_then(seen)
+        .is_none_or(|block| Observed::resizing(ThreadCache::of(front).local(), &block, &request))
+}
+
+/// Tells observers that a block was resized without a copy.
+fn has_resized(block: *mut u8, resized: NonNull<u8>, size: usize, caller: Caller) {
+    let front = Front::current();
+    if !caller.is_some() || !front.is_real() {
+        return;
+    }
+    let request = Request {
+        size,
+        align: MIN_ALIGN,
+        caller: caller.resizing(block as usize),
+    };
+    if let Some(block) = seen(resized) {
+        Observed::resized(ThreadCache::of(front).local(), &block, &request);
     }
 }
 

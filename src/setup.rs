@@ -10,6 +10,7 @@ use crate::block;
 use crate::config;
 use crate::large;
 use crate::metadata;
+use crate::observe::{Observed, Observer, caller};
 use crate::root;
 use crate::shared_pool;
 use crate::slab::Slab;
@@ -67,6 +68,7 @@ fn set_up() {
     }
     if config::read_environment() && !OPTIONS_USED.swap(true, Ordering::AcqRel) {
         root::add_options();
+        caller::switch(Observed::set_up());
         shared_pool::prewarm();
     }
     drop(quiet);
@@ -84,7 +86,14 @@ fn set_up() {
         stderr::keep();
         process::at_exit(stats::print_at_exit);
     }
+    if Observed::ACTIVE {
+        process::at_exit(exits);
+    }
     STAGE.store(COMPLETE, Ordering::Release);
+}
+
+extern "C" fn exits() {
+    Observed::exits();
 }
 
 /// Takes all locks, those first under which others are taken.
@@ -122,4 +131,5 @@ extern "C" fn in_child() {
     parked::adopt_after_fork(own);
     shared_pool::forget_purger();
     after_fork();
+    Observed::forked();
 }

@@ -38,7 +38,7 @@ use crate::counters;
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
-use crate::observe::{Observed, Observer};
+use crate::observe::Record;
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::superslab::SuperSlab;
 use crate::sync::{self, AtomicPtr, AtomicU32, AtomicU64, Cell, Ordering};
@@ -50,6 +50,8 @@ use core::sync::atomic::compiler_fence;
 
 /// Free or remote words that fit in the header itself.
 const INLINE_WORDS: usize = 8;
+/// 1 in builds whose observers keep records of blocks, else 0.
+const RECORDS: usize = (size_of::<Record>() > 0) as usize;
 /// Bitmap sizes that headers come in, words.
 const WORD_STEPS: [usize; 4] = [INLINE_WORDS, 16, 32, 64];
 
@@ -82,7 +84,9 @@ pub(crate) struct Slab {
     /// Free words, and as many listed words behind them.
     inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
     remote: Remote,
-    observed: <Observed as Observer>::PerSlab,
+    /// What observers keep of each block; null without memory for it. Nothing in a build
+    /// without observers.
+    records: [Cell<*const Record>; RECORDS],
 }
 
 /// What changes only when nobody else can be looking: read by all threads, so in a cache line
@@ -125,7 +129,8 @@ const _: () = if sync::IS_CORE {
     assert!(size_of::<Constant>() == 64);
     assert!(offset_of!(Slab, inline_free) == 128);
     assert!(offset_of!(Slab, remote) == 256);
-    assert!(size_of::<Slab>() == 384 + size_of::<<Observed as Observer>::PerSlab>());
+    // The records' address, in builds whose observers keep some, and the padding behind it.
+    assert!(size_of::<Slab>() == 384 + RECORDS * align_of::<Slab>());
 };
 
 /// Headers that no slab uses, by bitmap size; linked by `after`.
@@ -205,7 +210,40 @@ impl Slab {
             slab.constant.remote.set(remote.as_ptr().cast());
             slab.constant.words.set(words as u8);
         }
+        slab.add_records(words * 64);
         Some(slab)
+    }
+
+    /// Gives the header what observers keep of `blocks` blocks, if they do, and if there is
+    /// memory.
+    fn add_records(&self, blocks: usize) {
+        for records in &self.records {
+            if let Some(memory) = metadata::allocate(blocks * size_of::<Record>()) {
+                records.set(memory.as_ptr().cast());
+            }
+        }
+    }
+
+    /// What observers keep of a block, if they do.
+    #[inline(always)]
+    pub(crate) fn record(&'static self, index: usize) -> Option<&'static Record> {
+        let records = self.records.first()?.get();
+        if records.is_null() {
+            return None;
+        }
+        // SAFETY: `add_records` made one for each block that the bitmap can have; zero bytes
+        // are a valid record.
+        Some(unsafe { &*records.byte_add(index * size_of::<Record>()) })
+    }
+
+    fn wipe_records(&self) {
+        let bytes = self.blocks() * size_of::<Record>();
+        for records in self.records.iter().map(Cell::get) {
+            if !records.is_null() {
+                // SAFETY: there is a record for each block; none of them is in use any more.
+                unsafe { records.cast_mut().cast::<u8>().write_bytes(0, bytes) };
+            }
+        }
     }
 
     /// A closed header with its inline words.
@@ -252,7 +290,7 @@ impl Slab {
                 next: Cell::new(ptr::null()),
                 inline: core::array::from_fn(|_| AtomicU64::new(0)),
             },
-            observed: Observed::SLAB,
+            records: [const { Cell::new(ptr::null()) }; RECORDS],
         }
     }
 
@@ -356,6 +394,7 @@ impl Slab {
         }
         self.summary.set(0);
         self.remote.rsum.store(0, Ordering::Relaxed);
+        self.wipe_records();
     }
 
     pub(crate) fn kind(&self) -> Kind {

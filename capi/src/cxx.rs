@@ -8,7 +8,8 @@
 
 use core::arch::{global_asm, naked_asm};
 use core::ffi::c_void;
-use hakmem_alloc::c_abi as heap;
+use hakmem_alloc::c_abi::{self as heap, Caller};
+use hakmem_alloc::{entry, entry_below};
 
 global_asm!(
     ".weak _ZSt15get_new_handlerv",
@@ -25,12 +26,37 @@ global_asm!(
     ".popsection",
 );
 
-extern "C" fn plain(size: usize) -> *mut c_void {
-    heap::allocate(size).cast()
+entry_below! {
+    fn new(size: usize, _align: usize) -> *mut c_void = New, |caller| plain(size, caller);
+    fn new_array(size: usize, _align: usize) -> *mut c_void = NewArray, |caller| {
+        plain(size, caller)
+    };
+    fn new_nothrow(size: usize, _tag: usize) -> *mut c_void = NewNothrow, |caller| {
+        plain(size, caller)
+    };
+    fn new_array_nothrow(size: usize, _tag: usize) -> *mut c_void = NewArrayNothrow, |caller| {
+        plain(size, caller)
+    };
+    fn new_aligned(size: usize, align: usize) -> *mut c_void = NewAligned, |caller| {
+        aligned(size, align, caller)
+    };
+    fn new_array_aligned(size: usize, align: usize) -> *mut c_void = NewArrayAligned, |caller| {
+        aligned(size, align, caller)
+    };
+    fn new_aligned_nothrow(size: usize, align: usize) -> *mut c_void
+        = NewAlignedNothrow, |caller| aligned(size, align, caller);
+    fn new_array_aligned_nothrow(size: usize, align: usize) -> *mut c_void
+        = NewArrayAlignedNothrow, |caller| aligned(size, align, caller);
 }
 
-extern "C" fn aligned(size: usize, align: usize) -> *mut c_void {
-    heap::allocate_aligned(size, align).cast()
+#[inline(always)]
+fn plain(size: usize, caller: Caller) -> *mut c_void {
+    heap::allocate(size, caller).cast()
+}
+
+#[inline(always)]
+fn aligned(size: usize, align: usize, caller: Caller) -> *mut c_void {
+    heap::allocate_aligned(size, align, caller).cast()
 }
 
 /// The body of a throwing form: `allocate(size, align)`, else the handler, else the throw.
@@ -163,21 +189,6 @@ macro_rules! nothrow {
     };
 }
 
-macro_rules! delete {
-    ($name:ident ($($size:ident),*), $doc:literal) => {
-        #[doc = $doc]
-        ///
-        /// # Safety
-        /// `block` came from the matching `operator new`, or is null, and is not used any more.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(block: *mut c_void $(, $size: usize)*) {
-            $(let _ = $size;)*
-            // SAFETY: the caller's clause.
-            unsafe { heap::deallocate(block.cast()) };
-        }
-    };
-}
-
 /// There is no memory, and no C++ runtime that could throw.
 extern "C" fn no_runtime() -> ! {
     const MESSAGE: &[u8] =
@@ -188,71 +199,156 @@ extern "C" fn no_runtime() -> ! {
     unsafe { libc::abort() }
 }
 
-throwing!(_Znwm, plain, "`operator new(size_t)`");
-throwing!(_Znam, plain, "`operator new[](size_t)`");
+throwing!(_Znwm, new, "`operator new(size_t)`");
+throwing!(_Znam, new_array, "`operator new[](size_t)`");
 throwing!(
     _ZnwmSt11align_val_t,
-    aligned,
+    new_aligned,
     "`operator new(size_t, align_val_t)`"
 );
 throwing!(
     _ZnamSt11align_val_t,
-    aligned,
+    new_array_aligned,
     "`operator new[](size_t, align_val_t)`"
 );
 nothrow!(
     _ZnwmRKSt9nothrow_t,
-    plain,
+    new_nothrow,
     "`operator new(size_t, nothrow_t const&)`"
 );
 nothrow!(
     _ZnamRKSt9nothrow_t,
-    plain,
+    new_array_nothrow,
     "`operator new[](size_t, nothrow_t const&)`"
 );
 nothrow!(
     _ZnwmSt11align_val_tRKSt9nothrow_t,
-    aligned,
+    new_aligned_nothrow,
     "`operator new(size_t, align_val_t, nothrow_t const&)`"
 );
 nothrow!(
     _ZnamSt11align_val_tRKSt9nothrow_t,
-    aligned,
+    new_array_aligned_nothrow,
     "`operator new[](size_t, align_val_t, nothrow_t const&)`"
 );
-delete!(_ZdlPv(), "`operator delete(void*)`");
-delete!(_ZdaPv(), "`operator delete[](void*)`");
-delete!(_ZdlPvm(size), "`operator delete(void*, size_t)`");
-delete!(_ZdaPvm(size), "`operator delete[](void*, size_t)`");
-delete!(
-    _ZdlPvRKSt9nothrow_t(tag),
-    "`operator delete(void*, nothrow_t const&)`"
-);
-delete!(
-    _ZdaPvRKSt9nothrow_t(tag),
-    "`operator delete[](void*, nothrow_t const&)`"
-);
-delete!(
-    _ZdlPvSt11align_val_t(align),
-    "`operator delete(void*, align_val_t)`"
-);
-delete!(
-    _ZdaPvSt11align_val_t(align),
-    "`operator delete[](void*, align_val_t)`"
-);
-delete!(
-    _ZdlPvmSt11align_val_t(size, align),
-    "`operator delete(void*, size_t, align_val_t)`"
-);
-delete!(
-    _ZdaPvmSt11align_val_t(size, align),
-    "`operator delete[](void*, size_t, align_val_t)`"
-);
-delete!(
-    _ZdlPvSt11align_val_tRKSt9nothrow_t(align, tag),
-    "`operator delete(void*, align_val_t, nothrow_t const&)`"
-);
-delete!(
-    _ZdaPvSt11align_val_tRKSt9nothrow_t(align, tag),
-    "`operator delete[](void*, align_val_t, nothrow_t const&)`"
-);
+entry! {
+    /// `operator delete(void*)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdlPv(block: *mut c_void) = Delete, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete[](void*)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdaPv(block: *mut c_void) = DeleteArray, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete(void*, size_t)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdlPvm(block: *mut c_void, _size: usize) = DeleteSized, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete[](void*, size_t)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdaPvm(block: *mut c_void, _size: usize) = DeleteArraySized, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete(void*, nothrow_t const&)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdlPvRKSt9nothrow_t(block: *mut c_void, _tag: usize) = DeleteNothrow, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete[](void*, nothrow_t const&)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdaPvRKSt9nothrow_t(block: *mut c_void, _tag: usize) = DeleteArrayNothrow, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete(void*, align_val_t)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdlPvSt11align_val_t(block: *mut c_void, _align: usize) = DeleteAligned, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete[](void*, align_val_t)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdaPvSt11align_val_t(block: *mut c_void, _align: usize) = DeleteArrayAligned, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete(void*, size_t, align_val_t)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdlPvmSt11align_val_t(block: *mut c_void, _size: usize, _align: usize)
+        = DeleteSizedAligned, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete[](void*, size_t, align_val_t)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdaPvmSt11align_val_t(block: *mut c_void, _size: usize, _align: usize)
+        = DeleteArraySizedAligned, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete(void*, align_val_t, nothrow_t const&)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdlPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, _align: usize, _tag: usize)
+        = DeleteAlignedNothrow, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+
+    /// `operator delete[](void*, align_val_t, nothrow_t const&)`
+    ///
+    /// # Safety
+    /// As [`delete`].
+    pub fn _ZdaPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, _align: usize, _tag: usize)
+        = DeleteArrayAlignedNothrow, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { delete(block, caller) }
+    };
+}
+
+/// # Safety
+/// `block` came from the matching `operator new`, or is null, and is not used any more.
+#[inline(always)]
+unsafe fn delete(block: *mut c_void, caller: Caller) {
+    // SAFETY: the caller's clause.
+    unsafe { heap::deallocate(block.cast(), caller) };
+}

@@ -4,39 +4,83 @@
 //! The release build compiles [`Silent`], and the compiler removes every call: nothing
 //! of the hooks is left in the binary. Observers record here and translate elsewhere: a
 //! hook must not allocate, lock, or call the dynamic loader.
+//!
+//! 1. Hooks of a block run where the thread has a real cache, and the call came through a
+//!    function that is observed while anything is switched on.
+//! 2. A hook may be interrupted by a signal handler that allocates, and so by another hook.
 
 // What nothing observes in this build is passed to hooks and read by none.
 #![allow(dead_code)]
 
-use crate::fault::Fault;
-use core::ptr::NonNull;
+pub(crate) mod api;
+#[cfg(feature = "observed")]
+pub(crate) mod caller;
+#[cfg(not(feature = "observed"))]
+#[path = "unseen.rs"]
+pub(crate) mod caller;
+#[cfg(feature = "observed")]
+pub(crate) mod settings;
 
-/// The function family through which a request came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Api {
-    /// Sizes and alignments without a family: `malloc`, `GlobalAlloc`, `operator new`.
-    Plain,
-    /// Memory that has to read as zero.
-    Zeroed,
-    /// An alignment above that of every block.
-    Aligned,
-}
+use crate::block::FreeList;
+use crate::fault::Fault;
+use caller::Caller;
+use core::ptr::NonNull;
 
 /// A request for memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
+    /// Bytes asked for.
     pub(crate) size: usize,
+    /// At least 16.
     pub(crate) align: usize,
-    pub(crate) api: Api,
+    /// Its [`Caller::other`] is the block that is resized into this one.
+    pub(crate) caller: Caller,
 }
 
-/// A point in the allocator's work that is neither an allocation nor a free.
+/// The end of a block's use.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
+pub(crate) struct Release {
+    /// Its [`Caller::other`] is the block that this one is resized into by a copy.
+    pub(crate) caller: Caller,
+}
+
+/// A block, as hooks see it.
+pub(crate) struct Block<'a, R> {
+    pub(crate) address: NonNull<u8>,
+    /// Bytes that it has.
+    pub(crate) bytes: usize,
+    /// Its size class; [`LARGE`] if it has none.
+    pub(crate) class: usize,
+    /// What observers keep of it; `None` where there was no memory for that.
+    pub(crate) record: Option<&'a R>,
+}
+
+/// The class of a block that has none.
+pub(crate) const LARGE: usize = u8::MAX as usize;
+
+/// A point in the allocator's work that is neither an allocation nor a free.
+#[derive(Clone, Copy)]
+pub(crate) enum Event<'a> {
     /// A class's front was filled with so many blocks.
     Refilled { class: usize, blocks: usize },
+    /// Of the blocks that a refill wanted so many were taken from a slab, whose counts were
+    /// `before` and are `after`.
+    Taken {
+        slab: usize,
+        class: usize,
+        wanted: usize,
+        taken: usize,
+        before: SlabCounts,
+        after: SlabCounts,
+    },
     /// So many blocks went back from a class's front to their slabs.
     Drained { class: usize, blocks: usize },
+    /// Blocks came to a class's list or left it.
+    Listed {
+        class: usize,
+        list: &'a FreeList,
+        capacity: usize,
+    },
     /// Another thread's block was freed.
     RemoteFreed { block: usize },
     /// So many blocks came back to a slab from other threads.
@@ -45,10 +89,60 @@ pub(crate) enum Event {
     SlabOpened { start: usize, class: usize },
     /// A slab was closed.
     SlabClosed { start: usize, class: usize },
-    /// A thread took a cache, one of an ended thread's or a new one.
-    ThreadBegan { adopted: bool },
-    /// A thread parked its cache.
-    ThreadEnded,
+    /// A word of a slab's bitmap of free blocks changed.
+    MaskChanged {
+        slab: usize,
+        word: usize,
+        before: u64,
+        after: u64,
+    },
+    /// A slab was entered in the registry.
+    Registered { start: usize, slots: usize },
+    /// A slab was taken out of the registry.
+    Unregistered { start: usize, slots: usize },
+    /// The registry was asked for an address; 0 if nothing is there, else the slab's start.
+    LookedUp { address: usize, found: usize },
+    /// A SuperSlab was mapped.
+    SuperSlabMapped { base: usize },
+    /// A SuperSlab was given back to the system.
+    SuperSlabFreed { base: usize },
+    /// An empty SuperSlab was put in the cache, which holds so many now.
+    CacheKept { base: usize, cached: usize },
+    /// A SuperSlab was taken out of the cache, to be used.
+    CacheTaken { base: usize, cached: usize },
+    /// A SuperSlab was taken out of the cache, to be given back.
+    CacheEvicted {
+        base: usize,
+        cached: usize,
+        why: &'static str,
+    },
+    /// The pages of a cached SuperSlab were given back.
+    CachePurged { base: usize },
+    /// A SuperSlab was mapped and populated ahead of need.
+    Prewarmed { base: usize },
+}
+
+/// How many of a slab's blocks are out, and how many bits of its bitmap are set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlabCounts {
+    pub(crate) used: usize,
+    pub(crate) free: usize,
+}
+
+/// A path through the allocator that can be timed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Path {
+    Allocate,
+    Free,
+    Resize,
+    Refill,
+    Spill,
+    Acquire,
+    LargeAllocate,
+    LargeFree,
+    SendHome,
+    Collect,
 }
 
 /// What to do about a fault.
@@ -63,9 +157,11 @@ pub(crate) trait Observer: 'static {
     /// Kept per thread, in the cold part of its cache; has no destructor.
     type Local: 'static;
     const NEW: Self::Local;
-    /// Kept per slab, at the end of its header.
-    type PerSlab: 'static;
-    const SLAB: Self::PerSlab;
+    /// Kept per block, beside the slab's bitmap. Zero bytes are a valid one, and stand for a
+    /// block of a slab that was opened just now.
+    type Record: 'static;
+    /// Lives as long as a path takes.
+    type Span;
     /// Whether any hook does anything.
     const ACTIVE: bool = true;
     /// Bytes added to each request before its class is chosen.
@@ -73,14 +169,39 @@ pub(crate) trait Observer: 'static {
     /// The observer writes into fresh memory, so none is known to be zero.
     const DIRTIES: bool = false;
 
+    /// The process can read its environment now: says whether the hooks are wanted. Called
+    /// once, from the first allocation, with no cache yet.
+    fn set_up() -> bool {
+        false
+    }
+
+    /// Whether a value of the production variable `name` that other builds do not understand is
+    /// one that this build does.
+    #[inline(always)]
+    fn expects(_name: &[u8]) -> bool {
+        false
+    }
+
+    /// The process is about to exit, or this is a fork's child.
+    fn exits() {}
+    fn forked() {}
+
+    /// This thread has the cache from now on, or has given it up.
+    fn began(_: &Self::Local, _adopted: bool) {}
+    fn ended(_: &Self::Local) {}
+
     /// A block is handed out. The thread's cache is real.
     #[inline(always)]
-    fn allocated(_: &Self::Local, _: NonNull<u8>, _: &Request) {}
+    fn allocated(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
 
     /// First thing in a free. Says which block goes back now: this one, an older one, or none.
     #[inline(always)]
-    fn freeing(_: &Self::Local, block: NonNull<u8>) -> Option<NonNull<u8>> {
-        Some(block)
+    fn freeing(
+        _: &Self::Local,
+        block: &Block<'_, Self::Record>,
+        _: &Release,
+    ) -> Option<NonNull<u8>> {
+        Some(block.address)
     }
 
     /// Asked on slow paths: a block whose free was put off and is due now.
@@ -91,9 +212,18 @@ pub(crate) trait Observer: 'static {
 
     /// A block is about to be resized; says whether it may stay where it is.
     #[inline(always)]
-    fn resizing(_: &Self::Local, _: NonNull<u8>, _: &Request) -> bool {
+    fn resizing(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) -> bool {
         true
     }
+
+    /// A block was resized without a copy, from the address [`Caller::other`].
+    #[inline(always)]
+    fn resized(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
+
+    /// A request or a free came through an observed function on a thread that has no cache to
+    /// observe it with: one that ends, or a signal handler in the middle of a change.
+    #[inline(always)]
+    fn missed() {}
 
     /// What a block of `class_bytes` offers to the program.
     #[inline(always)]
@@ -101,9 +231,16 @@ pub(crate) trait Observer: 'static {
         class_bytes
     }
 
-    /// Something else happened.
+    /// Something else happened to this thread's cache.
     #[inline(always)]
-    fn event(_: &Self::Local, _: Event) {}
+    fn event(_: &Self::Local, _: Event<'_>) {}
+
+    /// Something happened below the thread caches; locks may be held.
+    #[inline(always)]
+    fn notice(_: Event<'_>) {}
+
+    /// A path is entered; it is left when the result is dropped.
+    fn span(_: Path) -> Self::Span;
 
     /// Something is wrong.
     #[inline(always)]
@@ -118,30 +255,68 @@ pub(crate) struct Silent;
 impl Observer for Silent {
     type Local = ();
     const NEW: () = ();
-    type PerSlab = ();
-    const SLAB: () = ();
+    type Record = ();
+    type Span = ();
     const ACTIVE: bool = false;
+
+    #[inline(always)]
+    fn span(_: Path) {}
 }
 
 /// Both, in turn; the second sees what the first made of it.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     type Local = (A::Local, B::Local);
     const NEW: Self::Local = (A::NEW, B::NEW);
-    type PerSlab = (A::PerSlab, B::PerSlab);
-    const SLAB: Self::PerSlab = (A::SLAB, B::SLAB);
+    type Record = (A::Record, B::Record);
+    type Span = (A::Span, B::Span);
     const ACTIVE: bool = A::ACTIVE || B::ACTIVE;
     const TAIL: usize = A::TAIL + B::TAIL;
     const DIRTIES: bool = A::DIRTIES || B::DIRTIES;
 
-    #[inline(always)]
-    fn allocated(local: &Self::Local, block: NonNull<u8>, request: &Request) {
-        A::allocated(&local.0, block, request);
-        B::allocated(&local.1, block, request);
+    fn set_up() -> bool {
+        let first = A::set_up();
+        B::set_up() || first
     }
 
     #[inline(always)]
-    fn freeing(local: &Self::Local, block: NonNull<u8>) -> Option<NonNull<u8>> {
-        B::freeing(&local.1, A::freeing(&local.0, block)?)
+    fn expects(name: &[u8]) -> bool {
+        A::expects(name) || B::expects(name)
+    }
+
+    fn exits() {
+        A::exits();
+        B::exits();
+    }
+
+    fn forked() {
+        A::forked();
+        B::forked();
+    }
+
+    fn began(local: &Self::Local, adopted: bool) {
+        A::began(&local.0, adopted);
+        B::began(&local.1, adopted);
+    }
+
+    fn ended(local: &Self::Local) {
+        A::ended(&local.0);
+        B::ended(&local.1);
+    }
+
+    #[inline(always)]
+    fn allocated(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) {
+        A::allocated(&local.0, &block.first(), request);
+        B::allocated(&local.1, &block.second(), request);
+    }
+
+    #[inline(always)]
+    fn freeing(
+        local: &Self::Local,
+        block: &Block<'_, Self::Record>,
+        release: &Release,
+    ) -> Option<NonNull<u8>> {
+        A::freeing(&local.0, &block.first(), release)?;
+        B::freeing(&local.1, &block.second(), release)
     }
 
     #[inline(always)]
@@ -150,8 +325,21 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn resizing(local: &Self::Local, block: NonNull<u8>, request: &Request) -> bool {
-        A::resizing(&local.0, block, request) && B::resizing(&local.1, block, request)
+    fn resizing(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) -> bool {
+        A::resizing(&local.0, &block.first(), request)
+            && B::resizing(&local.1, &block.second(), request)
+    }
+
+    #[inline(always)]
+    fn resized(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) {
+        A::resized(&local.0, &block.first(), request);
+        B::resized(&local.1, &block.second(), request);
+    }
+
+    #[inline(always)]
+    fn missed() {
+        A::missed();
+        B::missed();
     }
 
     #[inline(always)]
@@ -160,9 +348,20 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn event(local: &Self::Local, event: Event) {
+    fn event(local: &Self::Local, event: Event<'_>) {
         A::event(&local.0, event);
         B::event(&local.1, event);
+    }
+
+    #[inline(always)]
+    fn notice(event: Event<'_>) {
+        A::notice(event);
+        B::notice(event);
+    }
+
+    #[inline(always)]
+    fn span(path: Path) -> Self::Span {
+        (A::span(path), B::span(path))
     }
 
     #[inline(always)]
@@ -172,5 +371,36 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// What this build observes with.
-pub(crate) type Observed = Silent;
+impl<A, B> Block<'_, (A, B)> {
+    /// As the first of two observers sees it.
+    #[inline(always)]
+    fn first(&self) -> Block<'_, A> {
+        Block {
+            address: self.address,
+            bytes: self.bytes,
+            class: self.class,
+            record: self.record.map(|both| &both.0),
+        }
+    }
+
+    /// As the second of two observers sees it.
+    #[inline(always)]
+    fn second(&self) -> Block<'_, B> {
+        Block {
+            address: self.address,
+            bytes: self.bytes,
+            class: self.class,
+            record: self.record.map(|both| &both.1),
+        }
+    }
+}
+
+/// What this build observes with, in the order in which they see an event.
+pub(crate) type Observed = (Recording, (Watching, Diagnosing));
+
+type Recording = Silent;
+type Watching = Silent;
+type Diagnosing = Silent;
+
+/// What is kept of each block in this build.
+pub(crate) type Record = <Observed as Observer>::Record;

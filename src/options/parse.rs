@@ -71,17 +71,44 @@ impl Row {
     fn name(&self) -> &[u8] {
         self.letters.get(..self.len).unwrap_or(&[])
     }
+}
 
-    /// The number that `value` stands for, which may be outside the range.
-    fn number(&self, value: &[u8]) -> Result<u32, Fault> {
-        match self.kind {
-            Kind::Switch => match value {
-                b"0" => Ok(0),
-                b"1" => Ok(1),
-                _ => Err(Fault::NotASwitch),
-            },
-            Kind::List(areas) => list(value, areas),
-            _ => decimal(value),
+/// The number that `value` stands for, which may be outside the variable's range.
+fn number(kind: Kind, value: &[u8]) -> Result<u32, Fault> {
+    match kind {
+        Kind::Switch => match value {
+            b"0" => Ok(0),
+            b"1" => Ok(1),
+            _ => Err(Fault::NotASwitch),
+        },
+        Kind::List(areas) => list(value, areas),
+        _ => decimal(value),
+    }
+}
+
+/// The number to use where the variable `name` has this value; `None` where it cannot be used
+/// at all. `warn` is called for a value that cannot be used as it is.
+pub(super) fn usable(
+    name: &'static [u8],
+    value: &[u8],
+    (kind, range, default): (Kind, Option<Range>, Option<u32>),
+    warn: &mut dyn FnMut(&Warning),
+) -> Option<u32> {
+    match (number(kind, value), range) {
+        (Ok(number), Some(range)) if !range.contains(number) => {
+            let nearest = range.nearest(number);
+            warn(&Warning::new(
+                name,
+                value,
+                Fault::Outside(range),
+                Some(nearest),
+            ));
+            Some(nearest)
+        }
+        (Ok(number), _) => Some(number),
+        (Err(fault), _) => {
+            warn(&Warning::new(name, value, fault, default));
+            None
         }
     }
 }
@@ -119,20 +146,9 @@ fn assign(options: &mut Options, seen: &mut u64, entry: &[u8], warn: &mut dyn Fn
     }
     *seen |= bit;
 
-    match row.number(value) {
-        Ok(number) => {
-            let used = match row.range {
-                Some(range) if !range.contains(number) => {
-                    let nearest = range.nearest(number);
-                    let fault = Fault::Outside(range);
-                    warn(&Warning::new(row.name(), value, fault, Some(nearest)));
-                    nearest
-                }
-                _ => number,
-            };
-            options.set(row.setting, used);
-        }
-        Err(fault) => warn(&Warning::new(row.name(), value, fault, row.default)),
+    let what = (row.kind, row.range, row.default);
+    if let Some(number) = usable(row.name(), value, what, warn) {
+        options.set(row.setting, number);
     }
 }
 

@@ -279,6 +279,17 @@ pub const DEBUG: &[Variable] = &[
         0,
         "Diagnoses the threads' lists of free blocks.",
     ),
+    Variable {
+        kind: Kind::List(&[
+            "alloc", "free", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
+        ]),
+        range: None,
+        ..debug(
+            "HAKMEM_TRACE",
+            0,
+            "Switches logs and traces on by their areas; 1 traces allocations.",
+        )
+    },
     debug("HAKMEM_TRACE_ALLOCATIONS", 0, "Traces every allocation."),
     Variable {
         kind: Kind::Address,

@@ -4,7 +4,9 @@
 //! do with the environment is made from those rows: the parser, the page
 //! `docs/CONFIGURATION.md` and whatever prints help or checks a configuration.
 
+use super::parse;
 use super::setting::Setting;
+use super::warning::Warning;
 
 /// What a variable's value looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,4 +96,16 @@ pub struct Variable {
     pub text: &'static str,
     /// Where the parser puts the value; `None` for what the parser does not read.
     pub(super) setting: Option<Setting>,
+}
+
+impl Variable {
+    /// The number to use where the variable has this value: the nearest in its range, or the
+    /// default. `warn` is called where it is not the value itself.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn number(&self, value: &[u8], warn: &mut dyn FnMut(&Warning)) -> u32 {
+        let what = (self.kind, self.range, self.default);
+        parse::usable(self.name.as_bytes(), value, what, warn)
+            .or(self.default)
+            .unwrap_or(0)
+    }
 }

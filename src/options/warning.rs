@@ -51,6 +51,11 @@ impl Warning {
         }
     }
 
+    /// The variable.
+    pub(crate) fn name(&self) -> &'static [u8] {
+        self.name
+    }
+
     /// The line, its newline included, as pieces to be written in this order;
     /// some may be empty. All of them are printable ASCII (but for the newline),
     /// and together they have less than 160 bytes.

@@ -16,7 +16,6 @@
 //! 1. The word below a bin's bottom is null, for good.
 //! 2. `EMPTY` and `EXITED` are read-only memory. The fast paths write after a hit alone.
 
-use crate::observe::{Observed, Observer};
 use crate::size_class::{CLASSES, SLOT_SHIFT, SizeClass, TINY_MAX};
 use crate::sys::thread;
 use core::cell::Cell;
@@ -187,13 +186,6 @@ impl Front {
     /// Whether this thread is in the middle of a change: a signal handler asks.
     pub(crate) fn is_busy(&self) -> bool {
         ptr::eq(ptr::from_ref(self).cast(), &BUSY)
-    }
-
-    /// Whether hooks run here: something observes, and there is a cache for it to keep
-    /// its own in.
-    #[inline(always)]
-    pub(crate) fn is_observable(&self) -> bool {
-        Observed::ACTIVE && self.is_real()
     }
 
     /// Whether this thread has given up its cache.

@@ -221,12 +221,7 @@ impl ThreadCache {
         quiet.end_with(ptr::from_ref(cache).cast());
         drop(quiet);
         thread::at_end(thread_ends, ptr::from_ref(cache).cast_mut().cast());
-        Observed::event(
-            &cache.local,
-            Event::ThreadBegan {
-                adopted: adopted.is_some(),
-            },
-        );
+        Observed::began(&cache.local, adopted.is_some());
         Ok(cache.busy())
     }
 
@@ -847,25 +842,30 @@ impl ThreadCache {
     /// it did.
     #[inline(always)]
     pub(crate) fn free_remote(&'static self, slab: &'static Slab, block: *mut u8) -> bool {
-        if Observed::ACTIVE || slab.kind() != Kind::Blocks || self.owns(slab) {
+        if slab.kind() != Kind::Blocks || self.owns(slab) {
             return false;
         }
         let busy = self.busy();
-        busy.remote.add(slab, block)
+        let is_added = busy.remote.add(slab, block);
+        if is_added {
+            self.notice_remote(block);
+        }
+        is_added
     }
 
     /// Takes a block of another thread's slab, to be sent home.
     pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
         self.keep_up();
-        Observed::event(
-            &self.local,
-            Event::RemoteFreed {
-                block: block as usize,
-            },
-        );
+        self.notice_remote(block);
         if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
             self.send_home();
         }
+    }
+
+    #[inline(always)]
+    fn notice_remote(&self, block: *mut u8) {
+        let block = block as usize;
+        Observed::event(&self.local, Event::RemoteFreed { block });
     }
 
     /// Sends home what is held back.
@@ -952,7 +952,7 @@ unsafe extern "C" fn thread_ends(cache: *mut core::ffi::c_void) {
     quiet.end_with(ptr::from_ref(&front::EXITED).cast());
     cache.busy.set(1);
     cache.flush();
-    Observed::event(&cache.local, Event::ThreadEnded);
+    Observed::ended(&cache.local);
     // Once it is parked it may be another thread's.
     cache.busy.set(0);
     parked::put(cache);

@@ -1,0 +1,268 @@
+//! Who called the allocator, in builds that observe.
+//!
+//! Each function of the C ABI is a few instructions that look whether anything observes. If
+//! nothing does, the function goes on as in a release build. Else it makes a frame and hands
+//! its address on, from which the hooks read where the call returns to and walk the stack:
+//!
+//! ```text
+//!             ┌──────────────────────┐ ◄─ sp, what the caller's stack pointer was
+//! frame + 8   │ return address       │ ◄─ pc
+//! frame       │ caller's rbp         │ ◄─ fp
+//!             └──────────────────────┘
+//! ```
+//!
+//! `operator new` has a frame of 24 bytes and a return address of its own in between.
+//!
+//! 1. A frame is read by the thread that made it, and before the function returns.
+
+use super::api::Api;
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// Whether anything observes. On from the start, so that the first allocation is seen; set by
+/// the set-up, when the options are known. Relaxed: a thread that notices late observes late.
+#[doc(hidden)]
+pub static OBSERVES: AtomicU8 = AtomicU8::new(1);
+
+/// From a frame of a C function to its return address, and from one of `operator new`'s.
+const RETURN: usize = 1;
+const RETURN_ABOVE_NEW: usize = RETURN + 1 + 3;
+
+/// Who called the allocator, and through which function.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    frame: *const usize,
+    /// The number of the function in the highest byte; below it the address of a block.
+    what: usize,
+}
+
+/// Addresses of blocks have fewer bits.
+const API_SHIFT: u32 = 56;
+const OTHER: usize = (1 << API_SHIFT) - 1;
+
+impl Caller {
+    /// Somebody, through a function that is not observed.
+    pub const NONE: Caller = Caller {
+        frame: core::ptr::null(),
+        what: 0,
+    };
+
+    /// Who called the function that made `frame`.
+    ///
+    /// # Safety
+    /// - `frame` is as at the head of this file, made by a function of `api`.
+    /// - It stays while the caller is used.
+    #[inline(always)]
+    pub unsafe fn new(frame: *const usize, api: Api) -> Caller {
+        Caller {
+            frame,
+            what: (api as usize) << API_SHIFT,
+        }
+    }
+
+    /// As this one, in the middle of a resize, whose other block is at `other`.
+    #[inline(always)]
+    pub(crate) fn resizing(self, other: usize) -> Caller {
+        Caller {
+            frame: self.frame,
+            what: self.what & !OTHER | other & OTHER,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_some(self) -> bool {
+        !self.frame.is_null()
+    }
+
+    /// The function that the program called, as a number of [`Api`].
+    #[inline(always)]
+    pub(crate) fn api(self) -> u8 {
+        (self.what >> API_SHIFT) as u8
+    }
+
+    /// The other block of a resize; 0 where there is none.
+    #[inline(always)]
+    pub(crate) fn other(self) -> usize {
+        self.what & OTHER
+    }
+
+    #[inline(always)]
+    fn return_slot(self) -> *const usize {
+        let words = if Api::is_new(self.api()) {
+            RETURN_ABOVE_NEW
+        } else {
+            RETURN
+        };
+        self.frame.wrapping_add(words)
+    }
+
+    /// Where the call returns to. The caller is some.
+    #[inline(always)]
+    pub(crate) fn pc(self) -> usize {
+        // SAFETY: `new` was given a frame, above which its return address stands.
+        unsafe { *self.return_slot() }
+    }
+
+    /// The stack pointer at the return. The caller is some.
+    #[inline(always)]
+    pub(crate) fn sp(self) -> usize {
+        self.return_slot().wrapping_add(1) as usize
+    }
+
+    /// The caller's frame pointer, if it keeps one. The caller is some.
+    #[inline(always)]
+    pub(crate) fn fp(self) -> usize {
+        // SAFETY: `new` was given a frame, whose first word it is.
+        unsafe { *self.frame }
+    }
+}
+
+/// Runs `call` for the function that this is inlined into: the call came from there.
+#[inline(always)]
+pub(crate) fn with_caller<T, F: FnOnce(Caller) -> T>(api: Api, call: F) -> T {
+    if OBSERVES.load(Ordering::Relaxed) == 0 {
+        return call(Caller::NONE);
+    }
+    let mut errand = Errand {
+        api,
+        call: Some(call),
+        result: None,
+    };
+    call_with_frame((&raw mut errand).cast(), run::<T, F>);
+    errand.result.expect("run stores it")
+}
+
+/// What travels through a function that knows no types.
+struct Errand<T, F> {
+    api: Api,
+    call: Option<F>,
+    result: Option<T>,
+}
+
+extern "C" fn run<T, F: FnOnce(Caller) -> T>(errand: *mut c_void, frame: *const usize) {
+    // SAFETY: `with_caller` passes its own errand of these types, and waits.
+    let errand = unsafe { &mut *errand.cast::<Errand<T, F>>() };
+    // SAFETY: `call_with_frame` made the frame, and waits.
+    let caller = unsafe { Caller::new(frame, errand.api) };
+    errand.result = errand.call.take().map(|call| call(caller));
+}
+
+/// Calls `thunk(errand, frame)` with a frame of its own.
+#[unsafe(naked)]
+extern "C" fn call_with_frame(
+    errand: *mut c_void,
+    thunk: extern "C" fn(*mut c_void, *const usize),
+) {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbp, 0",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rax, rsi",
+        "mov rsi, rbp",
+        "call rax",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Switches the hooks on or off, for calls that come in from now on.
+pub(crate) fn switch(on: bool) {
+    OBSERVES.store(u8::from(on), Ordering::Relaxed);
+}
+
+/// Defines functions of the C ABI. Each is given the [`Caller`] that its body names, and the
+/// [`Api`] that stands behind the `=` tells the observers which function it was.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! entry {
+    ($(
+        $(#[$attribute:meta])*
+        pub fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?
+            = $api:ident, |$caller:ident| $body:expr;
+    )*) => {$(
+        const _: () = {
+            unsafe extern "C" fn unseen($($argument: $type),*) $(-> $result)? {
+                let $caller = $crate::c_abi::Caller::NONE;
+                $body
+            }
+            unsafe extern "C" fn seen($($argument: $type,)* frame: *const usize) $(-> $result)? {
+                // SAFETY: the function below makes the frame and waits.
+                let $caller = unsafe {
+                    $crate::c_abi::Caller::new(frame, $crate::c_abi::Api::$api)
+                };
+                $body
+            }
+            $(#[$attribute])*
+            #[unsafe(no_mangle)]
+            #[unsafe(naked)]
+            pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+                $crate::entry_code!(unseen, seen, $($argument)*)
+            }
+        };
+    )*};
+}
+
+/// Defines functions that `operator new` in its forms calls, one frame of 24 bytes below the
+/// program's.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! entry_below {
+    ($(
+        fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty
+            = $api:ident, |$caller:ident| $body:expr;
+    )*) => {$(
+        #[unsafe(naked)]
+        extern "C" fn $name($($argument: $type),*) -> $result {
+            extern "C" fn unseen($($argument: $type),*) -> $result {
+                let $caller = $crate::c_abi::Caller::NONE;
+                $body
+            }
+            extern "C" fn seen($($argument: $type,)* frame: *const usize) -> $result {
+                // SAFETY: the function around makes the frame and waits; `operator new` in all
+                // its forms has three words below its return address.
+                let $caller = unsafe {
+                    $crate::c_abi::Caller::new(frame, $crate::c_abi::Api::$api)
+                };
+                $body
+            }
+            $crate::entry_code!(unseen, seen, $($argument)*)
+        }
+    )*};
+}
+
+/// The instructions of an entry; the frame's address is passed behind the arguments.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! entry_code {
+    (@register) => { "rdi" };
+    (@register $a:ident) => { "rsi" };
+    (@register $a:ident $b:ident) => { "rdx" };
+    (@register $a:ident $b:ident $c:ident) => { "rcx" };
+    ($unseen:ident, $seen:ident, $($argument:ident)*) => {
+        ::core::arch::naked_asm!(
+            ".cfi_startproc",
+            "cmp byte ptr [rip + {observes}], 0",
+            "je {unseen}",
+            "push rbp",
+            ".cfi_adjust_cfa_offset 8",
+            ".cfi_rel_offset rbp, 0",
+            "mov rbp, rsp",
+            ".cfi_def_cfa_register rbp",
+            concat!("mov ", $crate::entry_code!(@register $($argument)*), ", rbp"),
+            "call {seen}",
+            "pop rbp",
+            ".cfi_def_cfa rsp, 8",
+            "ret",
+            ".cfi_endproc",
+            observes = sym $crate::c_abi::OBSERVES,
+            unseen = sym $unseen,
+            seen = sym $seen,
+        )
+    };
+}

@@ -1,0 +1,68 @@
+//! Who called, in a build that does not observe: nobody asks, and nothing is passed.
+
+use super::api::Api;
+
+/// Who called the allocator: nothing, in this build.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Caller;
+
+impl Caller {
+    /// Somebody, through a function that is not observed.
+    pub const NONE: Caller = Caller;
+
+    #[inline(always)]
+    pub(crate) const fn is_some(self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(crate) const fn resizing(self, _other: usize) -> Caller {
+        self
+    }
+}
+
+/// Runs `call` for a caller that came through `api`.
+#[inline(always)]
+pub(crate) fn with_caller<T>(_api: Api, call: impl FnOnce(Caller) -> T) -> T {
+    call(Caller::NONE)
+}
+
+/// Nothing is switched on.
+#[inline(always)]
+pub(crate) fn switch(_on: bool) {}
+
+/// Defines functions of the C ABI. Each is given the [`Caller`] that its body names, and the
+/// [`Api`] that stands behind the `=` tells the observers which function it was.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! entry {
+    ($(
+        $(#[$attribute:meta])*
+        pub fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?
+            = $api:ident, |$caller:ident| $body:expr;
+    )*) => {$(
+        $(#[$attribute])*
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+            let $caller = $crate::c_abi::Caller::NONE;
+            $body
+        }
+    )*};
+}
+
+/// Defines functions that `operator new` in its forms calls, one frame of 24 bytes below the
+/// program's.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! entry_below {
+    ($(
+        fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty
+            = $api:ident, |$caller:ident| $body:expr;
+    )*) => {$(
+        extern "C" fn $name($($argument: $type),*) -> $result {
+            let $caller = $crate::c_abi::Caller::NONE;
+            $body
+        }
+    )*};
+}
