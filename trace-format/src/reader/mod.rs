@@ -263,6 +263,11 @@ fn crash(mapping: &Mapping, own: [u64; 2], notes: &mut Vec<Note>) -> Option<Box<
         return None;
     }
     note_newer(FileName::Crash, page.minor, notes);
+    if mapping.bytes() < size_of::<CrashPage>() {
+        let (bytes, whole) = (mapping.bytes(), size_of::<CrashPage>());
+        let text = format!("it has {bytes} bytes of {whole}; what is missing reads as 0");
+        notes.push(Note::new(FileName::Crash, text));
+    }
     if page.happened() && !page.is_complete() {
         let text = "the report was not written to its end";
         notes.push(Note::new(FileName::Crash, text));

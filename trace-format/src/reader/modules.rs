@@ -88,7 +88,12 @@ impl Modules {
             notes.push(Note::new(FileName::Modules, text));
             return Self::default();
         }
-        let there = mapping.bytes().saturating_sub(start).div_ceil(stride);
+        let records = mapping.bytes().saturating_sub(start);
+        let there = records / stride;
+        if mapping.bytes() < start || !records.is_multiple_of(stride) {
+            let text = "it ends inside of its header or of a record";
+            notes.push(Note::new(FileName::Modules, text));
+        }
         let (mut all, mut broken) = (vec![], 0);
         for index in 0..there.min(MOST) {
             let record: ModuleRecord = mapping.read(start + index * stride);

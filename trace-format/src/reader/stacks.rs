@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::sync::atomic::Ordering;
+use std::format;
 use std::prelude::v1::*;
 
 use super::error::Note;
@@ -53,11 +54,16 @@ impl Stacks {
             return None;
         }
         note_newer(FileName::Stacks, header.minor, notes);
-        let log_offset = usize::try_from(header.log_offset).unwrap_or(usize::MAX);
-        if log_offset >= mapping.bytes() || !log_offset.is_multiple_of(8) {
+        let bytes = mapping.bytes() as u64;
+        let log_bytes = header.log_words.saturating_mul(8);
+        if header.log_offset >= bytes || !header.log_offset.is_multiple_of(8) {
             let text = "its log is not in it, and no stack can be read";
             notes.push(Note::new(FileName::Stacks, text));
+        } else if header.log_offset.saturating_add(log_bytes) > bytes {
+            let text = format!("it has {bytes} bytes, and its log should end behind that");
+            notes.push(Note::new(FileName::Stacks, text));
         }
+        let log_offset = usize::try_from(header.log_offset).unwrap_or(usize::MAX);
         Some(Self {
             mapping,
             log_offset,
