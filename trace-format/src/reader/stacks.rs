@@ -56,7 +56,9 @@ impl Stacks {
         note_newer(FileName::Stacks, header.minor, notes);
         let bytes = mapping.bytes() as u64;
         let log_bytes = header.log_words.saturating_mul(8);
-        if header.log_offset >= bytes || !header.log_offset.is_multiple_of(8) {
+        if !(size_of::<StackHeader>() as u64..bytes).contains(&header.log_offset)
+            || !header.log_offset.is_multiple_of(8)
+        {
             let text = "its log is not in it, and no stack can be read";
             notes.push(Note::new(FileName::Stacks, text));
         } else if header.log_offset.saturating_add(log_bytes) > bytes {

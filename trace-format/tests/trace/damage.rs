@@ -9,7 +9,10 @@ use proptest::prelude::*;
 
 use crate::support::{Directory, Ring, allocate, session, small, use_all};
 
+/// What a small session has: continuations are part of the mark.
 const RECORDS: usize = 64 + 1 + 20;
+/// As many if the mark is damaged and its continuations are by themselves.
+const MOST: usize = 64 + 2 + 20;
 
 #[test]
 fn an_undamaged_session_is_read_in_full() {
@@ -50,7 +53,7 @@ fn a_file_cut_anywhere_is_an_error_or_a_note() {
             match Trace::open(directory.path()) {
                 Ok(trace) => {
                     let found = use_all(&trace);
-                    assert!(found <= RECORDS);
+                    assert!(found <= MOST);
                     // Without a sign a whole number of slots can be missing where a file has no
                     // size that it must have.
                     let step = match name {
@@ -151,7 +154,7 @@ fn other_major_versions_are_refused_and_later_minor_ones_read() {
 #[test]
 fn longer_headers_and_slots_are_skipped_over() {
     let directory = Directory::new();
-    let mut ring = Ring::ring(RingKind::Ring, 0, 16);
+    let mut ring = Ring::of(RingKind::Ring, 0, 16);
     for time in 0..16 {
         ring.put(allocate(time, 0x1000 + 64 * time, 40));
     }
@@ -183,7 +186,7 @@ fn files_of_another_session_are_left_out() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn flipped_bits_do_no_harm(
@@ -201,7 +204,7 @@ proptest! {
         }
         directory.write(name, &bytes);
         if let Ok(trace) = Trace::open(directory.path()) {
-            prop_assert!(use_all(&trace) <= RECORDS);
+            prop_assert!(use_all(&trace) <= MOST);
         }
     }
 
@@ -218,7 +221,7 @@ proptest! {
         content.extend_from_slice(&bytes);
         directory.write(name, &content);
         if let Ok(trace) = Trace::open(directory.path()) {
-            prop_assert!(use_all(&trace) <= RECORDS);
+            prop_assert!(use_all(&trace) <= MOST);
         }
     }
 

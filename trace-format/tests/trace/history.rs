@@ -47,7 +47,7 @@ proptest! {
         offsets in prop::collection::vec(0_u64..600_000, 8),
     ) {
         let directory = Directory::new();
-        let mut files: Vec<Ring> = (0..3).map(|i| Ring::ring(RingKind::Full, i, 256)).collect();
+        let mut files: Vec<Ring> = (0..3).map(|i| Ring::of(RingKind::Full, i, 256)).collect();
         for (index, record) in records.iter().enumerate() {
             files[index % 3].put(*record);
         }
@@ -76,7 +76,7 @@ fn plain(event: &Event) -> Record {
 #[test]
 fn a_block_that_moves_is_followed_by_its_address() {
     let directory = Directory::new();
-    let mut ring = Ring::ring(RingKind::Ring, 0, 16);
+    let mut ring = Ring::of(RingKind::Ring, 0, 16);
     ring.put(allocate(1, 0x1000, 100));
     let resize = |kind, time, address, size, other| {
         Record::new(kind, Api::Realloc, time, address)
@@ -112,7 +112,7 @@ fn a_block_that_moves_is_followed_by_its_address() {
 #[test]
 fn frees_without_a_size_are_found() {
     let directory = Directory::new();
-    let mut ring = Ring::ring(RingKind::Ring, 0, 16);
+    let mut ring = Ring::of(RingKind::Ring, 0, 16);
     ring.put(allocate(1, 0x1000, 100));
     ring.put(free(2, 0x1000, 0));
     ring.put(free(3, 0x0ff0, 0));
@@ -132,7 +132,7 @@ fn frees_without_a_size_are_found() {
 #[test]
 fn the_nearest_blocks_are_told() {
     let directory = Directory::new();
-    let mut ring = Ring::ring(RingKind::Ring, 0, 16);
+    let mut ring = Ring::of(RingKind::Ring, 0, 16);
     for (time, address) in [
         (1, 0x1000),
         (2, 0x2000),

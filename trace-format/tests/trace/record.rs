@@ -53,7 +53,7 @@ proptest! {
         records in one_of_each(),
     ) {
         let directory = Directory::new();
-        let mut ring = Ring::ring(RingKind::Full, 0, records.len() as u64);
+        let mut ring = Ring::of(RingKind::Full, 0, records.len() as u64);
         for record in &records {
             ring.put(*record);
         }
@@ -132,7 +132,7 @@ fn values_are_what_was_given_to_the_builder() {
 #[test]
 fn unknown_kinds_and_functions_are_kept() {
     let directory = Directory::new();
-    let mut ring = Ring::ring(RingKind::Ring, 0, 4);
+    let mut ring = Ring::of(RingKind::Ring, 0, 4);
     let record = Record::new(Kind::Free, Api::Free, 3, 0x40).with_kind_code(200);
     ring.put(record.with_api_code(201).with_value(17));
     directory.add(&ring);

@@ -176,7 +176,7 @@ fn the_first_report_stays() {
     assert!(unsafe { CrashReport::begin(memory.start(), &cause(6)) }.is_none());
     report.set_frames(&[1; 100]);
     report.set_stack(77);
-    write!(report, "{} {}", "text", 1).unwrap();
+    write!(report, "text {}", 1).unwrap();
     directory.write(FileName::Crash, &memory.content());
     let trace = directory.open();
     assert_eq!(trace.crash().unwrap().text(), b"text 1");

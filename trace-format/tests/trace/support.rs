@@ -69,7 +69,7 @@ impl Ring {
         }
     }
 
-    pub fn ring(kind: RingKind, ring: u32, capacity: u64) -> Self {
+    pub fn of(kind: RingKind, ring: u32, capacity: u64) -> Self {
         Self::new(RingHeader::new(kind, SESSION, 7, ring, capacity))
     }
 
@@ -209,9 +209,9 @@ pub fn small() -> (Directory, Vec<FileName>) {
     directory.write(FileName::Crash, &memory.content());
 
     let mut rings = [
-        Ring::ring(RingKind::Ring, 0, 64),
-        Ring::ring(RingKind::Rare, 0, 16),
-        Ring::ring(RingKind::Full, 1, 32),
+        Ring::of(RingKind::Ring, 0, 64),
+        Ring::of(RingKind::Rare, 0, 16),
+        Ring::of(RingKind::Full, 1, 32),
     ];
     for time in 0..100 {
         let stack = stacks[time as usize % stacks.len()];

@@ -9,7 +9,7 @@ const SLOTS: usize = 16;
 
 /// A full ring, and the same one after it has gone round once more.
 fn before_and_after() -> (Vec<u8>, Vec<u8>) {
-    let mut ring = Ring::ring(RingKind::Ring, 0, SLOTS as u64);
+    let mut ring = Ring::of(RingKind::Ring, 0, SLOTS as u64);
     for time in 0..SLOTS as u64 {
         ring.put(allocate(1000 + time, 0x1000 + 64 * time, 48));
     }
@@ -90,7 +90,7 @@ fn a_slot_without_a_number_is_unfinished() {
 fn records_of_a_ring_come_in_order() {
     let directory = Directory::new();
     for (index, put) in [(0, 3), (1, 16), (2, 17), (3, 47)] {
-        let mut ring = Ring::ring(RingKind::Ring, index, 16);
+        let mut ring = Ring::of(RingKind::Ring, index, 16);
         for time in 0..put {
             ring.put(allocate(time, 0x1000, 16));
         }
@@ -114,7 +114,7 @@ fn records_of_a_ring_come_in_order() {
 #[test]
 fn text_comes_with_its_record() {
     let directory = Directory::new();
-    let mut ring = Ring::ring(RingKind::Rare, 0, 8);
+    let mut ring = Ring::of(RingKind::Rare, 0, 8);
     for time in 0..6 {
         ring.put(allocate(time, 0x1000, 16));
     }
@@ -160,7 +160,7 @@ fn segments_follow_each_other() {
         }
         directory.add(&file);
     }
-    let mut other = Ring::ring(RingKind::Full, 3, 10);
+    let mut other = Ring::of(RingKind::Full, 3, 10);
     other.put(allocate(7, 0x1000, 16));
     directory.add(&other);
     let trace = directory.open();
