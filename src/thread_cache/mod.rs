@@ -137,10 +137,10 @@ impl core::ops::Deref for Busy {
 }
 
 impl ThreadCache {
-    pub(crate) const OFFSETS: [(&'static str, usize); 17] = {
+    pub(crate) const OFFSETS: [(&'static str, usize); 16] = {
         let (list_head, list_len) = FreeList::OFFSETS;
         let (bins, top, bin) = Front::OFFSETS;
-        let [remote_entries, remote_entry, slab, word, bits] = RemoteBuffer::OFFSETS;
+        let [remote_entries, remote_entry, slab, words] = RemoteBuffer::OFFSETS;
         let list = offset_of!(Shelf, list);
         [
             ("cache.bins", offset_of!(ThreadCache, front) + bins),
@@ -161,8 +161,7 @@ impl ThreadCache {
             ("remote.entries", RemoteBuffer::ENTRIES),
             ("remote_entry.bytes", remote_entry),
             ("remote_entry.slab", slab),
-            ("remote_entry.word", word),
-            ("remote_entry.bits", bits),
+            ("remote_entry.words", words),
         ]
     };
     /// Where the inbox stands that a slab's `owner` points to.
@@ -196,7 +195,7 @@ impl ThreadCache {
     #[inline(always)]
     fn busy(&'static self) -> Busy {
         debug_assert!(self.busy.get() == 0);
-        let quiet = Quiet::begin();
+        let quiet = Quiet::begin_from(ptr::from_ref(self).cast());
         self.busy.set(1);
         compiler_fence(Ordering::SeqCst);
         Busy {
@@ -846,26 +845,45 @@ impl ThreadCache {
     /// Takes a block of another thread's slab, to be sent home, if that is simple; says whether
     /// it did.
     #[inline(always)]
-    pub(crate) fn free_remote(&'static self, slab: &'static Slab, block: *mut u8) -> bool {
-        if Observed::ACTIVE || slab.kind() != Kind::Blocks || self.owns(slab) {
-            return false;
+    pub(crate) fn free_remote(&'static self, block: *mut u8) -> bool {
+        !Observed::ACTIVE && self.busy().remote.add(block)
+    }
+
+    /// As [`ThreadCache::free_remote`], for a block that is the first one of its slot, or the
+    /// last one before it is time to flush.
+    #[inline(always)]
+    pub(crate) fn free_remote_slow(&'static self, block: *mut u8) -> bool {
+        if let Some(slab) = REGISTRY.slab_of(block as usize)
+            && slab.kind() == Kind::Blocks
+            && !self.owns(slab)
+            && !Observed::ACTIVE
+            && self.is_configured.get()
+        {
+            self.busy().push_remote(slab, block);
+            return true;
         }
-        let busy = self.busy();
-        busy.remote.add(slab, block)
+        false
+    }
+
+    #[inline(always)]
+    fn push_remote(&self, slab: &'static Slab, block: *mut u8) {
+        if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
+            self.send_home();
+        }
     }
 
     /// Takes a block of another thread's slab, to be sent home.
     pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
         self.keep_up();
+        // The block may lie where the registry ended so far.
+        self.refresh_view();
         Observed::event(
             &self.local,
             Event::RemoteFreed {
                 block: block as usize,
             },
         );
-        if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
-            self.send_home();
-        }
+        self.push_remote(slab, block);
     }
 
     /// Sends home what is held back.
