@@ -154,6 +154,25 @@ pub(crate) struct Site {
     pub(crate) clean: bool,
 }
 
+/// Neighbouring blocks. The highest comes first, so that a stack gives them out in the order
+/// of their addresses.
+pub(crate) struct Run {
+    end: usize,
+    bytes: usize,
+    len: usize,
+}
+
+impl Iterator for Run {
+    type Item = *mut u8;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<*mut u8> {
+        self.len = self.len.checked_sub(1)?;
+        self.end -= self.bytes;
+        Some(self.end as *mut u8)
+    }
+}
+
 impl Slab {
     /// Where a reader of a core file finds what.
     pub(crate) const OFFSETS: [(&'static str, usize); 9] = [
@@ -499,10 +518,10 @@ impl Slab {
         self.summary.get() != 0
     }
 
-    /// Takes up to `want` free blocks, lowest addresses first, and hands each to
-    /// `each`; returns how many. Of neighbours the highest comes first, so that a stack
-    /// gives them out in the order of their addresses.
-    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(*mut u8)) -> usize {
+    /// Takes up to `want` free blocks, lowest addresses first, and hands them to `each`,
+    /// neighbours together; returns how many.
+    #[inline(always)]
+    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(Run)) -> usize {
         let bytes = self.class().bytes();
         let start = self.start();
         let mut summary = self.summary.get();
@@ -517,11 +536,11 @@ impl Slab {
                 let first = bits.trailing_zeros() as usize;
                 let run = (!(bits >> first)).trailing_zeros() as usize;
                 let run = run.min(want - taken);
-                let mut block = start + (word * 64 + first + run) * bytes;
-                for _ in 0..run {
-                    block -= bytes;
-                    each(block as *mut u8);
-                }
+                each(Run {
+                    end: start + (word * 64 + first + run) * bytes,
+                    bytes,
+                    len: run,
+                });
                 bits &= !((u64::MAX >> (64 - run)) << first);
                 taken += run;
                 last = word * 64 + first + run - 1;

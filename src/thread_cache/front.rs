@@ -260,6 +260,22 @@ impl Front {
 }
 
 impl Bin {
+    /// Puts blocks on top.
+    ///
+    /// # Safety
+    /// There is room for them.
+    #[inline(always)]
+    pub(crate) unsafe fn push_all(&self, blocks: impl Iterator<Item = *mut u8>) {
+        let mut top = self.top.get();
+        for block in blocks {
+            // SAFETY: `top` is below `end`, by the caller's clause, so it is a word of the array.
+            unsafe { *top = block };
+            // SAFETY: as above.
+            top = unsafe { top.add(1) };
+        }
+        self.top.set(top);
+    }
+
     /// Gives the bin an empty array.
     ///
     /// # Safety

@@ -31,7 +31,7 @@ use crate::observe::{Event, Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
-use crate::slab::{Kind, Site, Slab};
+use crate::slab::{Kind, Run, Site, Slab};
 use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -396,7 +396,9 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |block| one = NonNull::new(block));
+            self.take_from_slabs(class, 1, 1, |mut run| {
+                one = run.next().and_then(NonNull::new)
+            });
             return one;
         }
         let room = shelf.capacity.get() as usize;
@@ -405,8 +407,9 @@ impl ThreadCache {
         }
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
-        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |block| {
-            bin.push(block);
+        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |run| {
+            // SAFETY: the bin is empty, and `want` is at most what its array holds.
+            unsafe { bin.push_all(run) };
         });
         bin.pop()
     }
@@ -448,7 +451,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |block| self.put_on(&shelf.list, block),
+            |run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         let block = shelf.list.first()?;
         self.take_off(&shelf.list, block);
@@ -543,7 +546,7 @@ impl ThreadCache {
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(*mut u8),
+        mut each: impl FnMut(Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;

@@ -27,7 +27,7 @@ const ENTRIES: usize = u64::BITS as usize;
 /// Words of the largest slab's bitmap, a bit each in `touched`.
 const WORDS: usize = MAX_BLOCKS / 64;
 /// Most bytes of blocks that are held back.
-const MOST_BYTES: isize = 128 << 10;
+const MOST_BYTES: isize = 256 << 10;
 
 const _: () = assert!(WORDS == u64::BITS as usize);
 
