@@ -32,7 +32,7 @@ use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
 use crate::slab::{Kind, Run, Site, Slab};
-use crate::sys::thread;
+use crate::sys::{memory, thread};
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
@@ -396,7 +396,7 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |mut run| {
+            self.take_from_slabs(class, 1, 1, |_, mut run| {
                 one = run.next().and_then(NonNull::new)
             });
             return one;
@@ -407,9 +407,17 @@ impl ThreadCache {
         }
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
-        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |run| {
-            // SAFETY: the bin is empty, and `want` is at most what its array holds.
-            unsafe { bin.push_all(run) };
+        let batch = options.tiny_p0_batch as usize;
+        self.take_from_slabs(class, want, batch, |slab, run| {
+            if slab.travels() {
+                // All at once, and not each when the program writes to it.
+                let run = run.inspect(|&block| memory::fetch_to_write(block));
+                // SAFETY: the bin is empty, and `want` is at most what its array holds.
+                unsafe { bin.push_all(run) };
+            } else {
+                // SAFETY: as above.
+                unsafe { bin.push_all(run) };
+            }
         });
         bin.pop()
     }
@@ -451,7 +459,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |run| run.for_each(|block| self.put_on(&shelf.list, block)),
+            |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         let block = shelf.list.first()?;
         self.take_off(&shelf.list, block);
@@ -546,7 +554,7 @@ impl ThreadCache {
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(Run),
+        mut each: impl FnMut(&Slab, Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -554,7 +562,7 @@ impl ThreadCache {
             let Some(slab) = self.slab_with_free(class, count == 0) else {
                 break;
             };
-            count += slab.take(batch.min(want - count), &mut each);
+            count += slab.take(batch.min(want - count), |run| each(slab, run));
             counts.refills.add(1);
         }
         counts.refilled.add(count as u64);
