@@ -81,6 +81,8 @@ pub(crate) struct Slab {
     used: Cell<u16>,
     fresh: Cell<u16>,
     listed: Cell<bool>,
+    /// Whether blocks came back from other threads, since it was opened.
+    travels: Cell<bool>,
     /// Free words, and as many listed words behind them.
     inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
     remote: Remote,
@@ -157,6 +159,25 @@ pub(crate) struct Site {
     pub(crate) superslab: *const SuperSlab,
     /// All of it reads as zero.
     pub(crate) clean: bool,
+}
+
+/// Neighbouring blocks. The highest comes first, so that a stack gives them out in the order
+/// of their addresses.
+pub(crate) struct Run {
+    end: usize,
+    bytes: usize,
+    len: usize,
+}
+
+impl Iterator for Run {
+    type Item = *mut u8;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<*mut u8> {
+        self.len = self.len.checked_sub(1)?;
+        self.end -= self.bytes;
+        Some(self.end as *mut u8)
+    }
 }
 
 impl Slab {
@@ -283,6 +304,7 @@ impl Slab {
             used: Cell::new(0),
             fresh: Cell::new(0),
             listed: Cell::new(false),
+            travels: Cell::new(false),
             inline_free: Aligned(core::array::from_fn(|_| Cell::new(0))),
             remote: Remote {
                 rsum: AtomicU64::new(0),
@@ -311,6 +333,7 @@ impl Slab {
         self.constant.class.set(class.index() as u8);
         self.constant.blocks.set(blocks as u16);
         self.used.set(0);
+        self.travels.set(false);
         self.fresh.set(if site.clean { 0 } else { blocks as u16 });
         if !site.clean && self.fills_pages() {
             counters::filled_changed(0, self.slots());
@@ -515,6 +538,11 @@ impl Slab {
         unsafe { &*self.constant.remote.get().add(word) }
     }
 
+    /// Whether free blocks are likely to be in another processor's cache.
+    pub(crate) fn travels(&self) -> bool {
+        self.travels.get()
+    }
+
     /// The index of the block at `address`, which lies in the slab.
     pub(crate) fn index_of(&self, address: usize) -> Result<usize, Fault> {
         let offset = address - self.start();
@@ -538,10 +566,10 @@ impl Slab {
         self.summary.get() != 0
     }
 
-    /// Takes up to `want` free blocks, lowest addresses first, and hands each to
-    /// `each`; returns how many. Of neighbours the highest comes first, so that a stack
-    /// gives them out in the order of their addresses.
-    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(*mut u8)) -> usize {
+    /// Takes up to `want` free blocks, lowest addresses first, and hands them to `each`,
+    /// neighbours together; returns how many.
+    #[inline(always)]
+    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(Run)) -> usize {
         let bytes = self.class().bytes();
         let start = self.start();
         let mut summary = self.summary.get();
@@ -556,11 +584,11 @@ impl Slab {
                 let first = bits.trailing_zeros() as usize;
                 let run = (!(bits >> first)).trailing_zeros() as usize;
                 let run = run.min(want - taken);
-                let mut block = start + (word * 64 + first + run) * bytes;
-                for _ in 0..run {
-                    block -= bytes;
-                    each(block as *mut u8);
-                }
+                each(Run {
+                    end: start + (word * 64 + first + run) * bytes,
+                    bytes,
+                    len: run,
+                });
                 bits &= !((u64::MAX >> (64 - run)) << first);
                 taken += run;
                 last = word * 64 + first + run - 1;
@@ -712,6 +740,7 @@ impl Slab {
             return Err((0, Fault::DoubleFree));
         };
         self.used.set(used);
+        self.travels.set(true);
         Ok(announced)
     }
 

@@ -115,7 +115,7 @@ pub const PRODUCTION: &[Variable] = &[
         Setting::TinyDrainThresh,
         "HAKMEM_TINY_DRAIN_THRESH",
         (0, 1024),
-        128,
+        256,
         "How many frees of other threads' blocks a thread holds back before it publishes them.",
     ),
     switch(

@@ -38,6 +38,15 @@ pub(crate) struct Front {
     bins: [Bin; CLASSES],
 }
 
+/// What became of a block that was to go to its front.
+pub(crate) enum Push {
+    Done,
+    /// Its slot is no slab of this thread's. The front is a cache's.
+    NotOurs,
+    /// The front is full, or the address is none of the arena's.
+    Failed,
+}
+
 /// An array of free blocks; see the head of this file.
 #[repr(C)]
 pub(crate) struct Bin {
@@ -105,7 +114,14 @@ pub(crate) struct Quiet {
 
 impl Quiet {
     pub(crate) fn begin() -> Quiet {
-        let word = Cell::new(thread::word());
+        Self::begin_from(thread::word())
+    }
+
+    /// As [`Quiet::begin`], for who knows the thread's word.
+    #[inline(always)]
+    pub(crate) fn begin_from(word: *const u8) -> Quiet {
+        debug_assert!(ptr::eq(word, thread::word()));
+        let word = Cell::new(word);
         thread::set_word(ptr::from_ref(&BUSY).cast());
         compiler_fence(Ordering::SeqCst);
         Quiet { word }
@@ -213,27 +229,45 @@ impl Front {
         }
     }
 
-    /// Pushes a block whose slab this thread's cache owns; false when it is not so,
-    /// when the front is full, or when the address is none of the arena's.
+    /// Pushes a block whose slab this thread's cache owns.
     #[inline(always)]
-    pub(crate) fn push(&self, block: *mut u8) -> bool {
+    pub(crate) fn push(&self, block: *mut u8) -> Push {
         let slot = (block as usize).wrapping_sub(self.base.get()) >> SLOT_SHIFT;
         if slot >= self.limit.get() {
-            return false;
+            return Push::Failed;
         }
         // SAFETY: entries below `limit` are readable.
         let owner = unsafe { &*self.owners.get().add(slot) }.load(Ordering::Relaxed);
         let offset = owner.wrapping_sub(ptr::from_ref(self) as usize);
         if offset >= size_of::<Front>() {
-            return false;
+            return Push::NotOurs;
         }
         // SAFETY: an owner entry is the address of a bin; it lies in this front.
         let bin = unsafe { &*ptr::from_ref(self).byte_add(offset).cast::<Bin>() };
-        bin.push(block)
+        match bin.push(block) {
+            true => Push::Done,
+            false => Push::Failed,
+        }
     }
 }
 
 impl Bin {
+    /// Puts blocks on top.
+    ///
+    /// # Safety
+    /// There is room for them.
+    #[inline(always)]
+    pub(crate) unsafe fn push_all(&self, blocks: impl Iterator<Item = *mut u8>) {
+        let mut top = self.top.get();
+        for block in blocks {
+            // SAFETY: `top` is below `end`, by the caller's clause, so it is a word of the array.
+            unsafe { *top = block };
+            // SAFETY: as above.
+            top = unsafe { top.add(1) };
+        }
+        self.top.set(top);
+    }
+
     /// Gives the bin an empty array.
     ///
     /// # Safety

@@ -31,8 +31,8 @@ use crate::observe::{Event, Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
-use crate::slab::{Kind, Site, Slab};
-use crate::sys::thread;
+use crate::slab::{Kind, Run, Site, Slab};
+use crate::sys::{memory, thread};
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
@@ -137,10 +137,10 @@ impl core::ops::Deref for Busy {
 }
 
 impl ThreadCache {
-    pub(crate) const OFFSETS: [(&'static str, usize); 17] = {
+    pub(crate) const OFFSETS: [(&'static str, usize); 16] = {
         let (list_head, list_len) = FreeList::OFFSETS;
         let (bins, top, bin) = Front::OFFSETS;
-        let [remote_entries, remote_entry, slab, word, bits] = RemoteBuffer::OFFSETS;
+        let [remote_entries, remote_entry, slab, words] = RemoteBuffer::OFFSETS;
         let list = offset_of!(Shelf, list);
         [
             ("cache.bins", offset_of!(ThreadCache, front) + bins),
@@ -161,8 +161,7 @@ impl ThreadCache {
             ("remote.entries", RemoteBuffer::ENTRIES),
             ("remote_entry.bytes", remote_entry),
             ("remote_entry.slab", slab),
-            ("remote_entry.word", word),
-            ("remote_entry.bits", bits),
+            ("remote_entry.words", words),
         ]
     };
     /// Where the inbox stands that a slab's `owner` points to.
@@ -196,7 +195,7 @@ impl ThreadCache {
     #[inline(always)]
     fn busy(&'static self) -> Busy {
         debug_assert!(self.busy.get() == 0);
-        let quiet = Quiet::begin();
+        let quiet = Quiet::begin_from(ptr::from_ref(self).cast());
         self.busy.set(1);
         compiler_fence(Ordering::SeqCst);
         Busy {
@@ -392,7 +391,9 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |block| one = NonNull::new(block));
+            self.take_from_slabs(class, 1, 1, |_, mut run| {
+                one = run.next().and_then(NonNull::new)
+            });
             return one;
         }
         let room = shelf.capacity.get() as usize;
@@ -401,8 +402,17 @@ impl ThreadCache {
         }
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
-        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |block| {
-            bin.push(block);
+        let batch = options.tiny_p0_batch as usize;
+        self.take_from_slabs(class, want, batch, |slab, run| {
+            if slab.travels() {
+                // All at once, and not each when the program writes to it.
+                let run = run.inspect(|&block| memory::fetch_to_write(block));
+                // SAFETY: the bin is empty, and `want` is at most what its array holds.
+                unsafe { bin.push_all(run) };
+            } else {
+                // SAFETY: as above.
+                unsafe { bin.push_all(run) };
+            }
         });
         bin.pop()
     }
@@ -444,7 +454,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |block| self.put_on(&shelf.list, block),
+            |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         let block = shelf.list.first()?;
         self.take_off(&shelf.list, block);
@@ -539,7 +549,7 @@ impl ThreadCache {
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(*mut u8),
+        mut each: impl FnMut(&Slab, Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -547,7 +557,7 @@ impl ThreadCache {
             let Some(slab) = self.slab_with_free(class, count == 0) else {
                 break;
             };
-            count += slab.take(batch.min(want - count), &mut each);
+            count += slab.take(batch.min(want - count), |run| each(slab, run));
             counts.refills.add(1);
         }
         counts.refilled.add(count as u64);
@@ -841,25 +851,44 @@ impl ThreadCache {
     /// Takes a block of another thread's slab, to be sent home, if that is simple; says whether
     /// it did.
     #[inline(always)]
-    pub(crate) fn free_remote(&'static self, slab: &'static Slab, block: *mut u8) -> bool {
-        if slab.kind() != Kind::Blocks || self.owns(slab) {
-            return false;
-        }
-        let busy = self.busy();
-        let is_added = busy.remote.add(slab, block);
+    pub(crate) fn free_remote(&'static self, block: *mut u8) -> bool {
+        let is_added = self.busy().remote.add(block);
         if is_added {
             self.notice_remote(block);
         }
         is_added
     }
 
-    /// Takes a block of another thread's slab, to be sent home.
-    pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
-        self.keep_up();
-        self.notice_remote(block);
+    /// As [`ThreadCache::free_remote`], for a block that is the first one of its slot, or the
+    /// last one before it is time to flush.
+    #[inline(always)]
+    pub(crate) fn free_remote_slow(&'static self, block: *mut u8) -> bool {
+        if let Some(slab) = REGISTRY.slab_of(block as usize)
+            && slab.kind() == Kind::Blocks
+            && !self.owns(slab)
+            && self.is_configured.get()
+        {
+            self.notice_remote(block);
+            self.busy().push_remote(slab, block);
+            return true;
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn push_remote(&self, slab: &'static Slab, block: *mut u8) {
         if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
             self.send_home();
         }
+    }
+
+    /// Takes a block of another thread's slab, to be sent home.
+    pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
+        self.keep_up();
+        // The block may lie where the registry ended so far.
+        self.refresh_view();
+        self.notice_remote(block);
+        self.push_remote(slab, block);
     }
 
     #[inline(always)]

@@ -770,7 +770,7 @@ fn remote_freed() {
     assert_eq!(run.at("after").class(48, "remote_freed"), 200);
 }
 
-/// All at once when the thread has held back 128 blocks of the one slab, and the rest at
+/// All at once when the thread has held back 256 blocks of the one slab, and the rest at
 /// its end.
 #[test]
 fn remote_published() {
@@ -778,7 +778,7 @@ fn remote_published() {
         return;
     }
     let run = plainly(&[
-        "take a 48 200",
+        "take a 48 400",
         "report before",
         "thread",
         "give a",
@@ -793,7 +793,7 @@ fn remote_published() {
     );
 }
 
-/// Blocks of a word of the bitmap from which others have gone home before.
+/// Blocks of a slot of which others have gone home before.
 #[test]
 fn remote_frees_all_go_home() {
     if !applies() {
