@@ -499,6 +499,16 @@ impl Slab {
         self.summary.get() != 0
     }
 
+    /// Whether no free block has been handed out since the slab's memory was clean.
+    pub(crate) fn has_fresh_alone(&self) -> bool {
+        let word = self.summary.get().trailing_zeros() as usize;
+        if word >= usize::from(self.constant.words.get()) {
+            return false;
+        }
+        let lowest = word * 64 + self.free_word(word).get().trailing_zeros() as usize;
+        lowest >= usize::from(self.fresh.get())
+    }
+
     /// Takes up to `want` free blocks, lowest addresses first, and hands each to
     /// `each`; returns how many. Of neighbours the highest comes first, so that a stack
     /// gives them out in the order of their addresses.

@@ -59,6 +59,8 @@ const LIST_BYTES: usize = 16 << 10;
 const HOT_AFTER: u16 = 4;
 /// Changes between empty and full after which a hot class gets twice the array.
 const GROW_AFTER: u8 = 16;
+/// Slabs of POOL or MID with free blocks among which the fullest serves.
+const PARTIALS_LOOKED_AT: usize = 8;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -572,7 +574,15 @@ impl ThreadCache {
         if let Some(slab) = shelf.current()
             && slab.has_free()
         {
-            return Some(slab);
+            if class.tier() == Tier::Tiny
+                || shelf.partial.get().is_null()
+                || !slab.has_fresh_alone()
+            {
+                return Some(slab);
+            }
+            // What has its pages goes first.
+            shelf.link(slab);
+            shelf.current.set(ptr::null());
         }
         if !config::get().tiny_p0_no_drain && self.inbox.0.has_mail() {
             self.collect();
@@ -582,7 +592,11 @@ impl ThreadCache {
                 return Some(slab);
             }
         }
-        let slab = match shelf.first_partial() {
+        let partial = match class.tier() {
+            Tier::Tiny => shelf.first_partial(),
+            _ => shelf.fullest_partial(PARTIALS_LOOKED_AT),
+        };
+        let slab = match partial {
             Some(slab) => slab,
             None if acquire => self.acquire(class)?,
             None => return None,

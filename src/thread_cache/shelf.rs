@@ -108,6 +108,27 @@ impl Shelf {
         Some(slab)
     }
 
+    /// Takes off that list, of the first `looked_at`, the fullest slab with a free block that
+    /// has its pages, or else the first.
+    pub(crate) fn fullest_partial(&self, looked_at: usize) -> Option<&'static Slab> {
+        let mut best: Option<&'static Slab> = None;
+        let mut at = self.partial.get();
+        for _ in 0..looked_at {
+            // SAFETY: listed slabs are open, and headers are never unmapped.
+            let Some(slab) = (unsafe { at.as_ref() }) else {
+                break;
+            };
+            let is_better =
+                best.is_none_or(|best| slab.used() > best.used() || best.has_fresh_alone());
+            if is_better && (best.is_none() || !slab.has_fresh_alone()) {
+                best = Some(slab);
+            }
+            at = slab.after().get();
+        }
+        self.unlink(best?);
+        best
+    }
+
     pub(crate) fn current(&self) -> Option<&'static Slab> {
         // SAFETY: the current slab is open, and headers are never unmapped.
         unsafe { self.current.get().as_ref() }
