@@ -234,7 +234,8 @@ impl ThreadCache {
 
     /// A new cache that no thread has; `None` without memory.
     pub(crate) fn make() -> Option<&'static ThreadCache> {
-        let memory = metadata::allocate(size_of::<ThreadCache>())?.cast::<ThreadCache>();
+        let memory =
+            metadata::allocate_at(front::OFFSET, size_of::<ThreadCache>())?.cast::<ThreadCache>();
         // SAFETY: zeroed memory of that size and alignment, for good. Zero bytes are valid
         // for every field: cells of integers and of null pointers, and an inbox without
         // mail; the front's table is set up, and the observers' part is written.
