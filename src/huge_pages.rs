@@ -13,7 +13,7 @@
 //!
 //! All of `filled` is in memory if the program writes to the blocks that it asks for, as none of
 //! such a slab is larger than half a page. So huge pages add at most a [`SHARE`]th of what was
-//! filled to the resident set, and none comes before 32 MiB are filled.
+//! filled to the resident set, and none comes before 16 MiB are filled.
 //! LARGE mappings get none.
 //!
 //! A SuperSlab of which a part is given back takes small pages from there on, until it is
@@ -30,7 +30,7 @@ use crate::superslab::{ALL, SLOTS, SuperSlab};
 
 /// The share of the filled slots that the unfilled ones may come to, those of the next
 /// SuperSlab included.
-const SHARE: usize = 16;
+const SHARE: usize = 8;
 
 fn are_wanted() -> bool {
     let unfilled = counters::slots_unfilled() + SLOTS;

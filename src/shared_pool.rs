@@ -11,9 +11,9 @@
 //! new       2 MiB more of the arena
 //! ```
 //!
-//! Dirty slots go before clean ones, those of other SuperSlabs before clean ones of the hint:
-//! their pages are there. Who takes clean ones although others lie dirty has as many of those
-//! given back, but for a slack ([`DIRTY_SLACK`]).
+//! Dirty slots go before clean ones: their pages are there. Where more than a slack
+//! ([`DIRTY_SLACK`]) lie dirty, those of other SuperSlabs go before clean ones of the hint, and who
+//! takes clean ones all the same has as many dirty ones given back.
 //!
 //! When a SuperSlab is full, all the hints to it move on together to the one that served
 //! next: else each class would miss once for every SuperSlab.
@@ -47,7 +47,8 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// Milliseconds that dirty memory beyond the bound may stay.
 const PURGE_AGE_MS: u64 = 100;
-/// Dirty slots that nobody has to give back who takes clean ones: 512 KiB.
+/// Dirty slots that stay where they are although clean ones are taken: 512 KiB. What was freed
+/// just now is not somebody else's at once, so that a second free of it is noticed.
 const DIRTY_SLACK: usize = (512 << 10) / SLOT_BYTES;
 /// SuperSlabs of one list that a claim looks at before it goes on.
 const LOOKED_AT: usize = 16;
@@ -457,7 +458,7 @@ pub(crate) fn acquire_run(slots: usize) -> Option<Site> {
 /// are none elsewhere that have their pages.
 fn claim_hinted(index: usize, slots: usize) -> Option<Site> {
     let superslab = hint(index)?;
-    if counters::slots_dirty() >= slots {
+    if counters::slots_dirty() > DIRTY_SLACK {
         return superslab.claim_used(slots);
     }
     superslab.claim(slots).map(|(site, _)| site)
@@ -466,7 +467,7 @@ fn claim_hinted(index: usize, slots: usize) -> Option<Site> {
 /// Slots in a row of SuperSlabs in use: such that have their pages, or else of the hint
 /// `index`, or of any.
 fn claim_in_use(mut pool: Guard<'static, Pool>, index: usize, slots: usize) -> Option<Claimed> {
-    if counters::slots_dirty() >= slots
+    if counters::slots_dirty() > DIRTY_SLACK
         && let Some(claimed) = pool.claim_used(slots)
     {
         drop(pool);

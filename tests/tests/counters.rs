@@ -557,14 +557,14 @@ fn units_moved() {
     assert!(grown < 3 * MIB, "{grown} bytes more are resident");
 }
 
-/// A heap of 88 MiB, all of it handed out, takes huge pages, and one of 24 MiB none.
+/// A heap of 76 MiB, all of it handed out, takes huge pages, and one of 12 MiB none.
 #[test]
 fn superslabs_huge() {
     if !applies() {
         return;
     }
     let steps = [
-        "take a 1024 24576",
+        "take a 1024 12288",
         "report small",
         TAKE_64_MIB,
         "report big",
@@ -583,7 +583,7 @@ fn superslabs_huge() {
 }
 
 /// Blocks of which the program touches one page: what huge pages bring beside those is at most
-/// a sixteenth of what the program has filled.
+/// an eighth of what the program has filled.
 #[test]
 fn huge_pages_waste_little() {
     if !applies() || !huge_pages_on_request() {
@@ -595,7 +595,7 @@ fn huge_pages_waste_little() {
         let [before, after] = ["before", "after"].map(|name| run.at(name));
         let grown = after.resident.saturating_sub(before.resident);
         assert!(
-            grown <= 64 * MIB / size * 4096 + 64 * MIB / 16 + MIB,
+            grown <= 64 * MIB / size * 4096 + 64 * MIB / 8 + MIB,
             "{grown} bytes more are resident for blocks of {size}"
         );
     }
