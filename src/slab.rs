@@ -145,6 +145,24 @@ impl Stock {
 // SAFETY: the headers in stock are reached through the lock alone.
 unsafe impl Send for Stock {}
 
+/// Neighbours among a slab's blocks. The highest comes first, so that a stack gives them out in
+/// the order of their addresses.
+pub(crate) struct Run {
+    end: usize,
+    bytes: usize,
+    blocks: usize,
+}
+
+impl Run {
+    pub(crate) fn len(&self) -> usize {
+        self.blocks
+    }
+
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = *mut u8> {
+        (1..=self.blocks).map(|behind| (self.end - behind * self.bytes) as *mut u8)
+    }
+}
+
 /// Where a slab's memory is and what it is for.
 pub(crate) struct Site {
     pub(crate) start: usize,
@@ -509,10 +527,9 @@ impl Slab {
         lowest >= usize::from(self.fresh.get())
     }
 
-    /// Takes up to `want` free blocks, lowest addresses first, and hands each to
-    /// `each`; returns how many. Of neighbours the highest comes first, so that a stack
-    /// gives them out in the order of their addresses.
-    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(*mut u8)) -> usize {
+    /// Takes up to `want` free blocks, lowest addresses first, and hands each run of
+    /// neighbours to `each`; returns how many.
+    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(Run)) -> usize {
         let bytes = self.class().bytes();
         let start = self.start();
         let mut summary = self.summary.get();
@@ -527,11 +544,11 @@ impl Slab {
                 let first = bits.trailing_zeros() as usize;
                 let run = (!(bits >> first)).trailing_zeros() as usize;
                 let run = run.min(want - taken);
-                let mut block = start + (word * 64 + first + run) * bytes;
-                for _ in 0..run {
-                    block -= bytes;
-                    each(block as *mut u8);
-                }
+                each(Run {
+                    end: start + (word * 64 + first + run) * bytes,
+                    bytes,
+                    blocks: run,
+                });
                 bits &= !((u64::MAX >> (64 - run)) << first);
                 taken += run;
                 last = word * 64 + first + run - 1;
@@ -597,7 +614,7 @@ impl Slab {
         let bytes = class.bytes();
         let mut at = 0;
         // The blocks of one word of the bitmap at a time.
-        let mut word = 0;
+        let mut word = usize::MAX;
         let mut bits = 0;
         let mut counted = 0;
         while let Some(block) = blocks.get(at) {
@@ -612,19 +629,21 @@ impl Slab {
             }
             // With its neighbours, as far as they follow it and are in the same word.
             let bit = index % 64;
-            let mut run = 1;
-            let mut next = block as usize + bytes;
-            while let Some(block) = blocks.get(at + run)
-                && block.get() as usize == next
-                && bit + run < 64
-                && index + run < count
-            {
-                run += 1;
-                next += bytes;
-            }
+            let most = (64 - bit).min(count - index).min(blocks.len() - at);
+            let mut next = block as usize;
+            let run = blocks[at..at + most]
+                .iter()
+                .take_while(|block| {
+                    let follows = block.get() as usize == next;
+                    next += bytes;
+                    follows
+                })
+                .count();
             let mask = (u64::MAX >> (64 - run)) << bit;
             if index / 64 != word {
-                self.put_back_word(word, bits, at - counted);
+                if word != usize::MAX {
+                    self.put_back_word(word, bits, at - counted);
+                }
                 word = index / 64;
                 bits = 0;
                 counted = at;
@@ -635,7 +654,9 @@ impl Slab {
             bits |= mask;
             at += run;
         }
-        self.put_back_word(word, bits, at - counted);
+        if word != usize::MAX {
+            self.put_back_word(word, bits, at - counted);
+        }
         at
     }
 
@@ -651,9 +672,7 @@ impl Slab {
             fault::abort(Call::Free, block, Fault::DoubleFree);
         }
         cell.set(cell.get() | bits);
-        if bits != 0 {
-            self.summary.set(self.summary.get() | 1 << word);
-        }
+        self.summary.set(self.summary.get() | 1 << word);
         self.used.set(used - returned as u16);
     }
 

@@ -24,6 +24,7 @@
 
 use crate::observe::{Observed, Observer};
 use crate::size_class::{CLASSES, SLOT_SHIFT, SizeClass, TINY_MAX};
+use crate::slab::Run;
 use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -286,6 +287,22 @@ impl Bin {
         // SAFETY: as above.
         self.top.set(unsafe { top.add(1) });
         true
+    }
+
+    /// Puts the blocks of a run on top, one after the other.
+    ///
+    /// # Safety
+    /// The array has room for all of them.
+    #[inline(always)]
+    pub(crate) unsafe fn push_run(&self, run: &Run) {
+        let top = self.top.get();
+        debug_assert!(run.len() * size_of::<*mut u8>() <= self.end.get() as usize - top as usize);
+        for (index, block) in run.blocks().enumerate() {
+            // SAFETY: the caller's clause.
+            unsafe { *top.add(index) = block };
+        }
+        // SAFETY: as above.
+        self.top.set(unsafe { top.add(run.len()) });
     }
 
     /// The entries, the oldest first; at most `capacity`, whatever another thread that is

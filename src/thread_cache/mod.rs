@@ -31,7 +31,7 @@ use crate::observe::{Event, Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
-use crate::slab::{Kind, Site, Slab};
+use crate::slab::{Kind, Run, Site, Slab};
 use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -59,7 +59,9 @@ const LIST_BYTES: usize = 16 << 10;
 const HOT_AFTER: u16 = 4;
 /// Changes between empty and full after which a hot class gets twice the array.
 const GROW_AFTER: u8 = 16;
-/// Slabs of POOL or MID with free blocks among which the fullest serves.
+/// Entries from which on an array is long.
+const LONG: usize = 256;
+/// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
 const PARTIALS_LOOKED_AT: usize = 8;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
@@ -400,7 +402,9 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |block| one = NonNull::new(block));
+            self.take_from_slabs(class, 1, 1, |run| {
+                one = run.blocks().next().and_then(NonNull::new);
+            });
             return one;
         }
         let room = shelf.capacity.get() as usize;
@@ -409,8 +413,9 @@ impl ThreadCache {
         }
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
-        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |block| {
-            bin.push(block);
+        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |run| {
+            // SAFETY: the bin was empty, and no more are wanted than its array has room for.
+            unsafe { bin.push_run(&run) };
         });
         bin.pop()
     }
@@ -452,7 +457,10 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |block| self.put_on(&shelf.list, block),
+            |run| {
+                run.blocks()
+                    .for_each(|block| self.put_on(&shelf.list, block))
+            },
         );
         let block = shelf.list.first()?;
         self.take_off(&shelf.list, block);
@@ -480,7 +488,7 @@ impl ThreadCache {
             }
         }
         let moves = if is_full {
-            capacity / 2
+            Self::spilled(capacity)
         } else {
             shelf.batch.get()
         };
@@ -540,14 +548,14 @@ impl ThreadCache {
         true
     }
 
-    /// Hands `want` blocks of slabs to `each`, or as many as can be had; at most `batch`
+    /// Hands `want` blocks of slabs to `each`, in runs of neighbours, or as many as can be had; at most `batch`
     /// are taken from a slab at once.
     fn take_from_slabs(
         &self,
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(*mut u8),
+        mut each: impl FnMut(Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -595,7 +603,7 @@ impl ThreadCache {
         }
         let partial = match class.tier() {
             Tier::Tiny => shelf.first_partial(),
-            _ => shelf.fullest_partial(PARTIALS_LOOKED_AT),
+            _ => shelf.touched_partial(PARTIALS_LOOKED_AT),
         };
         let slab = match partial {
             Some(slab) => slab,
@@ -715,8 +723,11 @@ impl ThreadCache {
         }
     }
 
-    /// Makes room in a full front: its older half goes to the list while that has room,
-    /// and else back to the slabs.
+    /// Makes room in a full front: part of it goes to the list while that has room, and else
+    /// back to the slabs. Of a short array this is the older half. Of a long one it is the
+    /// newest quarter: its entries and their blocks are still in the first-level cache, nothing
+    /// moves, and while many blocks are freed in a row no more of the array is touched than
+    /// that.
     #[cold]
     fn spill(&self, class: SizeClass) {
         let shelf = self.shelf(class);
@@ -726,10 +737,20 @@ impl ThreadCache {
             return;
         }
         shelf.counts.drains.add(1);
-        let count = entries.len().div_ceil(2);
-        let room =
-            (shelf.list_capacity.get() - shelf.list.len().min(shelf.list_capacity.get())) as usize;
-        let (to_slabs, to_list) = entries[..count].split_at(count - room.min(count));
+        let is_long = entries.len() >= LONG;
+        let count = Self::spilled(entries.len() as u32) as usize;
+        let spilled = if is_long {
+            &entries[entries.len() - count..]
+        } else {
+            &entries[..count]
+        };
+        // In POOL and MID an array of its own holds more than the list, and costs less.
+        let room = if shelf.hot.get() && class.tier() != Tier::Tiny {
+            0
+        } else {
+            shelf.list_capacity.get().saturating_sub(shelf.list.len()) as usize
+        };
+        let (to_slabs, to_list) = spilled.split_at(count - room.min(count));
         for block in to_list {
             self.put_on(&shelf.list, block.get());
         }
@@ -742,8 +763,23 @@ impl ThreadCache {
                 blocks: to_slabs.len(),
             },
         );
-        // SAFETY: the front has `count` entries and more, and they are elsewhere now.
-        unsafe { self.bin(class).drop_oldest(shelf.bottom.get(), count) };
+        let (bin, bottom) = (self.bin(class), shelf.bottom.get());
+        if is_long {
+            // SAFETY: the entries below were written; those above are elsewhere now.
+            unsafe { bin.set_len(bottom, entries.len() - count) };
+        } else {
+            // SAFETY: the front has `count` entries and more, and they are elsewhere now.
+            unsafe { bin.drop_oldest(bottom, count) };
+        }
+    }
+
+    /// Entries that leave a full array of that many.
+    fn spilled(capacity: u32) -> u32 {
+        if capacity as usize >= LONG {
+            capacity / 4
+        } else {
+            capacity.div_ceil(2)
+        }
     }
 
     /// The slab of a block and the block's index in it, if it is the start of one of ours.
@@ -819,7 +855,15 @@ impl ThreadCache {
     }
 
     /// Sees to a slab of ours to which blocks came back.
+    #[inline(always)]
     fn has_returned(&self, slab: &'static Slab) {
+        // Most often it has still some out, and is known to have free ones.
+        if slab.used() == 0 || !slab.listed().get() {
+            self.has_changed(slab);
+        }
+    }
+
+    fn has_changed(&self, slab: &'static Slab) {
         let shelf = self.shelf(slab.class());
         if ptr::eq(slab, shelf.current.get()) {
             return;

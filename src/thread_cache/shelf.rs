@@ -108,25 +108,22 @@ impl Shelf {
         Some(slab)
     }
 
-    /// Takes off that list, of the first `looked_at`, the fullest slab with a free block that
-    /// has its pages, or else the first.
-    pub(crate) fn fullest_partial(&self, looked_at: usize) -> Option<&'static Slab> {
-        let mut best: Option<&'static Slab> = None;
+    /// Takes off that list, of the first `looked_at`, the first slab with a free block that has
+    /// its pages, or else the first of all.
+    pub(crate) fn touched_partial(&self, looked_at: usize) -> Option<&'static Slab> {
         let mut at = self.partial.get();
         for _ in 0..looked_at {
             // SAFETY: listed slabs are open, and headers are never unmapped.
             let Some(slab) = (unsafe { at.as_ref() }) else {
                 break;
             };
-            let is_better =
-                best.is_none_or(|best| slab.used() > best.used() || best.has_fresh_alone());
-            if is_better && (best.is_none() || !slab.has_fresh_alone()) {
-                best = Some(slab);
+            if !slab.has_fresh_alone() {
+                self.unlink(slab);
+                return Some(slab);
             }
             at = slab.after().get();
         }
-        self.unlink(best?);
-        best
+        self.first_partial()
     }
 
     pub(crate) fn current(&self) -> Option<&'static Slab> {
