@@ -2,18 +2,18 @@
 //!
 //! The first touch of a huge page brings all of its 2 MiB, for a small part of what its 512
 //! pages cost one by one, and whether the program wants the rest or not. So a SuperSlab gets
-//! one while it and all that was brought in vain before are small change to the heap:
+//! one when 2 MiB are small change to the heap, and while little was brought in vain:
 //!
 //! ```text
 //! filled     slots of TINY slabs of which every block has been handed out
 //! unfilled   slots in huge pages of which that is not known
 //!
-//! huge, if unfilled + 32 <= filled / SHARE
+//! huge, if filled >= FLOOR and unfilled <= filled / SHARE
 //! ```
 //!
 //! All of `filled` is in memory if the program writes to the blocks that it asks for, as none of
-//! such a slab is larger than half a page. So huge pages add at most a [`SHARE`]th of what was
-//! filled to the resident set, and none comes before 16 MiB are filled.
+//! such a slab is larger than half a page. So huge pages add at most one SuperSlab and a
+//! [`SHARE`]th of what was filled to the resident set.
 //! LARGE mappings get none.
 //!
 //! A SuperSlab of which a part is given back takes small pages from there on, until it is
@@ -28,13 +28,14 @@ use crate::config;
 use crate::counters::{self, Counter};
 use crate::superslab::{ALL, SLOTS, SuperSlab};
 
-/// The share of the filled slots that the unfilled ones may come to, those of the next
-/// SuperSlab included.
+/// Slots that are filled before the first huge page: 16 MiB.
+const FLOOR: usize = 8 * SLOTS;
+/// The share of the filled slots that the unfilled ones may come to before one more is huge.
 const SHARE: usize = 8;
 
 fn are_wanted() -> bool {
-    let unfilled = counters::slots_unfilled() + SLOTS;
-    config::get().huge_pages && unfilled <= counters::slots_filled() / SHARE
+    let filled = counters::slots_filled();
+    config::get().huge_pages && filled >= FLOOR && counters::slots_unfilled() <= filled / SHARE
 }
 
 /// Chooses the pages of a SuperSlab that the caller holds whole and that reads as zero.

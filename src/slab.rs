@@ -153,6 +153,18 @@ pub(crate) struct Run {
     blocks: usize,
 }
 
+/// How many blocks from the first on are `step` bytes from one another.
+#[inline(always)]
+fn count_steps(blocks: &[core::cell::Cell<*mut u8>], step: usize) -> usize {
+    let mut next = blocks.first().map_or(0, |block| block.get() as usize);
+    let follows = |block: &&core::cell::Cell<*mut u8>| {
+        let follows = block.get() as usize == next;
+        next = next.wrapping_add(step);
+        follows
+    };
+    blocks.iter().take_while(follows).count()
+}
+
 impl Run {
     pub(crate) fn len(&self) -> usize {
         self.blocks
@@ -612,6 +624,20 @@ impl Slab {
     pub(crate) fn put_back(&self, blocks: &[core::cell::Cell<*mut u8>]) -> usize {
         let (start, span, class, count) = (self.start(), self.span(), self.class(), self.blocks());
         let bytes = class.bytes();
+        let inside =
+            |block: &core::cell::Cell<*mut u8>| (block.get() as usize).wrapping_sub(start) < span;
+        if let Some(alone) = blocks.first()
+            && inside(alone)
+            && !blocks.get(1).is_some_and(inside)
+        {
+            let offset = alone.get() as usize - start;
+            let index = class.block_index(offset);
+            if index * bytes != offset || index >= count {
+                fault::abort(Call::Free, alone.get(), Fault::Interior);
+            }
+            self.put_back_word(index / 64, 1 << (index % 64), 1);
+            return 1;
+        }
         let mut at = 0;
         // The blocks of one word of the bitmap at a time.
         let mut word = usize::MAX;
@@ -627,19 +653,18 @@ impl Slab {
             if index * bytes != offset || index >= count {
                 fault::abort(Call::Free, block, Fault::Interior);
             }
-            // With its neighbours, as far as they follow it and are in the same word.
+            // With its neighbours, as far as they follow it, upwards or downwards, and are in
+            // the same word.
             let bit = index % 64;
-            let most = (64 - bit).min(count - index).min(blocks.len() - at);
-            let mut next = block as usize;
-            let run = blocks[at..at + most]
-                .iter()
-                .take_while(|block| {
-                    let follows = block.get() as usize == next;
-                    next += bytes;
-                    follows
-                })
-                .count();
-            let mask = (u64::MAX >> (64 - run)) << bit;
+            let rest = &blocks[at..];
+            let most = (64 - bit).min(count - index);
+            let mut run = count_steps(&rest[..rest.len().min(most)], bytes);
+            let mut lowest = bit;
+            if run == 1 {
+                run = count_steps(&rest[..rest.len().min(bit + 1)], bytes.wrapping_neg());
+                lowest = bit + 1 - run;
+            }
+            let mask = (u64::MAX >> (64 - run)) << lowest;
             if index / 64 != word {
                 if word != usize::MAX {
                     self.put_back_word(word, bits, at - counted);
