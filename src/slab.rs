@@ -152,6 +152,18 @@ impl Stock {
 // SAFETY: the headers in stock are reached through the lock alone.
 unsafe impl Send for Stock {}
 
+/// How many blocks from the first on are `step` bytes from one another.
+#[inline(always)]
+fn count_steps(blocks: &[core::cell::Cell<*mut u8>], step: usize) -> usize {
+    let mut next = blocks.first().map_or(0, |block| block.get() as usize);
+    let follows = |block: &&core::cell::Cell<*mut u8>| {
+        let follows = block.get() as usize == next;
+        next = next.wrapping_add(step);
+        follows
+    };
+    blocks.iter().take_while(follows).count()
+}
+
 /// Where a slab's memory is and what it is for.
 pub(crate) struct Site {
     pub(crate) start: usize,
@@ -566,6 +578,16 @@ impl Slab {
         self.summary.get() != 0
     }
 
+    /// Whether no free block has been handed out since the slab's memory was clean.
+    pub(crate) fn has_fresh_alone(&self) -> bool {
+        let word = self.summary.get().trailing_zeros() as usize;
+        if word >= usize::from(self.constant.words.get()) {
+            return false;
+        }
+        let lowest = word * 64 + self.free_word(word).get().trailing_zeros() as usize;
+        lowest >= usize::from(self.fresh.get())
+    }
+
     /// Takes up to `want` free blocks, lowest addresses first, and hands them to `each`,
     /// neighbours together; returns how many.
     #[inline(always)]
@@ -652,9 +674,23 @@ impl Slab {
     pub(crate) fn put_back(&self, blocks: &[core::cell::Cell<*mut u8>]) -> usize {
         let (start, span, class, count) = (self.start(), self.span(), self.class(), self.blocks());
         let bytes = class.bytes();
+        let inside =
+            |block: &core::cell::Cell<*mut u8>| (block.get() as usize).wrapping_sub(start) < span;
+        if let Some(alone) = blocks.first()
+            && inside(alone)
+            && !blocks.get(1).is_some_and(inside)
+        {
+            let offset = alone.get() as usize - start;
+            let index = class.block_index(offset);
+            if index * bytes != offset || index >= count {
+                fault::abort(Call::Free, alone.get(), Fault::Interior);
+            }
+            self.put_back_word(index / 64, 1 << (index % 64), 1);
+            return 1;
+        }
         let mut at = 0;
         // The blocks of one word of the bitmap at a time.
-        let mut word = 0;
+        let mut word = usize::MAX;
         let mut bits = 0;
         let mut counted = 0;
         while let Some(block) = blocks.get(at) {
@@ -667,21 +703,22 @@ impl Slab {
             if index * bytes != offset || index >= count {
                 fault::abort(Call::Free, block, Fault::Interior);
             }
-            // With its neighbours, as far as they follow it and are in the same word.
+            // With its neighbours, as far as they follow it, upwards or downwards, and are in
+            // the same word.
             let bit = index % 64;
-            let mut run = 1;
-            let mut next = block as usize + bytes;
-            while let Some(block) = blocks.get(at + run)
-                && block.get() as usize == next
-                && bit + run < 64
-                && index + run < count
-            {
-                run += 1;
-                next += bytes;
+            let rest = &blocks[at..];
+            let most = (64 - bit).min(count - index);
+            let mut run = count_steps(&rest[..rest.len().min(most)], bytes);
+            let mut lowest = bit;
+            if run == 1 {
+                run = count_steps(&rest[..rest.len().min(bit + 1)], bytes.wrapping_neg());
+                lowest = bit + 1 - run;
             }
-            let mask = (u64::MAX >> (64 - run)) << bit;
+            let mask = (u64::MAX >> (64 - run)) << lowest;
             if index / 64 != word {
-                self.put_back_word(word, bits, at - counted);
+                if word != usize::MAX {
+                    self.put_back_word(word, bits, at - counted);
+                }
                 word = index / 64;
                 bits = 0;
                 counted = at;
@@ -692,7 +729,9 @@ impl Slab {
             bits |= mask;
             at += run;
         }
-        self.put_back_word(word, bits, at - counted);
+        if word != usize::MAX {
+            self.put_back_word(word, bits, at - counted);
+        }
         at
     }
 
@@ -708,9 +747,7 @@ impl Slab {
             fault::abort(Call::Free, block, Fault::DoubleFree);
         }
         cell.set(cell.get() | bits);
-        if bits != 0 {
-            self.summary.set(self.summary.get() | 1 << word);
-        }
+        self.summary.set(self.summary.get() | 1 << word);
         self.used.set(used - returned as u16);
     }
 

@@ -128,7 +128,7 @@ pub const PRODUCTION: &[Variable] = &[
         Setting::TinyP0Batch,
         "HAKMEM_TINY_P0_BATCH",
         (4, 128),
-        16,
+        64,
         "How many blocks a refill takes from a slab's bitmap at once.",
     ),
     switch(

@@ -10,6 +10,12 @@
 //! and finds the null below the bottom when there is none; a push stops at `end`. Neither
 //! touches the blocks.
 //!
+//! All fast paths read the front's first line. Where in a page it lies is [`OFFSET`]: processors
+//! that guess the way in the first-level cache by a hash of the address (AMD's since Zen) take two
+//! lines of the same place in a page for one another when the hashes agree, and then each load of
+//! the one throws out the other. The blocks in use most are the first ones of a slab, at
+//! the start of a page, and so are the registry's entries for them.
+//!
 //! A thread that has no cache yet has the constant [`EMPTY`], whose bins are empty and full
 //! at once and whose registry ends before it begins: so the fast paths need not ask.
 //!
@@ -22,6 +28,10 @@ use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+
+/// Where in a page a cache's front begins: far from the page's start, and on a multiple of
+/// few block sizes.
+pub(crate) const OFFSET: usize = 0xc80;
 
 /// Entries of the table from sizes to bins: one for each 16 bytes to [`TINY_MAX`].
 const STEPS: usize = TINY_MAX / 16 + 1;

@@ -59,6 +59,10 @@ const LIST_BYTES: usize = 16 << 10;
 const HOT_AFTER: u16 = 4;
 /// Changes between empty and full after which a hot class gets twice the array.
 const GROW_AFTER: u8 = 16;
+/// Entries from which on an array is long.
+const LONG: usize = 256;
+/// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
+const PARTIALS_LOOKED_AT: usize = 8;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -226,7 +230,8 @@ impl ThreadCache {
 
     /// A new cache that no thread has; `None` without memory.
     pub(crate) fn make() -> Option<&'static ThreadCache> {
-        let memory = metadata::allocate(size_of::<ThreadCache>())?.cast::<ThreadCache>();
+        let memory =
+            metadata::allocate_at(front::OFFSET, size_of::<ThreadCache>())?.cast::<ThreadCache>();
         // SAFETY: zeroed memory of that size and alignment, for good. Zero bytes are valid
         // for every field: cells of integers and of null pointers, and an inbox without
         // mail; the front's table is set up, and the observers' part is written.
@@ -482,7 +487,7 @@ impl ThreadCache {
             }
         }
         let moves = if is_full {
-            capacity / 2
+            Self::spilled(capacity)
         } else {
             shelf.batch.get()
         };
@@ -542,7 +547,7 @@ impl ThreadCache {
         true
     }
 
-    /// Hands `want` blocks of slabs to `each`, or as many as can be had; at most `batch`
+    /// Hands `want` blocks of slabs to `each`, in runs of neighbours, or as many as can be had; at most `batch`
     /// are taken from a slab at once.
     fn take_from_slabs(
         &self,
@@ -577,7 +582,15 @@ impl ThreadCache {
         if let Some(slab) = shelf.current()
             && slab.has_free()
         {
-            return Some(slab);
+            if class.tier() == Tier::Tiny
+                || shelf.partial.get().is_null()
+                || !slab.has_fresh_alone()
+            {
+                return Some(slab);
+            }
+            // What has its pages goes first.
+            shelf.link(slab);
+            shelf.current.set(ptr::null());
         }
         if !config::get().tiny_p0_no_drain && self.inbox.0.has_mail() {
             self.collect();
@@ -587,7 +600,11 @@ impl ThreadCache {
                 return Some(slab);
             }
         }
-        let slab = match shelf.first_partial() {
+        let partial = match class.tier() {
+            Tier::Tiny => shelf.first_partial(),
+            _ => shelf.touched_partial(PARTIALS_LOOKED_AT),
+        };
+        let slab = match partial {
             Some(slab) => slab,
             None if acquire => self.acquire(class)?,
             None => return None,
@@ -705,8 +722,11 @@ impl ThreadCache {
         }
     }
 
-    /// Makes room in a full front: its older half goes to the list while that has room,
-    /// and else back to the slabs.
+    /// Makes room in a full front: part of it goes to the list while that has room, and else
+    /// back to the slabs. Of a short array this is the older half. Of a long one it is the
+    /// newest quarter: its entries and their blocks are still in the first-level cache, nothing
+    /// moves, and while many blocks are freed in a row no more of the array is touched than
+    /// that.
     #[cold]
     fn spill(&self, class: SizeClass) {
         let shelf = self.shelf(class);
@@ -716,10 +736,20 @@ impl ThreadCache {
             return;
         }
         shelf.counts.drains.add(1);
-        let count = entries.len().div_ceil(2);
-        let room =
-            (shelf.list_capacity.get() - shelf.list.len().min(shelf.list_capacity.get())) as usize;
-        let (to_slabs, to_list) = entries[..count].split_at(count - room.min(count));
+        let is_long = entries.len() >= LONG;
+        let count = Self::spilled(entries.len() as u32) as usize;
+        let spilled = if is_long {
+            &entries[entries.len() - count..]
+        } else {
+            &entries[..count]
+        };
+        // In POOL and MID an array of its own holds more than the list, and costs less.
+        let room = if shelf.hot.get() && class.tier() != Tier::Tiny {
+            0
+        } else {
+            shelf.list_capacity.get().saturating_sub(shelf.list.len()) as usize
+        };
+        let (to_slabs, to_list) = spilled.split_at(count - room.min(count));
         for block in to_list {
             self.put_on(&shelf.list, block.get());
         }
@@ -732,8 +762,23 @@ impl ThreadCache {
                 blocks: to_slabs.len(),
             },
         );
-        // SAFETY: the front has `count` entries and more, and they are elsewhere now.
-        unsafe { self.bin(class).drop_oldest(shelf.bottom.get(), count) };
+        let (bin, bottom) = (self.bin(class), shelf.bottom.get());
+        if is_long {
+            // SAFETY: the entries below were written; those above are elsewhere now.
+            unsafe { bin.set_len(bottom, entries.len() - count) };
+        } else {
+            // SAFETY: the front has `count` entries and more, and they are elsewhere now.
+            unsafe { bin.drop_oldest(bottom, count) };
+        }
+    }
+
+    /// Entries that leave a full array of that many.
+    fn spilled(capacity: u32) -> u32 {
+        if capacity as usize >= LONG {
+            capacity / 4
+        } else {
+            capacity.div_ceil(2)
+        }
     }
 
     /// The slab of a block and the block's index in it, if it is the start of one of ours.
@@ -809,7 +854,15 @@ impl ThreadCache {
     }
 
     /// Sees to a slab of ours to which blocks came back.
+    #[inline(always)]
     fn has_returned(&self, slab: &'static Slab) {
+        // Most often it has still some out, and is known to have free ones.
+        if slab.used() == 0 || !slab.listed().get() {
+            self.has_changed(slab);
+        }
+    }
+
+    fn has_changed(&self, slab: &'static Slab) {
         let shelf = self.shelf(slab.class());
         if ptr::eq(slab, shelf.current.get()) {
             return;
