@@ -8,9 +8,13 @@
 
 pub(crate) mod clock;
 pub(crate) mod environment;
+#[cfg(feature = "observed")]
+pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
+#[cfg(feature = "observed")]
+pub(crate) mod stack;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
