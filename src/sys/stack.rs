@@ -22,13 +22,13 @@ pub(crate) fn possible_ends() -> [usize; 2] {
 }
 
 /// Whether eight bytes can be read at `address`: the kernel is asked to read a signal mask from
-/// there and to do what there is not.
+/// there, and to do with it what cannot be done. It says so if it could read it.
 pub(crate) fn is_readable(address: usize) -> bool {
     const NOTHING: usize = usize::MAX;
     // SAFETY: with such an operation the call changes nothing, whatever it reads.
     keep_errno(|| unsafe {
-        let refused = libc::syscall(libc::SYS_rt_sigprocmask, NOTHING, address, 0usize, 8usize);
-        refused == 0 || super::errno() != libc::EFAULT
+        let done = libc::syscall(libc::SYS_rt_sigprocmask, NOTHING, address, 0usize, 8usize);
+        done != 0 && super::errno() == libc::EINVAL
     })
 }
 
