@@ -20,6 +20,10 @@
 
 pub(crate) mod bounds;
 mod frame_pointers;
+mod rule;
+mod rules;
+mod table;
+mod unwind_table;
 
 use super::caller::Caller;
 use super::settings;
@@ -138,7 +142,8 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     };
     let count = match mode() {
         Mode::Off => only_pc(&registers, room),
-        _ => frame_pointers::walk(&local.bounds, registers, room, depth()),
+        Mode::FramePointers => frame_pointers::walk(&local.bounds, registers, room, depth()),
+        _ => table::walk(&local.bounds, registers, room, depth()),
     };
     // SAFETY: the walks initialise as many as they say.
     unsafe { room[..count].assume_init_ref() }
@@ -158,7 +163,11 @@ pub(crate) fn capture_from(
     let registers = Registers { pc, sp, fp };
     match mode() {
         Mode::Off => only_pc(&registers, room),
-        _ => frame_pointers::walk(&local.bounds, registers, room, depth()),
+        // Rare, and worth an exact answer, whatever the others are walked by.
+        _ => {
+            room[0].write(pc as u64);
+            table::walk_slow(&local.bounds, registers, false, room, 1, depth())
+        }
     }
 }
 

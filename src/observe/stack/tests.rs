@@ -201,3 +201,85 @@ fn deep_recursion_is_walked_from_its_inner_end() {
     });
     thread.expect("a thread").join().expect("it ends well");
 }
+
+/// What glibc's `backtrace` says of the stack that it is called from.
+fn backtrace() -> Vec<u64> {
+    unsafe extern "C" {
+        fn backtrace(buffer: *mut u64, size: i32) -> i32;
+    }
+    let mut buffer = [0; 256];
+    // SAFETY: the buffer has room for as many.
+    let count = unsafe { backtrace(buffer.as_mut_ptr(), 256) };
+    buffer[..count as usize].to_vec()
+}
+
+/// What `walk` says from a place in this function, and what glibc says of the same.
+#[inline(never)]
+fn both(walk: impl FnOnce(Caller) -> Vec<u64>) -> (Vec<u64>, Vec<u64>) {
+    crate::observe::caller::with_caller(Api::Malloc, |caller| {
+        let theirs = backtrace();
+        let here = theirs.iter().position(|&pc| pc == caller.pc() as u64);
+        let theirs = theirs[here.expect("the caller")..].to_vec();
+        (walk(caller), theirs)
+    })
+}
+
+fn table(caller: Caller) -> Vec<u64> {
+    let local = Local::NEW;
+    let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
+    let mut room = [MaybeUninit::uninit(); FRAMES];
+    let mut walks = Vec::new();
+    for _ in 0..3 {
+        let count = table::walk(&local.bounds, Registers { pc, sp, fp }, &mut room, FRAMES);
+        // SAFETY: the walk says how many it has written.
+        walks.push(unsafe { room[..count].assume_init_ref() }.to_vec());
+    }
+    // The slow walk, the fast one with its first look at each rule, and with all in place.
+    assert!(walks[0] == walks[1] && walks[1] == walks[2], "{walks:x?}");
+    walks.pop().unwrap_or_default()
+}
+
+#[inline(never)]
+fn below<T>(depth: usize, call: &mut dyn FnMut() -> T) -> T {
+    let result = if depth == 0 {
+        call()
+    } else {
+        below(depth - 1, call)
+    };
+    std::hint::black_box(result)
+}
+
+#[test]
+fn the_table_says_what_glibc_says() {
+    for depth in 0..100 {
+        let (ours, theirs) = below(depth, &mut || both(table));
+        assert!(ours.len() > 8.min(depth));
+        assert_eq!(
+            ours,
+            theirs[..theirs.len().min(FRAMES)],
+            "{depth} {ours:x?}"
+        );
+    }
+}
+
+#[test]
+fn the_table_goes_through_libc() {
+    // qsort has no frame pointers.
+    extern "C" fn compare(_: *const u8, result: *const u8) -> i32 {
+        let (ours, theirs) = both(table);
+        assert_eq!(ours, theirs[..theirs.len().min(FRAMES)]);
+        let _ = result;
+        0
+    }
+    unsafe extern "C" {
+        fn qsort(
+            base: *mut u8,
+            n: usize,
+            size: usize,
+            f: extern "C" fn(*const u8, *const u8) -> i32,
+        );
+    }
+    let mut items = [3, 1, 2];
+    // SAFETY: three items of one byte.
+    unsafe { qsort(items.as_mut_ptr(), 3, 1, compare) };
+}
