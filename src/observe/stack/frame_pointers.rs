@@ -165,7 +165,8 @@ impl Reader {
             return None;
         }
         if let Some(own) = self.own {
-            if address < lowest || address > own.hi - 8 {
+            let known = own.lo <= address || stack::is_readable(address);
+            if address < lowest || address > own.hi - 8 || !known {
                 return None;
             }
         } else if address < lowest || address - lowest > LARGEST_STEP {

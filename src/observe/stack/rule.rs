@@ -16,9 +16,9 @@
 //! | `FROM_SP` `FROM_FP` | `sp + offset`, `fp + offset` |
 //! | `AT_SP` `AT_FP` | the word at `sp + offset`, at `fp + offset`, and `beyond` added |
 //! | `SIGNAL` | the kernel has put all registers on the stack |
-//! | `CHAIN` | no table: as the frame pointer says, if it says anything |
+//! | `CHAIN` | the code's file has no tables, or it is of no file: as the frame pointer says |
 //! | `OUTERMOST` | nothing called it |
-//! | `UNKNOWN` | the table says what does not fit in here |
+//! | `UNKNOWN` | the tables say nothing of this place, or what does not fit in here |
 //!
 //! | fp | the caller's frame pointer |
 //! |---|---|

@@ -81,6 +81,7 @@ fn find(address: usize, entry: &Entry) -> Rule {
     let key = address as u64 ^ Rules::now().generation;
     let rule = match module {
         None => Rule::CHAIN,
+        Some(module) if module.eh_frame_hdr == 0 => Rule::CHAIN,
         Some(module) => match unwind_table::rule(module, address) {
             Some(rule) => rule,
             // SAFETY: the bytes are part of the module's code, if they lie in it.
@@ -89,7 +90,7 @@ fn find(address: usize, entry: &Entry) -> Rule {
             {
                 Rule::SIGNAL
             }
-            None => Rule::CHAIN,
+            None => Rule::UNKNOWN,
         },
     };
     if rule == Rule::SIGNAL {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The plain rules, which are nearly all, are applied in a loop that stays on the thread's own
-//! stack; what is not plain, and other stacks, by the slow twin. Code that has no table (a
-//! compiler's at run time) is taken to keep frame pointers.
+//! stack; what is not plain, and other stacks, by the slow twin. Code of no file (a compiler's at
+//! run time) is taken to keep frame pointers.
 
 use super::bounds::Bounds;
 use super::frame_pointers::{self, LOWEST_CODE, Reader};
@@ -15,6 +15,9 @@ use super::rule::{Kind, SavedFp};
 use super::rules::Rules;
 use super::{Registers, Room};
 use crate::observe::modules;
+
+/// Below the stack pointer nothing of a function's is overwritten by a signal.
+const RED_ZONE: usize = 128;
 
 /// Writes the return addresses to `room`, `most` of them at most; says how many. The first is
 /// where a call returns to.
@@ -117,15 +120,19 @@ fn step(
     }
     let fp = match rule.saved_fp() {
         SavedFp::Kept => at.fp,
-        SavedFp::BelowCfa(_) => word(reader, cfa.wrapping_add(rule.fp_offset()))?,
+        // At a function's return it has been popped, and is below the stack pointer.
+        SavedFp::BelowCfa(_) => {
+            let slot = cfa.wrapping_add(rule.fp_offset());
+            reader.word(bounds, slot, at.sp.saturating_sub(RED_ZONE))?
+        }
         SavedFp::AtFp(_) => word(reader, at.fp.wrapping_add(rule.fp_offset()))?,
     };
     let pc = word(reader, cfa - 8)?;
     Some(Registers { pc, sp: cfa, fp })
 }
 
-/// One frame up by the frame pointer. Code of a file, which has no table for this part of it, is
-/// not believed to keep one unless the return address is code of a file.
+/// One frame up by the frame pointer. Code of a file is not believed to keep one unless the
+/// return address is of a file, too.
 fn chain(bounds: &Bounds, reader: &mut Reader, at: Registers, returns: bool) -> Option<Registers> {
     let [fp, pc] = reader.frame(bounds, at.fp, at.sp)?;
     let address = at.pc.wrapping_sub(usize::from(returns));
