@@ -194,6 +194,4 @@ fn only_pc(registers: &Registers, room: &mut Room) -> usize {
 }
 
 #[cfg(test)]
-mod of_other_code;
-#[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
+//! Frames made up, whole and broken.
+
 use super::*;
-use crate::observe::api::Api;
 use crate::sys::memory::{self, PAGE};
-use std::vec::Vec;
 
 const CODE: usize = 0x5555_0000_0000;
 
