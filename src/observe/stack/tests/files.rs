@@ -67,7 +67,8 @@ fn the_process_s_modules_are_known() {
     // What the loader says without a lock is what it says with one.
     modules::each(|module| {
         if module.is_loaded() {
-            assert!(modules::meet(module.start).is_none_or(|met| core::ptr::eq(met, module)));
+            let met = modules::meet(module.start);
+            assert!(met.is_some_and(|met| core::ptr::eq(met, module)));
         }
     });
     assert!(modules::of(0).is_none() && modules::of(usize::MAX).is_none());
