@@ -5,6 +5,7 @@
 //! ```
 
 use super::*;
+use crate::observe::modules;
 
 /// Prints what a stack costs; not a test. The walks take turns, so that what slows the machine
 /// slows all of them.
@@ -48,7 +49,17 @@ fn what_a_stack_costs() {
         }
         start.elapsed().as_nanos() as f64 / 1000.0
     };
-    libraries()[0].visit(c"nested", 100, &mut |caller, _| {
+    libraries()[0].visit(c"nested", 100, &mut |caller, theirs| {
+        let rule = |pc: u64| {
+            let pc = pc as usize - 1;
+            modules::meet(pc).and_then(|module| unwind_table::rule(module, pc))
+        };
+        let start = Instant::now();
+        for &pc in theirs.iter().cycle().take(10_000) {
+            std::hint::black_box(rule(pc));
+        }
+        let each = start.elapsed().as_nanos() / 10_000;
+        println!("a rule that is not there yet: {each} ns");
         let mut bares: Vec<f64> = (0..ROUNDS).map(|_| bare(caller, 15)).collect();
         bares.sort_by(f64::total_cmp);
         println!(
