@@ -8,12 +8,18 @@
 
 pub(crate) mod clock;
 pub(crate) mod environment;
+#[cfg(feature = "observed")]
+pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
+#[cfg(feature = "observed")]
+pub(crate) mod stack;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
+#[cfg(feature = "observed")]
+pub(crate) mod unwinder;
 
 /// The error of a request that memory cannot serve.
 pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;
