@@ -6,11 +6,17 @@
 //! that is named is one more that the dynamic loader looks up at every start of a program.
 //! What the kernel takes as a `long` is passed as a word: an `i32` has no upper half.
 
+#[cfg(feature = "watch")]
+pub(crate) mod breakpoint;
 pub(crate) mod clock;
 pub(crate) mod environment;
+#[cfg(feature = "watch")]
+pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
+#[cfg(feature = "watch")]
+pub(crate) mod signal;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;

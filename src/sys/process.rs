@@ -38,3 +38,20 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     // SAFETY: the handler is a static function; the library is never unloaded.
     keep_errno(|| unsafe { libc::atexit(handler) });
 }
+
+/// Sleeps for a moment, 50 microseconds or somewhat more.
+#[cfg(feature = "observed")]
+pub(crate) fn nap() {
+    let moment = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000,
+    };
+    // SAFETY: `moment` is readable; the rest is not asked for.
+    keep_errno(|| unsafe {
+        libc::syscall(
+            libc::SYS_nanosleep,
+            &raw const moment,
+            core::ptr::null_mut::<libc::timespec>(),
+        )
+    });
+}

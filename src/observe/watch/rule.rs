@@ -1,0 +1,169 @@
+//! A rule: which blocks, what happens to them, and what is to be done then.
+//!
+//! A rule *selects* a block when it is handed out, by what is known then: its address, size
+//! and class, the place that asked for it, and its number among the others. The selection
+//! holds for that life of the block, through resizes. Of the events of a selected block `on`,
+//! `from` and `thread` say which count.
+//!
+//! 1. A rule does not change while it is in force, but for its counters.
+
+use super::site::Site;
+use crate::observe::{Block, LARGE, Request};
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// What can happen to a block, a bit each.
+pub(super) mod events {
+    pub(in super::super) const ALLOC: u8 = 1;
+    pub(in super::super) const FREE: u8 = 2;
+    pub(in super::super) const REALLOC: u8 = 4;
+    pub(in super::super) const REUSE: u8 = 8;
+    pub(in super::super) const VERIFY: u8 = 16;
+    pub(in super::super) const HIT: u8 = 32;
+
+    /// Their names in rules and in reports.
+    pub(in super::super) const NAMES: [(&str, u8); 6] = [
+        ("alloc", ALLOC),
+        ("free", FREE),
+        ("realloc", REALLOC),
+        ("reuse", REUSE),
+        ("verify", VERIFY),
+        ("hit", HIT),
+    ];
+}
+
+/// What can be done about it, a bit each, in the order in which it is done.
+pub(super) mod actions {
+    pub(in super::super) const LOG: u8 = 1;
+    pub(in super::super) const STACK: u8 = 2;
+    pub(in super::super) const VERIFY: u8 = 4;
+    pub(in super::super) const ARM: u8 = 8;
+    pub(in super::super) const STOP: u8 = 16;
+    pub(in super::super) const ABORT: u8 = 32;
+
+    /// Their names in rules.
+    pub(in super::super) const NAMES: [(&str, u8); 6] = [
+        ("log", LOG),
+        ("stack", STACK),
+        ("verify", VERIFY),
+        ("arm", ARM),
+        ("stop", STOP),
+        ("abort", ABORT),
+    ];
+}
+
+/// The bit of blocks without a class.
+const LARGE_BIT: u64 = 1 << 63;
+
+/// See the head of this file.
+pub(super) struct Rule {
+    /// [`events`] and [`actions`].
+    pub(super) on: u8,
+    pub(super) does: u8,
+    /// First address, and the one behind the last.
+    pub(super) addresses: Option<(usize, usize)>,
+    /// Bytes asked for, from and to.
+    pub(super) sizes: (usize, usize),
+    /// A bit for each class.
+    pub(super) classes: u64,
+    pub(super) site: Option<Site>,
+    pub(super) from: Option<Site>,
+    /// The one that counts of all that meet the other conditions; 0 for all.
+    pub(super) nth: u64,
+    /// The kernel's number of a thread; 0 for all.
+    pub(super) thread: u32,
+    /// The first word to arm, and how many; by the address if there are none.
+    pub(super) words: Option<(u32, u32)>,
+    /// A freed block is held back while it is armed.
+    pub(super) hold: bool,
+    /// A block stays armed when it is handed out again.
+    pub(super) keep: bool,
+    /// Reports of one armed block; what comes then is counted.
+    pub(super) hits: u32,
+    /// Watchpoints may be the processor's.
+    pub(super) hardware: bool,
+    /// Milliseconds for which an armed block stays before another takes its place; all that
+    /// match are armed, if there are none.
+    pub(super) rotate: Option<u32>,
+    /// Blocks that met the other conditions. Relaxed: a count.
+    counted: AtomicU64,
+    /// The time at which the next block is armed. Relaxed: nothing hangs on the order.
+    due: AtomicU64,
+}
+
+impl Rule {
+    /// One without conditions.
+    pub(super) fn new() -> Rule {
+        Rule {
+            on: 0,
+            does: 0,
+            addresses: None,
+            sizes: (0, usize::MAX),
+            classes: u64::MAX,
+            site: None,
+            from: None,
+            nth: 0,
+            thread: 0,
+            words: None,
+            hold: true,
+            keep: false,
+            hits: 8,
+            hardware: true,
+            rotate: None,
+            counted: AtomicU64::new(0),
+            due: AtomicU64::new(0),
+        }
+    }
+
+    /// The bit of a class in [`Rule::classes`].
+    pub(super) const fn class_bit(class: usize) -> u64 {
+        if class == LARGE { LARGE_BIT } else { 1 << class }
+    }
+
+    /// Whether a block's place is one that the rule is about.
+    pub(super) fn covers(&self, address: usize, bytes: usize, class: usize) -> bool {
+        let overlaps = |(from, to)| from < address + bytes && address < to;
+        self.classes & Rule::class_bit(class) != 0 && self.addresses.is_none_or(overlaps)
+    }
+
+    /// Whether the place alone decides.
+    pub(super) fn is_about_places(&self) -> bool {
+        self.sizes == (0, usize::MAX) && self.site.is_none() && self.nth == 0
+    }
+
+    /// Whether a block is selected that is handed out now.
+    pub(super) fn selects<R>(&self, block: &Block<'_, R>, request: &Request) -> bool {
+        let (least, most) = self.sizes;
+        self.covers(block.address.as_ptr() as usize, block.bytes, block.class)
+            && (least..=most).contains(&request.size)
+            && self
+                .site
+                .as_ref()
+                .is_none_or(|site| site.is(request.caller.pc()))
+            && (self.nth == 0 || self.counted.fetch_add(1, Ordering::Relaxed) + 1 == self.nth)
+    }
+
+    /// Whether an event of a selected block counts, by who caused it.
+    pub(super) fn counts(&self, event: u8, pc: usize, thread: u32) -> bool {
+        self.on & event != 0
+            && (self.thread == 0 || self.thread == thread)
+            && self.from.as_ref().is_none_or(|from| from.is(pc))
+    }
+
+    /// Whether it is time to arm a block: always, or when the last one has had its time.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        let Some(period) = self.rotate else {
+            return true;
+        };
+        let due = self.due.load(Ordering::Relaxed);
+        now >= due
+            && self
+                .due
+                .compare_exchange(
+                    due,
+                    now + u64::from(period),
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+}

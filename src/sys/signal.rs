@@ -1,0 +1,320 @@
+//! Signals that the observers handle, in front of what the program does with them.
+//!
+//! A handler of ours sees a signal first. What is not for us goes to the action that was in
+//! force before: the program's handler, or the default.
+//!
+//! 1. A handler runs with all signals blocked, on the thread's alternate stack if it has one.
+
+use super::keep_errno;
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+/// The numbers of two signals.
+pub(crate) const TRAP: i32 = libc::SIGTRAP;
+pub(crate) const FAULT: i32 = libc::SIGSEGV;
+
+/// What `si_code` says of a watchpoint, and of a step.
+const CODE_PERF: i32 = 6;
+const CODE_TRACE: i32 = 2;
+/// A write that the pages do not allow.
+const CODE_ACCESS: i32 = 2;
+
+/// The processor's flag that has it stop behind each instruction.
+const STEP: i64 = 1 << 8;
+
+/// A signal as a handler receives it, and the state of the thread that it stopped.
+pub(crate) struct Stopped {
+    number: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::ucontext_t,
+}
+
+/// What became of a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was for us.
+    Ours,
+    /// It is the program's.
+    Others,
+}
+
+/// Registers of the thread, in the order in which they are shown.
+pub(crate) const NAMES: [&str; 18] = [
+    "rip", "rsp", "rbp", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+    "r13", "r14", "r15", "flags",
+];
+
+const NUMBERS: [i32; 18] = [
+    libc::REG_RIP,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RAX,
+    libc::REG_RBX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+    libc::REG_EFL,
+];
+
+impl Stopped {
+    fn word_of_info(&self, offset: usize) -> u64 {
+        // SAFETY: the kernel's `siginfo_t` has 128 bytes, and the offsets here are below that.
+        unsafe { self.info.byte_add(offset).cast::<u64>().read_unaligned() }
+    }
+
+    fn code(&self) -> i32 {
+        // SAFETY: valid while the handler runs.
+        unsafe { (*self.info).si_code }
+    }
+
+    /// The `data` of a watchpoint, if one was hit.
+    pub(crate) fn breakpoint(&self) -> Option<u64> {
+        const DATA: usize = 24;
+        (self.number == TRAP && self.code() == CODE_PERF).then(|| self.word_of_info(DATA))
+    }
+
+    /// Whether the signal was blocked when the watchpoint was hit, and comes late.
+    pub(crate) fn is_late(&self) -> bool {
+        const FLAGS: usize = 32;
+        const ASYNCHRONOUS: u64 = 1 << 32;
+        self.breakpoint().is_some() && self.word_of_info(FLAGS) & ASYNCHRONOUS != 0
+    }
+
+    /// Whether the processor stopped behind an instruction because it was told to.
+    pub(crate) fn is_step(&self) -> bool {
+        self.number == TRAP && self.code() == CODE_TRACE
+    }
+
+    /// The address that could not be written, if pages did not allow it.
+    pub(crate) fn refused_write(&self) -> Option<usize> {
+        const ADDRESS: usize = 16;
+        /// Bits of the page fault: it was a write, from the program.
+        const WRITE: i64 = 1 << 1;
+        let is_write = self.register(libc::REG_ERR) as i64 & WRITE != 0;
+        (self.number == FAULT && self.code() == CODE_ACCESS && is_write)
+            .then(|| self.word_of_info(ADDRESS) as usize)
+    }
+
+    fn register(&self, number: i32) -> usize {
+        // SAFETY: valid while the handler runs; the number is one of libc's.
+        unsafe { (*self.context).uc_mcontext.gregs[number as usize] as usize }
+    }
+
+    /// Where the thread goes on.
+    pub(crate) fn pc(&self) -> usize {
+        self.register(libc::REG_RIP)
+    }
+
+    pub(crate) fn sp(&self) -> usize {
+        self.register(libc::REG_RSP)
+    }
+
+    pub(crate) fn fp(&self) -> usize {
+        self.register(libc::REG_RBP)
+    }
+
+    /// The registers, in the order of [`NAMES`].
+    pub(crate) fn registers(&self) -> [usize; NAMES.len()] {
+        NUMBERS.map(|number| self.register(number))
+    }
+
+    /// Blocks the signals that the kernel would have blocked for a handler of the program's.
+    fn set_mask(&self, action: &libc::sigaction) {
+        // The kernel's set is one word, and the context has no room for more.
+        // SAFETY: both sets have at least a word; valid while the handler runs.
+        let mut mask = unsafe {
+            let interrupted = (&raw const (*self.context).uc_sigmask).cast::<u64>().read();
+            interrupted | (&raw const action.sa_mask).cast::<u64>().read()
+        };
+        if action.sa_flags & libc::SA_NODEFER == 0 {
+            mask |= 1 << (self.number - 1);
+        }
+        // SAFETY: sets this thread's mask from one word, as its size says.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                libc::SIG_SETMASK as usize,
+                &raw const mask,
+                ptr::null_mut::<u64>(),
+                size_of::<u64>(),
+            )
+        };
+    }
+
+    /// Has the thread stop behind its next instruction, or go on freely. False if it could not
+    /// be told when it stops, for it has blocked the signal.
+    pub(crate) fn step(&self, on: bool) -> bool {
+        // SAFETY: valid while the handler runs, and no other reference is.
+        let context = unsafe { &mut *self.context };
+        // SAFETY: the context's mask is a set of signals.
+        if on && unsafe { libc::sigismember(&context.uc_sigmask, TRAP) } == 1 {
+            return false;
+        }
+        let flags = &mut context.uc_mcontext.gregs[libc::REG_EFL as usize];
+        *flags = if on { *flags | STEP } else { *flags & !STEP };
+        true
+    }
+}
+
+/// A signal of ours: what handles it, and what did before.
+pub(crate) struct Handler {
+    number: i32,
+    handle: fn(&Stopped) -> Outcome,
+    entry: extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void),
+    /// What was in force before. Written by who holds `changing`, before the handler is in
+    /// force, or while it is not.
+    before: UnsafeCell<libc::sigaction>,
+    changing: AtomicBool,
+    /// The thread that passed a signal on last, where the signal lies, and where on the stack
+    /// it did so: the program's handler may pass the same one back to us, and then it is
+    /// nobody's. Relaxed: read by that thread alone.
+    passing: AtomicU32,
+    passed: AtomicUsize,
+    passing_at: AtomicUsize,
+}
+
+// SAFETY: see `before`; the rest are atomics and constants.
+unsafe impl Sync for Handler {}
+
+impl Handler {
+    /// One for signal `number`, which `entry` passes on to [`Handler::arrive`].
+    pub(crate) const fn new(
+        number: i32,
+        handle: fn(&Stopped) -> Outcome,
+        entry: extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void),
+    ) -> Handler {
+        Handler {
+            number,
+            handle,
+            entry,
+            // SAFETY: all zero bytes are the default action.
+            before: UnsafeCell::new(unsafe { core::mem::zeroed() }),
+            changing: AtomicBool::new(false),
+            passing: AtomicU32::new(0),
+            passed: AtomicUsize::new(0),
+            passing_at: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sees to it that the signal comes here first: the program may have set a handler of its
+    /// own since. False if the system refuses.
+    pub(crate) fn ensure(&self) -> bool {
+        let entry = self.entry as usize;
+        // SAFETY: all zero bytes are a valid action.
+        let mut now: libc::sigaction = unsafe { core::mem::zeroed() };
+        // SAFETY: `now` is a valid place for the result.
+        if keep_errno(|| unsafe { libc::sigaction(self.number, ptr::null(), &mut now) }) != 0 {
+            return false;
+        }
+        if now.sa_sigaction == entry {
+            return true;
+        }
+        if self.changing.swap(true, Ordering::Acquire) {
+            return true;
+        }
+        // SAFETY: `changing` is ours, and the handler that reads it is not in force.
+        unsafe { self.before.get().write(now) };
+        // SAFETY: all zero bytes are a valid action.
+        let mut ours: libc::sigaction = unsafe { core::mem::zeroed() };
+        ours.sa_sigaction = entry;
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        // SAFETY: fills a set; then sets an action whose handler is a static function.
+        let set = keep_errno(|| unsafe {
+            libc::sigfillset(&mut ours.sa_mask);
+            libc::sigaction(self.number, &ours, ptr::null_mut())
+        });
+        self.changing.store(false, Ordering::Release);
+        set == 0
+    }
+
+    /// What the entry does.
+    pub(crate) fn arrive(&self, info: *mut libc::siginfo_t, context: *mut c_void) {
+        let stopped = Stopped {
+            number: self.number,
+            info,
+            context: context.cast(),
+        };
+        keep_errno(|| {
+            if (self.handle)(&stopped) == Outcome::Others {
+                self.pass_on(&stopped);
+            }
+        });
+    }
+
+    fn pass_on(&self, stopped: &Stopped) {
+        // SAFETY: `before` is not written while the handler is in force.
+        let before = unsafe { &*self.before.get() };
+        let thread = super::thread::id();
+        let here = ptr::from_ref(stopped) as usize;
+        let info = stopped.info as usize;
+        // A handler that was left by a jump leaves its mark here; the next signal that comes
+        // to lie at the same place is not below it.
+        let is_back = self.passing.load(Ordering::Relaxed) == thread
+            && self.passed.load(Ordering::Relaxed) == info
+            && self.passing_at.load(Ordering::Relaxed) > here;
+        match before.sa_sigaction {
+            libc::SIG_IGN if !is_synchronous(stopped) => {}
+            libc::SIG_DFL | libc::SIG_IGN => self.default(stopped),
+            _ if is_back => self.default(stopped),
+            handler => {
+                self.passing_at.store(here, Ordering::Relaxed);
+                self.passed.store(info, Ordering::Relaxed);
+                self.passing.store(thread, Ordering::Relaxed);
+                stopped.set_mask(before);
+                // SAFETY: the program's own handler, called as the kernel would have.
+                unsafe {
+                    if before.sa_flags & libc::SA_SIGINFO != 0 {
+                        let call: extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) =
+                            core::mem::transmute(handler);
+                        call(self.number, stopped.info, stopped.context.cast());
+                    } else {
+                        let call: extern "C" fn(i32) = core::mem::transmute(handler);
+                        call(self.number);
+                    }
+                }
+                self.passing.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Has the signal do what it does by itself, once this handler has returned.
+    fn default(&self, stopped: &Stopped) {
+        // SAFETY: all zero bytes are the default action.
+        let default: libc::sigaction = unsafe { core::mem::zeroed() };
+        // SAFETY: sets an action and sends this thread a signal, which is blocked until the
+        // handler returns.
+        unsafe {
+            libc::sigaction(self.number, &default, ptr::null_mut());
+            if !is_synchronous(stopped) || self.number == TRAP {
+                let (process, thread) = (libc::getpid() as usize, super::thread::id() as usize);
+                libc::syscall(libc::SYS_tgkill, process, thread, self.number as usize);
+            }
+        }
+        // A fault happens again at the same instruction, and ends the program there.
+    }
+}
+
+/// Whether the signal came of what the thread did itself.
+fn is_synchronous(stopped: &Stopped) -> bool {
+    stopped.code() > 0
+}
+
+/// Stops the process, as a debugger or `kill -STOP` would.
+pub(crate) fn stop_process() {
+    // SAFETY: sends a signal to this process.
+    keep_errno(|| unsafe {
+        let process = libc::syscall(libc::SYS_getpid) as usize;
+        libc::syscall(libc::SYS_kill, process, libc::SIGSTOP as usize)
+    });
+}
