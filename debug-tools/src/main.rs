@@ -8,6 +8,7 @@
 //! | `command/` | the subcommands, one a file |
 //! | `library.rs`, `checkout.rs` | `libhakmem.so`: where it lies, whether it is one, how a clone builds it |
 //! | `preload.rs` | the value of `LD_PRELOAD` |
+//! | `trace.rs` | where the observed library records to |
 //! | `program.rs` | the program to run: found, followed through scripts, checked |
 //! | `search_path.rs`, `shebang.rs`, `elf.rs`, `privilege.rs` | what that takes: `PATH`, `#!` lines, ELF files, setuid and its kin |
 //! | `failure.rs` | an error as the user sees it, with its exit status |
@@ -27,6 +28,7 @@ mod privilege;
 mod program;
 mod search_path;
 mod shebang;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -38,7 +40,8 @@ use command::Command;
 #[derive(Parser)]
 #[command(name = "hakmem", version, arg_required_else_help = true)]
 #[command(after_help = "\
-Example:
+Examples:
+  hakmem run -- ./program --its-options
   hakmem run --release -- python3 script.py
 
 `hakmem help COMMAND` tells more about a command.")]

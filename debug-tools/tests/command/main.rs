@@ -1,6 +1,7 @@
 //! Tests of the `hakmem` command from outside.
 
 mod library;
+mod observed;
 mod refusals;
 mod run;
 mod support;
