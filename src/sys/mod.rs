@@ -12,11 +12,15 @@ pub(crate) mod clock;
 pub(crate) mod environment;
 #[cfg(feature = "watch")]
 pub(crate) mod file;
+#[cfg(feature = "observed")]
+pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
 #[cfg(feature = "watch")]
 pub(crate) mod signal;
+#[cfg(feature = "observed")]
+pub(crate) mod stack;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;

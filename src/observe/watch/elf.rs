@@ -6,8 +6,6 @@ use crate::sys::file::Contents;
 use core::ffi::CStr;
 
 const MAGIC: &[u8] = b"\x7fELF\x02\x01";
-const TYPE_FIXED: u16 = 2;
-const SEGMENT_LOAD: u32 = 1;
 const SECTION_SYMBOLS: u32 = 2;
 const SECTION_DYNAMIC_SYMBOLS: u32 = 11;
 const SYMBOL_BYTES: usize = 24;
@@ -52,23 +50,6 @@ impl Elf {
     pub(super) fn open(path: &CStr) -> Option<Elf> {
         let contents = Contents::of(path)?;
         contents.bytes().starts_with(MAGIC).then_some(Elf(contents))
-    }
-
-    /// The address in the file's own counting at which its first byte is mapped; `None` if
-    /// its addresses are those of the process.
-    pub(super) fn first_address(&self) -> Option<usize> {
-        let file = self.0.bytes();
-        if half(file, 16)? == TYPE_FIXED {
-            return None;
-        }
-        let (table, bytes) = (long(file, 32)?, usize::from(half(file, 54)?));
-        for index in 0..usize::from(half(file, 56)?) {
-            let header = file.get(table.checked_add(index * bytes)?..)?;
-            if word(header, 0)? == SEGMENT_LOAD {
-                return long(header, 16)?.checked_sub(long(header, 8)?);
-            }
-        }
-        Some(0)
     }
 
     fn section(&self, index: usize) -> Option<(u32, &[u8], usize)> {
@@ -144,7 +125,6 @@ mod tests {
     #[cfg_attr(miri, ignore = "maps a file")]
     fn functions_of_this_program() {
         let elf = Elf::open(&this_program()).expect("the test's own file");
-        assert!(elf.first_address().is_some());
         let mut count = 0;
         let mut sample = None;
         elf.for_each_function(|function| {
@@ -180,7 +160,6 @@ mod tests {
         for bytes in damaged {
             std::fs::write(&path, &bytes).expect("a file");
             if let Some(elf) = Elf::open(&text) {
-                let _ = elf.first_address();
                 let _ = elf.function_at(0x1000);
             }
         }

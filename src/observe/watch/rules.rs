@@ -13,8 +13,10 @@
 
 use super::Record;
 use super::rule::Rule;
+use super::site::Site;
 use super::turn::Turn;
 use crate::metadata;
+use crate::observe::modules;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Rules that can be in force at once.
@@ -41,8 +43,9 @@ static RULES: [AtomicPtr<Numbered>; SLOTS] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; SLOTS];
 /// Rules that were ever added. Written by who has [`TURN`].
 static ADDED: AtomicU32 = AtomicU32::new(0);
-/// Rules whose site has not been found.
+/// Rules whose site has not been found, and the modules among which it was looked for.
 static UNKNOWN: AtomicU32 = AtomicU32::new(0);
+static SEEN: AtomicU32 = AtomicU32::new(0);
 static TURN: Turn = Turn::new();
 
 /// What no block outside of is selected by any rule. Relaxed: who notices late, looks late.
@@ -154,20 +157,23 @@ fn resolve() {
     let sites = || all().flat_map(|rule| [&rule.rule.site, &rule.rule.from]).flatten();
     let unknown = || sites().filter(|site| !site.is_known());
     if unknown().next().is_some() {
-        super::code::refresh();
-        unknown().for_each(super::site::Site::resolve);
+        unknown().for_each(Site::resolve);
     }
+    SEEN.store(modules::generation(), Ordering::Relaxed);
     UNKNOWN.store(unknown().count() as u32, Ordering::Relaxed);
 }
 
 /// Looks for sites again, if some were not found and `pc` lies in a file that is new.
 pub(super) fn see(pc: usize) {
-    if UNKNOWN.load(Ordering::Relaxed) == 0 {
-        return;
+    if UNKNOWN.load(Ordering::Relaxed) > 0 {
+        see_slow(pc);
     }
-    let before = super::code::known().count();
-    if super::code::module_of(pc).is_some()
-        && super::code::known().count() != before
+}
+
+#[cold]
+fn see_slow(pc: usize) {
+    if modules::of(pc).or_else(|| modules::meet(pc)).is_some()
+        && SEEN.load(Ordering::Relaxed) != modules::generation()
         && let Some(_turn) = TURN.take()
     {
         resolve();

@@ -6,8 +6,8 @@
 //!
 //! 1. What a site was resolved to is added to and never changed.
 
-use super::code::{self, Module};
-use super::parse;
+use super::{parse, place};
+use crate::observe::modules::{self, Module};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 const TEXT: usize = 128;
@@ -94,26 +94,25 @@ impl Site {
 
     /// Looks it up in the files that are mapped. Called by one thread at a time.
     pub(super) fn resolve(&self) {
-        for module in code::known() {
-            match self.what {
-                What::Address => return,
-                What::Offset(offset) if module.is_called(self.name()) => {
-                    let address = module.address(offset);
-                    self.add(address, address.wrapping_add(1));
-                }
-                What::Offset(_) => {}
-                What::Function => self.resolve_in(module),
+        modules::each(|module| match self.what {
+            _ if !module.is_loaded() => {}
+            What::Address => {}
+            What::Offset(offset) if place::is_called(module, self.name()) => {
+                let address = module.base.wrapping_add(offset);
+                self.add(address, address.wrapping_add(1));
             }
-        }
+            What::Offset(_) => {}
+            What::Function => self.resolve_in(module),
+        });
     }
 
     fn resolve_in(&self, module: &Module) {
-        let Some(elf) = module.elf() else {
+        let Some(elf) = place::open(module) else {
             return;
         };
         elf.for_each_function(|function| {
             if names(function.name, self.name()) {
-                let start = module.address(function.start);
+                let start = module.base.wrapping_add(function.start);
                 // A call at the very end of a function returns behind it.
                 self.add(start + 1, start + function.bytes.max(1) + 1);
             }
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "reads files of the system")]
     fn a_function_of_this_program_is_found() {
-        code::refresh();
+        modules::refresh();
         let site = Site::parse(b"a_function_of_this_program_is_found").expect("a site");
         site.resolve();
         assert!(site.is_known());
