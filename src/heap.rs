@@ -126,6 +126,9 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
         SizeClass::of_aligned(wanted, align)
     };
     let front = Front::current();
+    if Observed::ACTIVE {
+        free_overdue(front);
+    }
     // TINY was here before; the others have no fast path of their own.
     if let Some(class) = class
         && let Some(block) = front.bin(class).pop()
@@ -284,6 +287,15 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
     };
     let release = Release { caller };
     Observed::freeing(ThreadCache::of(front).local(), &seen, &release).map(NonNull::as_ptr)
+}
+
+/// Frees the blocks whose frees observers put off, and that are due.
+fn free_overdue(front: &'static Front) {
+    while front.is_real()
+        && let Some(block) = Observed::overdue(ThreadCache::of(front).local())
+    {
+        deallocate_slow(block.as_ptr());
+    }
 }
 
 #[inline(never)]

@@ -175,12 +175,7 @@ fn event_of(descriptor: i32) -> Option<u64> {
     // SAFETY: `id` is a valid place for the result; other files refuse this request, whose
     // number is the events' own.
     let failed = keep_errno(|| unsafe {
-        libc::syscall(
-            libc::SYS_ioctl,
-            descriptor as usize,
-            IOCTL_ID,
-            &raw mut id,
-        )
+        libc::syscall(libc::SYS_ioctl, descriptor as usize, IOCTL_ID, &raw mut id)
     });
     (failed == 0).then_some(id)
 }

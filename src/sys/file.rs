@@ -22,15 +22,6 @@ impl File {
         usize::try_from(descriptor).ok().map(File)
     }
 
-    /// Reads on; how much was read, 0 at the end and after an error.
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> usize {
-        // SAFETY: the buffer is writable for its length.
-        let read = keep_errno(|| unsafe {
-            libc::syscall(libc::SYS_read, self.0, buffer.as_mut_ptr(), buffer.len())
-        });
-        usize::try_from(read).unwrap_or(0)
-    }
-
     fn len(&self) -> usize {
         // SAFETY: all zero bytes are a valid `stat`.
         let mut stat: libc::stat = unsafe { core::mem::zeroed() };

@@ -11,9 +11,18 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-/// The numbers of two signals.
-pub(crate) const TRAP: i32 = libc::SIGTRAP;
-pub(crate) const FAULT: i32 = libc::SIGSEGV;
+/// The processor stopped: at a watchpoint, at a breakpoint, behind a step.
+pub(crate) static TRAP: Handler = Handler::new(libc::SIGTRAP, trap);
+/// Memory could not be used as it was.
+pub(crate) static FAULT: Handler = Handler::new(libc::SIGSEGV, fault);
+
+extern "C" fn trap(_: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    TRAP.arrive(info, context);
+}
+
+extern "C" fn fault(_: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    FAULT.arrive(info, context);
+}
 
 /// What `si_code` says of a watchpoint, and of a step.
 const CODE_PERF: i32 = 6;
@@ -81,7 +90,7 @@ impl Stopped {
     /// The `data` of a watchpoint, if one was hit.
     pub(crate) fn breakpoint(&self) -> Option<u64> {
         const DATA: usize = 24;
-        (self.number == TRAP && self.code() == CODE_PERF).then(|| self.word_of_info(DATA))
+        (self.number == libc::SIGTRAP && self.code() == CODE_PERF).then(|| self.word_of_info(DATA))
     }
 
     /// Whether the signal was blocked when the watchpoint was hit, and comes late.
@@ -93,7 +102,7 @@ impl Stopped {
 
     /// Whether the processor stopped behind an instruction because it was told to.
     pub(crate) fn is_step(&self) -> bool {
-        self.number == TRAP && self.code() == CODE_TRACE
+        self.number == libc::SIGTRAP && self.code() == CODE_TRACE
     }
 
     /// The address that could not be written, if pages did not allow it.
@@ -102,7 +111,7 @@ impl Stopped {
         /// Bits of the page fault: it was a write, from the program.
         const WRITE: i64 = 1 << 1;
         let is_write = self.register(libc::REG_ERR) as i64 & WRITE != 0;
-        (self.number == FAULT && self.code() == CODE_ACCESS && is_write)
+        (self.number == libc::SIGSEGV && self.code() == CODE_ACCESS && is_write)
             .then(|| self.word_of_info(ADDRESS) as usize)
     }
 
@@ -158,7 +167,7 @@ impl Stopped {
         // SAFETY: valid while the handler runs, and no other reference is.
         let context = unsafe { &mut *self.context };
         // SAFETY: the context's mask is a set of signals.
-        if on && unsafe { libc::sigismember(&context.uc_sigmask, TRAP) } == 1 {
+        if on && unsafe { libc::sigismember(&context.uc_sigmask, libc::SIGTRAP) } == 1 {
             return false;
         }
         let flags = &mut context.uc_mcontext.gregs[libc::REG_EFL as usize];
@@ -170,7 +179,9 @@ impl Stopped {
 /// A signal of ours: what handles it, and what did before.
 pub(crate) struct Handler {
     number: i32,
-    handle: fn(&Stopped) -> Outcome,
+    /// A `fn(&Stopped) -> Outcome`; 0 until there is one. Released before the entry is in
+    /// force.
+    handle: AtomicUsize,
     entry: extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void),
     /// What was in force before. Written by who holds `changing`, before the handler is in
     /// force, or while it is not.
@@ -189,14 +200,13 @@ unsafe impl Sync for Handler {}
 
 impl Handler {
     /// One for signal `number`, which `entry` passes on to [`Handler::arrive`].
-    pub(crate) const fn new(
+    const fn new(
         number: i32,
-        handle: fn(&Stopped) -> Outcome,
         entry: extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void),
     ) -> Handler {
         Handler {
             number,
-            handle,
+            handle: AtomicUsize::new(0),
             entry,
             // SAFETY: all zero bytes are the default action.
             before: UnsafeCell::new(unsafe { core::mem::zeroed() }),
@@ -209,7 +219,8 @@ impl Handler {
 
     /// Sees to it that the signal comes here first: the program may have set a handler of its
     /// own since. False if the system refuses.
-    pub(crate) fn ensure(&self) -> bool {
+    pub(crate) fn ensure(&self, handle: fn(&Stopped) -> Outcome) -> bool {
+        self.handle.store(handle as usize, Ordering::Release);
         let entry = self.entry as usize;
         // SAFETY: all zero bytes are a valid action.
         let mut now: libc::sigaction = unsafe { core::mem::zeroed() };
@@ -239,14 +250,17 @@ impl Handler {
     }
 
     /// What the entry does.
-    pub(crate) fn arrive(&self, info: *mut libc::siginfo_t, context: *mut c_void) {
+    fn arrive(&self, info: *mut libc::siginfo_t, context: *mut c_void) {
         let stopped = Stopped {
             number: self.number,
             info,
             context: context.cast(),
         };
+        let handle = self.handle.load(Ordering::Acquire);
+        // SAFETY: `ensure` stored a function of this type before the entry was in force.
+        let handle = unsafe { core::mem::transmute::<usize, fn(&Stopped) -> Outcome>(handle) };
         keep_errno(|| {
-            if (self.handle)(&stopped) == Outcome::Others {
+            if handle(&stopped) == Outcome::Others {
                 self.pass_on(&stopped);
             }
         });
@@ -296,7 +310,7 @@ impl Handler {
         // handler returns.
         unsafe {
             libc::sigaction(self.number, &default, ptr::null_mut());
-            if !is_synchronous(stopped) || self.number == TRAP {
+            if !is_synchronous(stopped) || self.number == libc::SIGTRAP {
                 let (process, thread) = (libc::getpid() as usize, super::thread::id() as usize);
                 libc::syscall(libc::SYS_tgkill, process, thread, self.number as usize);
             }

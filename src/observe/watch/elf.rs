@@ -85,7 +85,12 @@ impl Elf {
             return;
         };
         for symbol in symbols.table.chunks_exact(SYMBOL_BYTES) {
-            let fields = (word(symbol, 0), symbol.get(4), long(symbol, 8), long(symbol, 16));
+            let fields = (
+                word(symbol, 0),
+                symbol.get(4),
+                long(symbol, 8),
+                long(symbol, 16),
+            );
             let (Some(name), Some(info), Some(start), Some(bytes)) = fields else {
                 return;
             };

@@ -34,7 +34,7 @@ const MILLISECONDS: &str = "accepted is a number of milliseconds above 0";
 const EMPTY: &str = "a rule has at least one word";
 
 /// What a rule does, and on what, where it does not say so.
-const DEFAULT_ON: u8 = events::ALLOC | events::FREE | events::REALLOC | events::REUSE;
+const DEFAULT_ON: u8 = events::ALLOC | events::FREE | events::REALLOC;
 const DEFAULT_DO: u8 = actions::LOG;
 /// As long as a random block stays armed.
 const DEFAULT_ROTATION: u32 = 20;
@@ -84,20 +84,19 @@ pub(super) fn rule(text: &[u8], begin: usize) -> Result<Rule, Malformed> {
 /// writes to it while it is free is looked for, without a change to where blocks lie.
 pub(super) fn of_address(text: &[u8]) -> Result<[Rule; 2], &'static str> {
     let addresses = Some(addresses(text).ok_or(ADDRESS)?);
+    let rule = |on, does, hold| {
+        let mut rule = Rule::new();
+        (rule.addresses, rule.hold) = (addresses, hold);
+        (rule.on, rule.does) = (on, does);
+        rule
+    };
     Ok([
-        Rule {
-            addresses,
-            on: DEFAULT_ON,
-            does: actions::LOG | actions::STACK,
-            ..Rule::new()
-        },
-        Rule {
-            addresses,
-            on: events::FREE,
-            does: actions::ARM,
-            hold: false,
-            ..Rule::new()
-        },
+        rule(
+            DEFAULT_ON | events::REUSE,
+            actions::LOG | actions::STACK,
+            false,
+        ),
+        rule(events::FREE, actions::ARM, false),
     ])
 }
 
@@ -151,7 +150,9 @@ pub(super) fn number(text: &[u8]) -> Option<usize> {
     }
     digits.iter().try_fold(0usize, |number, &byte| {
         let digit = char::from(byte).to_digit(base)?;
-        number.checked_mul(base as usize)?.checked_add(digit as usize)
+        number
+            .checked_mul(base as usize)?
+            .checked_add(digit as usize)
     })
 }
 
@@ -257,7 +258,16 @@ mod tests {
         assert_eq!(addresses(b"0x10"), Some((0x10, 0x11)));
         assert_eq!(addresses(b"0x10-0x20"), Some((0x10, 0x20)));
         assert_eq!(addresses(b"0x10+16"), Some((0x10, 0x20)));
-        for wrong in ["", "10", "0x", "0xg", "0x20-0x10", "0x10-", "0x10+0", "0x10,0x20"] {
+        for wrong in [
+            "",
+            "10",
+            "0x",
+            "0xg",
+            "0x20-0x10",
+            "0x10-",
+            "0x10+0",
+            "0x10,0x20",
+        ] {
             assert_eq!(addresses(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(addresses(b"0xffffffffffffffff"), None);
@@ -267,24 +277,43 @@ mod tests {
     fn a_list_is_split_and_positions_count_from_its_start() {
         let mut seen = Vec::new();
         list(b"size=1 ; siz=2; ;do=stack,dump;", |begin, result| {
-            seen.push((begin, result.map(|rule| rule.sizes).map_err(|e| (e.at, e.accepted))));
+            seen.push((
+                begin,
+                result
+                    .map(|rule| rule.sizes)
+                    .map_err(|e| (e.at, e.accepted)),
+            ));
         });
         assert_eq!(
             seen,
-            [
-                (0, Ok((1, 1))),
-                (8, Err((9, KEYS))),
-                (17, Err((17, DO))),
-            ]
+            [(0, Ok((1, 1))), (8, Err((9, KEYS))), (17, Err((17, DO))),]
         );
     }
 
     #[test]
     fn what_is_wrong_is_refused() {
         for wrong in [
-            "size", "size=", "size=2-1", "size=x", "class=40", "class=huge", "nth=0", "thread=",
-            "thread=99999999999", "on=", "on=free,", "do=everything", "words=0-4", "hold=2",
-            "hits=0", "rotate=0", "site=", "site=a+b", "=", "x", "addr=12",
+            "size",
+            "size=",
+            "size=2-1",
+            "size=x",
+            "class=40",
+            "class=huge",
+            "nth=0",
+            "thread=",
+            "thread=99999999999",
+            "on=",
+            "on=free,",
+            "do=everything",
+            "words=0-4",
+            "hold=2",
+            "hits=0",
+            "rotate=0",
+            "site=",
+            "site=a+b",
+            "=",
+            "x",
+            "addr=12",
         ] {
             assert!(rule(wrong.as_bytes(), 0).is_err(), "{wrong}");
         }
@@ -294,8 +323,8 @@ mod tests {
     #[test]
     fn arbitrary_text() {
         const PIECES: [&str; 16] = [
-            "addr=", "size=", "0x", "-", "+", "1", "9", ";", " ", "site=", "on=", "free", ",", "do=",
-            "words=", "\u{e9}",
+            "addr=", "size=", "0x", "-", "+", "1", "9", ";", " ", "site=", "on=", "free", ",",
+            "do=", "words=", "\u{e9}",
         ];
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..if cfg!(miri) { 50 } else { 20_000 } {

@@ -116,7 +116,11 @@ impl Rule {
 
     /// The bit of a class in [`Rule::classes`].
     pub(super) const fn class_bit(class: usize) -> u64 {
-        if class == LARGE { LARGE_BIT } else { 1 << class }
+        if class == LARGE {
+            LARGE_BIT
+        } else {
+            1 << class
+        }
     }
 
     /// Whether a block's place is one that the rule is about.

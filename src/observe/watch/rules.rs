@@ -41,6 +41,8 @@ impl core::ops::Deref for Numbered {
 static ACTIVE: AtomicU32 = AtomicU32::new(0);
 static RULES: [AtomicPtr<Numbered>; SLOTS] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; SLOTS];
+/// Those of them whose rules are about places alone. As `ACTIVE`.
+static PLACE_RULES: AtomicU32 = AtomicU32::new(0);
 /// Rules that were ever added. Written by who has [`TURN`].
 static ADDED: AtomicU32 = AtomicU32::new(0);
 /// Rules whose site has not been found, and the modules among which it was looked for.
@@ -99,6 +101,11 @@ pub(super) fn all() -> impl Iterator<Item = &'static Numbered> {
     of(u32::MAX)
 }
 
+/// The rules that know a block by its place alone, whenever it was handed out.
+pub(super) fn about_places() -> impl Iterator<Item = &'static Numbered> {
+    of(PLACE_RULES.load(Ordering::Acquire))
+}
+
 /// The rule of a number, if it is in force.
 pub(super) fn numbered(number: u32) -> Option<&'static Numbered> {
     all().find(|rule| rule.number == number)
@@ -141,12 +148,15 @@ pub(super) fn remove(number: u32) -> bool {
 
 fn summarize() {
     let (mut classes, mut from, mut to) = (0, usize::MAX, 0);
+    let mut places = 0;
     for rule in all() {
+        places |= u32::from(rule.is_about_places()) << rule.slot;
         let (first, last) = rule.addresses.unwrap_or((0, usize::MAX));
         classes |= rule.classes;
         from = from.min(first);
         to = to.max(last);
     }
+    PLACE_RULES.store(places, Ordering::Release);
     PLACES.classes.store(classes, Ordering::Relaxed);
     PLACES.from.store(from, Ordering::Relaxed);
     PLACES.to.store(to, Ordering::Relaxed);
@@ -154,7 +164,11 @@ fn summarize() {
 
 /// Looks for the sites that have not been found. Called by who has the turn.
 fn resolve() {
-    let sites = || all().flat_map(|rule| [&rule.rule.site, &rule.rule.from]).flatten();
+    let sites = || {
+        all()
+            .flat_map(|rule| [&rule.rule.site, &rule.rule.from])
+            .flatten()
+    };
     let unknown = || sites().filter(|site| !site.is_known());
     if unknown().next().is_some() {
         unknown().for_each(Site::resolve);

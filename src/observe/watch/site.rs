@@ -82,9 +82,9 @@ impl Site {
 
     /// Whether a call that returns to `pc` is made there.
     pub(super) fn is(&self, pc: usize) -> bool {
-        self.ranges().iter().any(|(from, to)| {
-            from.load(Ordering::Relaxed) <= pc && pc < to.load(Ordering::Relaxed)
-        })
+        self.ranges()
+            .iter()
+            .any(|(from, to)| from.load(Ordering::Relaxed) <= pc && pc < to.load(Ordering::Relaxed))
     }
 
     /// Whether it was found.
@@ -121,7 +121,8 @@ impl Site {
 
     fn add(&self, from: usize, to: usize) {
         let count = self.count.load(Ordering::Relaxed) as usize;
-        let is_there = self.ranges()
+        let is_there = self
+            .ranges()
             .iter()
             .any(|range| range.0.load(Ordering::Relaxed) == from);
         if let Some(range) = self.ranges.get(count)
@@ -154,7 +155,10 @@ fn is_path_at(mut mangled: &[u8], mut path: &[u8]) -> bool {
     loop {
         let end = path.windows(2).position(|pair| pair == b"::");
         let part = &path[..end.unwrap_or(path.len())];
-        let digits = mangled.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = mangled
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         let Some(len) = parse::number(&mangled[..digits]).filter(|_| digits > 0) else {
             return false;
         };
@@ -209,7 +213,10 @@ mod tests {
             ("_ZN6server3runEv", "client::run"),
             ("3run", "run"),
         ] {
-            assert!(!names(symbol.as_bytes(), name.as_bytes()), "{symbol} {name}");
+            assert!(
+                !names(symbol.as_bytes(), name.as_bytes()),
+                "{symbol} {name}"
+            );
         }
     }
 
