@@ -24,6 +24,8 @@ pub(crate) mod stack;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
+#[cfg(feature = "observed")]
+pub(crate) mod unwinder;
 
 /// The error of a request that memory cannot serve.
 pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;

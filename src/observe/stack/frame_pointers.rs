@@ -16,36 +16,24 @@
 //! what was interrupted, from which the walk goes on.
 
 use super::bounds::{Bounds, Range};
-use super::{Registers, Room};
+use super::{Registers, Room, rules};
 use crate::sys::memory::PAGE;
 use crate::sys::stack;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of a frame that the walk reads.
-const FRAME: usize = 16;
+pub(super) const FRAME: usize = 16;
 /// No code is mapped below.
-const LOWEST_CODE: usize = 1 << 16;
+pub(super) const LOWEST_CODE: usize = 1 << 16;
 /// The largest step on a stack that is not the thread's own.
 const LARGEST_STEP: usize = 1 << 20;
-/// Signal handlers return to here; 1, which nothing returns to, while it is not known. Relaxed:
-/// found once, always the same.
-static TRAMPOLINE: AtomicUsize = AtomicUsize::new(1);
+/// The least that the kernel puts on a stack between what it interrupts and a handler.
+const SIGNAL_FRAME: usize = 768;
 
 /// Where the kernel has put registers of what was interrupted, from the stack pointer at
 /// `__restore_rt`: `struct ucontext`.
-pub(super) const SAVED_FP: usize = 120;
-pub(super) const SAVED_SP: usize = 160;
-pub(super) const SAVED_PC: usize = 168;
-
-/// Says where signal handlers return to.
-pub(super) fn set_trampoline(address: usize) {
-    TRAMPOLINE.store(address, Ordering::Relaxed);
-}
-
-/// Where signal handlers return to, as far as is known.
-pub(super) fn trampoline() -> usize {
-    TRAMPOLINE.load(Ordering::Relaxed)
-}
+const SAVED_FP: usize = 120;
+const SAVED_SP: usize = 160;
+const SAVED_PC: usize = 168;
 
 /// Writes the return addresses to `room`, `most` of them at most; says how many.
 #[inline(always)]
@@ -55,7 +43,6 @@ pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usiz
     if !own.contains(from.sp) {
         return walk_slow(bounds, from, room, 1, most);
     }
-    let trampoline = trampoline();
     let mut count = 1;
     let (mut fp, mut lowest) = (from.fp, from.sp);
     while count < most {
@@ -69,7 +56,7 @@ pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usiz
         }
         room[count].write(pc as u64);
         count += 1;
-        if pc == trampoline {
+        if next.wrapping_sub(fp) >= SIGNAL_FRAME && rules::is_trampoline(pc) {
             return interrupted(bounds, fp + FRAME, room, count, most);
         }
         lowest = fp + FRAME;
@@ -141,7 +128,7 @@ fn walk_slow(
         room[count].write(pc as u64);
         count += 1;
         (lowest, fp) = (fp + FRAME, next);
-        if pc == trampoline() {
+        if rules::is_trampoline(pc) {
             let Some(saved) = saved_registers(lowest).filter(|_| count < most) else {
                 break;
             };
@@ -178,7 +165,8 @@ impl Reader {
             return None;
         }
         if let Some(own) = self.own {
-            if address < lowest || address > own.hi - 8 {
+            let known = own.lo <= address || stack::is_readable(address);
+            if address < lowest || address > own.hi - 8 || !known {
                 return None;
             }
         } else if address < lowest || address - lowest > LARGEST_STEP {
@@ -195,7 +183,12 @@ impl Reader {
     }
 
     /// The two words of a frame, if there may be one.
-    fn frame(&mut self, bounds: &Bounds, fp: usize, lowest: usize) -> Option<[usize; 2]> {
+    pub(super) fn frame(
+        &mut self,
+        bounds: &Bounds,
+        fp: usize,
+        lowest: usize,
+    ) -> Option<[usize; 2]> {
         let next = self.word(bounds, fp, lowest)?;
         let pc = self.word(bounds, fp.checked_add(8)?, fp)?;
         let is_code = pc >= LOWEST_CODE && self.own.is_none_or(|own| is_code(own, pc));

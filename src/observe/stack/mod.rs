@@ -16,15 +16,21 @@
 //! 1. A walk reads memory that is known to be mapped alone: of the thread's own stack
 //!    (`bounds.rs`), or after the kernel was asked.
 //! 2. Each step goes up in its stack, so that a walk ends.
-//! 3. A walk allocates nothing, and takes no lock; mode `dwarf` where libgcc does not.
+//! 3. A walk allocates nothing and takes no lock, but for what libgcc does in mode `dwarf`.
 
 pub(crate) mod bounds;
+mod exact;
 mod frame_pointers;
+mod rule;
+mod rules;
+mod table;
+mod unwind_table;
 
 use super::caller::Caller;
 use super::settings;
 use crate::sys::stderr::Line;
 use bounds::Bounds;
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -51,6 +57,8 @@ static DEPTH: AtomicUsize = AtomicUsize::new(USUAL);
 /// What is kept of stacks per thread.
 pub(crate) struct Local {
     bounds: Bounds,
+    /// The thread is inside of libgcc's unwinder.
+    inside: Cell<bool>,
 }
 
 /// Room for the return addresses of a stack, which need not be initialised.
@@ -72,11 +80,13 @@ impl Local {
     )]
     pub(crate) const NEW: Local = Local {
         bounds: Bounds::NEW,
+        inside: Cell::new(false),
     };
 
     /// A thread has the state from now on; called by that thread, in a hook or not.
     pub(crate) fn began(&self) {
         self.bounds.forget();
+        self.inside.set(false);
     }
 }
 
@@ -85,7 +95,13 @@ pub(crate) fn set_up() {
     let mode = match settings::text("HAKMEM_STACKS") {
         None | Some(b"fp") => Mode::FramePointers,
         Some(b"table") => Mode::Table,
-        Some(b"dwarf") => Mode::Exact,
+        Some(b"dwarf") if exact::set_up() => Mode::Exact,
+        Some(b"dwarf") => {
+            Line::new()
+                .text(b"hakmem: HAKMEM_STACKS=dwarf: libgcc_s is not loaded; using table")
+                .write();
+            Mode::Table
+        }
         Some(b"off") => Mode::Off,
         Some(other) => {
             Line::new()
@@ -123,9 +139,7 @@ pub(crate) fn depth() -> usize {
 /// least one.
 #[inline(always)]
 pub(crate) fn capture(local: &Local, caller: Caller, frames: &mut [u64; FRAMES]) -> usize {
-    // SAFETY: the type is that of initialised integers; only such are written.
-    let room = unsafe { &mut *frames.as_mut_ptr().cast::<Room>() };
-    capture_into(local, caller, room).len()
+    capture_into(local, caller, as_room(frames)).len()
 }
 
 /// As [`capture`], into memory that need not be initialised.
@@ -138,7 +152,9 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     };
     let count = match mode() {
         Mode::Off => only_pc(&registers, room),
-        _ => frame_pointers::walk(&local.bounds, registers, room, depth()),
+        Mode::FramePointers => frame_pointers::walk(&local.bounds, registers, room, depth()),
+        Mode::Table => table::walk(&local.bounds, registers, room, depth()),
+        Mode::Exact => exact::walk(&local.bounds, &local.inside, registers, room, depth()),
     };
     // SAFETY: the walks initialise as many as they say.
     unsafe { room[..count].assume_init_ref() }
@@ -153,13 +169,22 @@ pub(crate) fn capture_from(
     fp: usize,
     frames: &mut [u64; FRAMES],
 ) -> usize {
-    // SAFETY: as in `capture`.
-    let room = unsafe { &mut *frames.as_mut_ptr().cast::<Room>() };
     let registers = Registers { pc, sp, fp };
+    let room = as_room(frames);
     match mode() {
         Mode::Off => only_pc(&registers, room),
-        _ => frame_pointers::walk(&local.bounds, registers, room, depth()),
+        // Rare, and worth an exact answer, whatever the others are walked by.
+        _ => {
+            room[0].write(pc as u64);
+            table::walk_slow(&local.bounds, registers, false, room, 1, depth())
+        }
     }
+}
+
+#[inline(always)]
+fn as_room(frames: &mut [u64; FRAMES]) -> &mut Room {
+    // SAFETY: the same layout; who has the room writes initialised integers alone.
+    unsafe { &mut *frames.as_mut_ptr().cast::<Room>() }
 }
 
 #[inline(always)]
@@ -168,5 +193,7 @@ fn only_pc(registers: &Registers, room: &mut Room) -> usize {
     1
 }
 
+#[cfg(test)]
+mod of_other_code;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::known::{self, Moment};
 use super::report::{self, Line};
 use super::rule::{actions, events};
 use super::rules::{self, Numbered};
-use crate::observe::stack;
+use crate::observe::{LARGE, stack};
 use crate::sys::breakpoint::WORD;
 use crate::sys::process;
 use crate::sys::signal;
@@ -161,10 +161,7 @@ fn damaged(happening: &Happening<'_>, slots: u32) -> u8 {
 
 fn arm(happening: &Happening<'_>, rule: &Numbered) -> bool {
     let now = crate::sys::clock::now_ms();
-    if happening.bytes < WORD || !rule.is_due(now) {
-        return false;
-    }
-    if !hit::listen() {
+    if happening.bytes < WORD || !rule.is_due(now) || !hit::listen() {
         return false;
     }
     let freed = happening.freed;
@@ -174,8 +171,9 @@ fn arm(happening: &Happening<'_>, rule: &Numbered) -> bool {
         class: happening.class,
         life: happening.life,
         freed,
-        // What becomes of the memory of a large block is not ours to know.
-        hold: freed && (rule.hold || happening.class == crate::observe::LARGE),
+        // What becomes of the memory of a large block is not ours to know; and without
+        // watchpoints the allocator's own writes cannot be told from others.
+        hold: freed && (rule.hold || happening.class == LARGE || !guard::has_watchpoints(rule)),
     };
     if guard::takes_pages(&target, rule) && !hit::listen_to_pages() {
         return false;

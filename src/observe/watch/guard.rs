@@ -324,6 +324,10 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
                     _ => tell(News::Taken),
                 }
                 means = without(target);
+                if target.freed && !target.hold {
+                    // The allocator is about to write to it.
+                    return None;
+                }
             }
         }
     }
@@ -364,8 +368,13 @@ pub(super) fn takes_pages(target: &Target, rule: &Numbered) -> bool {
     means(target, rule) == Means::Pages
 }
 
+/// Whether a rule's blocks would be armed with watchpoints.
+pub(super) fn has_watchpoints(rule: &Numbered) -> bool {
+    rule.hardware && !NO_WATCHPOINTS.load(Ordering::Relaxed)
+}
+
 fn means(target: &Target, rule: &Numbered) -> Means {
-    if rule.hardware && !NO_WATCHPOINTS.load(Ordering::Relaxed) {
+    if has_watchpoints(rule) {
         Means::Watchpoints
     } else {
         without(target)

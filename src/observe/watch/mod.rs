@@ -34,7 +34,7 @@ use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
 use crate::size_class::{SLOT_BYTES, SizeClass};
-use crate::sys::thread;
+use crate::sys::{clock, thread};
 use act::Happening;
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -68,10 +68,6 @@ pub(crate) struct Local {
 
 impl Observer for Watch {
     type Local = Local;
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "each thread has a copy"
-    )]
     const NEW: Local = Local {
         stack: stack::Local::NEW,
         thread: Cell::new(0),
@@ -217,6 +213,14 @@ fn set_up([rules, addresses]: [Option<&[u8]>; 2]) {
             complain(b"HAKMEM_WATCH", at, text, accepted);
         }
     });
+    rules::for_each_unknown(|number| {
+        Line::new()
+            .text(b"watch ")
+            .number(number as usize)
+            .text(b": no file that is mapped has its site; those that are mapped later are ")
+            .text(b"looked at")
+            .write();
+    });
     let mut at = 0;
     for address in addresses
         .into_iter()
@@ -325,7 +329,11 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
             rules::select(record, slots);
         }
     }
-    if before | slots == 0 {
+    // Rotating rules have nothing to do here.
+    let rest = rules::of(slots)
+        .filter(|rule| rule.rotate.is_none() || rule.on & events::ALLOC != 0)
+        .count();
+    if before | slots == 0 || before == 0 && rest == 0 {
         return;
     }
     let mut frames = [0; stack::FRAMES];
@@ -357,7 +365,8 @@ fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> bool 
         }
         guard::disarm(address);
     }
-    if slots == 0 {
+    let now = clock::now_ms();
+    if rules::of(slots).all(|rule| !rule.may_be_due(now)) {
         return false;
     }
     let mut frames = [0; stack::FRAMES];

@@ -9,6 +9,7 @@
 
 use super::site::Site;
 use crate::observe::{Block, LARGE, Request};
+use crate::sys::process;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// What can happen to a block, a bit each.
@@ -88,7 +89,12 @@ pub(super) struct Rule {
     counted: AtomicU64,
     /// The time at which the next block is armed. Relaxed: nothing hangs on the order.
     due: AtomicU64,
+    /// A random number; its rest is how many blocks are passed over. As above.
+    chance: AtomicU64,
 }
+
+/// Blocks that a rotating rule may pass over before it arms one.
+const PASSED_OVER: u64 = 32;
 
 impl Rule {
     /// One without conditions.
@@ -111,6 +117,7 @@ impl Rule {
             rotate: None,
             counted: AtomicU64::new(0),
             due: AtomicU64::new(0),
+            chance: AtomicU64::new(process::random() as u64 & !(PASSED_OVER - 1)),
         }
     }
 
@@ -153,21 +160,36 @@ impl Rule {
             && self.from.as_ref().is_none_or(|from| from.is(pc))
     }
 
-    /// Whether it is time to arm a block: always, or when the last one has had its time.
+    /// Whether it may be time to arm a block.
+    pub(super) fn may_be_due(&self, now: u64) -> bool {
+        self.rotate.is_none() || now >= self.due.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is time to arm a block: always, or when the last one has had its time, and
+    /// then by chance, so that not the first free after a pause is the one each time.
     pub(super) fn is_due(&self, now: u64) -> bool {
         let Some(period) = self.rotate else {
             return true;
         };
         let due = self.due.load(Ordering::Relaxed);
-        now >= due
-            && self
-                .due
-                .compare_exchange(
-                    due,
-                    now + u64::from(period),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
+        let passed_over = self.chance.load(Ordering::Relaxed);
+        if now < due {
+            return false;
+        }
+        if !passed_over.is_multiple_of(PASSED_OVER) {
+            self.chance.store(passed_over - 1, Ordering::Relaxed);
+            return false;
+        }
+        // Of two threads one is first.
+        let next = now + u64::from(period);
+        let is_first = self
+            .due
+            .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+        if is_first {
+            let mixed = (passed_over ^ now).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.chance.store(mixed >> 16, Ordering::Relaxed);
+        }
+        is_first
     }
 }
