@@ -171,6 +171,11 @@ impl Guard {
         self.serial.load(Ordering::Acquire)
     }
 
+    /// How many words are watched.
+    pub(super) fn words(&self) -> usize {
+        self.count.load(Ordering::Relaxed).min(REGISTERS)
+    }
+
     fn is_used(&self) -> bool {
         self.serial.load(Ordering::Relaxed) != 0
     }

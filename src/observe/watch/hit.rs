@@ -62,22 +62,25 @@ fn on_trap(stopped: &Stopped) -> Outcome {
 
 fn on_hit(stopped: &Stopped, guard: &'static Guard, word: usize) {
     let serial = guard.serial();
-    let Some((address, old, new)) = guard.look(word) else {
-        return;
-    };
     let pc = writer(stopped.pc());
-    if is_ours(pc, stopped.sp()) {
-        return;
+    let ours = is_ours(pc, stopped.sp());
+    // An instruction may write to several words at once, and the kernel sends one signal.
+    for at in 0..guard.words() {
+        let Some((address, old, new)) = guard.look(at) else {
+            continue;
+        };
+        if !ours && (at == word || old != new) {
+            report(&Hit {
+                guard,
+                serial,
+                address,
+                old,
+                new: Some(new),
+                pc,
+                stopped: Some(stopped),
+            });
+        }
     }
-    report(&Hit {
-        guard,
-        serial,
-        address,
-        old,
-        new: Some(new),
-        pc,
-        stopped: Some(stopped),
-    });
 }
 
 /// An address in the instruction before `pc`, or `pc` if the instruction there is repeated and

@@ -34,7 +34,7 @@ use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
 use crate::size_class::{SLOT_BYTES, SizeClass};
-use crate::sys::{clock, thread};
+use crate::sys::{clock, process, thread};
 use act::Happening;
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -60,8 +60,6 @@ pub(crate) struct Record {
 /// What is kept of each thread.
 pub(crate) struct Local {
     stack: stack::Local,
-    /// The kernel's number of the thread.
-    thread: Cell<u32>,
     /// The block that is being resized, and the rules that selected it.
     moving: Cell<(usize, u32)>,
 }
@@ -70,7 +68,6 @@ impl Observer for Watch {
     type Local = Local;
     const NEW: Local = Local {
         stack: stack::Local::NEW,
-        thread: Cell::new(0),
         moving: Cell::new((0, 0)),
     };
     type Record = Record;
@@ -90,7 +87,6 @@ impl Observer for Watch {
     }
 
     fn began(local: &Local, _adopted: bool) {
-        local.thread.set(thread::id());
         local.stack.began();
     }
 
@@ -99,10 +95,14 @@ impl Observer for Watch {
             hit::compare(b"the program's exit", 0);
         }
         rules::for_each_unknown(|number| {
+            let mut path = [0; 256];
+            let len = process::program(&mut path);
             Line::new()
                 .text(b"watch ")
                 .number(number as usize)
-                .text(b": its site was found in no file")
+                .text(b": its site is in none of the files that ")
+                .foreign(&path[..len])
+                .text(b" has mapped")
                 .write();
         });
     }
@@ -213,14 +213,6 @@ fn set_up([rules, addresses]: [Option<&[u8]>; 2]) {
             complain(b"HAKMEM_WATCH", at, text, accepted);
         }
     });
-    rules::for_each_unknown(|number| {
-        Line::new()
-            .text(b"watch ")
-            .number(number as usize)
-            .text(b": no file that is mapped has its site; those that are mapped later are ")
-            .text(b"looked at")
-            .write();
-    });
     let mut at = 0;
     for address in addresses
         .into_iter()
@@ -285,7 +277,9 @@ fn happening<'a>(
     caller: Caller,
     frames: &'a mut [u64; stack::FRAMES],
 ) -> Happening<'a> {
-    let depth = stack::capture(&local.stack, caller, frames);
+    // Few blocks are selected: their stacks are worth an exact walk.
+    let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
+    let depth = stack::capture_from(&local.stack, pc, sp, fp, frames);
     Happening {
         event: 0,
         freed: false,
@@ -297,7 +291,7 @@ fn happening<'a>(
             .record
             .map_or(0, |record| record.lives.load(Ordering::Relaxed)),
         other: caller.other(),
-        thread: local.thread.get(),
+        thread: thread::id(),
         api: caller.api(),
         stack: &frames[..depth],
     }
