@@ -75,7 +75,7 @@ pub(super) struct Guard {
     /// What stood there at the last look.
     last: [AtomicU64; COPY],
     /// The thread that steps over a write to its pages; 0 for none.
-    pub(super) steps: AtomicU32,
+    steps: AtomicU32,
     /// The instruction that it steps over.
     pub(super) pc: AtomicUsize,
     /// When it was last looked at.
@@ -207,7 +207,7 @@ impl Guard {
     }
 
     /// Lets its pages be written, or not.
-    pub(super) fn open_pages(&self, open: bool) -> bool {
+    fn open_pages(&self, open: bool) -> bool {
         let (address, len) = self.in_pages();
         // SAFETY: pages of a block that is held back, and that has them to itself.
         unsafe { memory::set_writable(address, len, open) }
@@ -267,6 +267,28 @@ pub(super) fn of_step(thread: u32) -> Option<&'static Guard> {
         .find(|guard| guard.steps.load(Ordering::Relaxed) == thread)
 }
 
+/// Opens a guard's pages for one instruction of this thread; its serial number, `None` if it is
+/// another thread's turn, or the guard is another one by now.
+pub(super) fn begin_step(guard: &Guard, thread: u32) -> Option<u32> {
+    let _turn = TURN.take()?;
+    let is_free = guard.steps.load(Ordering::Relaxed) == 0;
+    if !guard.is_used() || guard.means() != Means::Pages || !is_free {
+        return None;
+    }
+    guard.steps.store(thread, Ordering::Relaxed);
+    guard.open_pages(true);
+    Some(guard.serial())
+}
+
+/// Closes them behind it, if they still are this guard's.
+pub(super) fn end_step(guard: &Guard, serial: u32) {
+    let _turn = TURN.take();
+    if serial != 0 && guard.serial() == serial && guard.means() == Means::Pages {
+        guard.open_pages(false);
+    }
+    guard.steps.store(0, Ordering::Relaxed);
+}
+
 /// Looks at all that is compared.
 pub(super) fn compare_all(mut each: impl FnMut(&'static Guard, usize, u64, u64)) {
     let Some(_turn) = TURN.take() else {
@@ -305,10 +327,12 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
             disarm_oldest(&turn, Some(Means::Watchpoints))?;
         }
     }
-    if TABLE.iter().all(Guard::is_used) {
+    // A thread that steps in one of them has yet to come back.
+    let is_unused = |guard: &Guard| !guard.is_used() && guard.steps.load(Ordering::Relaxed) == 0;
+    if !TABLE.iter().any(is_unused) {
         disarm_oldest(&turn, None)?;
     }
-    let index = TABLE.iter().position(|guard| !guard.is_used())?;
+    let index = TABLE.iter().position(is_unused)?;
     let guard = &TABLE[index];
     let serial = (SERIAL.fetch_add(1, Ordering::Relaxed) + 1).max(1);
     guard.fill(target, rule, &words[..count]);
@@ -409,7 +433,6 @@ impl Guard {
         self.number.store(rule.number, Ordering::Relaxed);
         self.hits.store(0, Ordering::Relaxed);
         self.limit.store(rule.hits, Ordering::Relaxed);
-        self.steps.store(0, Ordering::Relaxed);
         self.count.store(words.len(), Ordering::Relaxed);
         for (place, word) in self.words.iter().zip(words) {
             place.store(*word, Ordering::Relaxed);
@@ -601,10 +624,10 @@ pub(super) fn forked() {
         return;
     };
     for (index, guard) in TABLE.iter().enumerate() {
+        guard.steps.store(0, Ordering::Relaxed);
         if guard.is_used() && guard.means() == Means::Watchpoints {
             let count = guard.count.load(Ordering::Relaxed);
             guard.release_registers(count, registers::forget);
-            guard.steps.store(0, Ordering::Relaxed);
             if guard.begin(index, guard.serial()).is_err() {
                 guard.means.store(Means::Nothing as u8, Ordering::Relaxed);
                 guard.disarm();

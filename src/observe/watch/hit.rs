@@ -51,13 +51,15 @@ fn on_trap(stopped: &Stopped) -> Outcome {
             }
         };
     }
-    if stopped.is_step()
+    let mut outcome = Outcome::Others;
+    // One instruction may write to the pages of two blocks.
+    while stopped.is_step()
         && let Some(guard) = guard::of_step(thread::id())
     {
         on_step(stopped, guard);
-        return Outcome::Ours;
+        outcome = Outcome::Ours;
     }
-    Outcome::Others
+    outcome
 }
 
 fn on_hit(stopped: &Stopped, guard: &'static Guard, word: usize) {
@@ -130,18 +132,13 @@ fn on_fault(stopped: &Stopped) -> Outcome {
             Outcome::Others
         };
     };
-    // Another thread steps in the same pages, which are open meanwhile: this write goes through.
-    if guard
-        .steps
-        .compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed)
-        .is_err()
-    {
+    // If another thread steps in the same pages, they are open meanwhile, and this write is
+    // tried again until it goes through or it is this thread's turn to step.
+    let Some(serial) = guard::begin_step(guard, this) else {
         return Outcome::Ours;
-    }
-    let serial = guard.serial();
+    };
     guard.look_at(address & !7);
     guard.pc.store(stopped.pc(), Ordering::Relaxed);
-    guard.open_pages(true);
     if !stopped.step(true) {
         // The thread has blocked the signal behind the step: the value is not known then.
         let (address, old) = guard.look(0).map_or((0, 0), |(at, old, _)| (at, old));
@@ -154,8 +151,8 @@ fn on_fault(stopped: &Stopped) -> Outcome {
             pc: stopped.pc(),
             stopped: Some(stopped),
         });
-        guard.steps.store(0, Ordering::Relaxed);
         guard::disarm_this(guard, serial);
+        guard::end_step(guard, serial);
     }
     Outcome::Ours
 }
@@ -180,10 +177,7 @@ fn on_step(stopped: &Stopped, guard: &'static Guard) {
             stopped: Some(stopped),
         });
     }
-    guard.steps.store(0, Ordering::Relaxed);
-    if serial != 0 && guard.serial() == serial {
-        guard.open_pages(false);
-    }
+    guard::end_step(guard, serial);
 }
 
 /// A write that was noticed.
