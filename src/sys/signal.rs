@@ -3,7 +3,11 @@
 //! A handler of ours sees a signal first. What is not for us goes to the action that was in
 //! force before: the program's handler, or the default.
 //!
-//! 1. A handler runs with all signals blocked, on the thread's alternate stack if it has one.
+//! Alternate stacks are small: what handles a signal runs on a stack of its own, one thread at a
+//! time. The program's handlers run where they would have.
+//!
+//! 1. A handler of ours runs with all signals blocked.
+//! 2. The large stack is used by the thread alone whose number stands in `HOLDER`.
 
 use super::keep_errno;
 use core::cell::UnsafeCell;
@@ -220,6 +224,9 @@ impl Handler {
     /// Sees to it that the signal comes here first: the program may have set a handler of its
     /// own since. False if the system refuses.
     pub(crate) fn ensure(&self, handle: fn(&Stopped) -> Outcome) -> bool {
+        if !make_large_stack() {
+            return false;
+        }
         self.handle.store(handle as usize, Ordering::Release);
         let entry = self.entry as usize;
         // SAFETY: all zero bytes are a valid action.
@@ -256,14 +263,20 @@ impl Handler {
             info,
             context: context.cast(),
         };
-        let handle = self.handle.load(Ordering::Acquire);
-        // SAFETY: `ensure` stored a function of this type before the entry was in force.
-        let handle = unsafe { core::mem::transmute::<usize, fn(&Stopped) -> Outcome>(handle) };
         keep_errno(|| {
-            if handle(&stopped) == Outcome::Others {
+            if self.handle(&stopped) == Outcome::Others {
                 self.pass_on(&stopped);
             }
         });
+    }
+
+    fn handle(&self, stopped: &Stopped) -> Outcome {
+        let handle = self.handle.load(Ordering::Acquire);
+        // SAFETY: `ensure` stored a function of this type before the entry was in force.
+        let handle = unsafe { core::mem::transmute::<usize, fn(&Stopped) -> Outcome>(handle) };
+        let mut errand = (handle, stopped, Outcome::Others);
+        on_large_stack(run, (&raw mut errand).cast());
+        errand.2
     }
 
     fn pass_on(&self, stopped: &Stopped) {
@@ -317,6 +330,83 @@ impl Handler {
         }
         // A fault happens again at the same instruction, and ends the program there.
     }
+}
+
+/// What travels to the large stack and back.
+type Errand<'a> = (fn(&Stopped) -> Outcome, &'a Stopped, Outcome);
+
+extern "C" fn run(errand: *mut c_void) {
+    // SAFETY: `handle` passes its own, and waits.
+    let errand = unsafe { &mut *errand.cast::<Errand<'_>>() };
+    errand.2 = (errand.0)(errand.1);
+}
+
+/// Bytes of the large stack; 0 in `LARGE` until it is mapped.
+const LARGE_BYTES: usize = 128 << 10;
+static LARGE: AtomicUsize = AtomicUsize::new(0);
+/// The thread that runs on it; 0 for none. Acquire on taking pairs with Release on giving back.
+static HOLDER: AtomicU32 = AtomicU32::new(0);
+
+/// Maps the large stack; false without memory.
+fn make_large_stack() -> bool {
+    if LARGE.load(Ordering::Acquire) != 0 {
+        return true;
+    }
+    let Some(made) = super::memory::map_zeroed(LARGE_BYTES, super::memory::PAGE) else {
+        return false;
+    };
+    // Of two at a time one stays unused.
+    let _ = LARGE.compare_exchange(0, made, Ordering::AcqRel, Ordering::Acquire);
+    true
+}
+
+/// Calls `f(argument)` on the large stack when no other thread uses it; not at all if this one
+/// does already, or another one does not come back.
+fn on_large_stack(f: extern "C" fn(*mut c_void), argument: *mut c_void) {
+    const TRIES: usize = 20_000;
+    let this = super::thread::id();
+    for _ in 0..TRIES {
+        match HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => {
+                let top = LARGE.load(Ordering::Acquire) + LARGE_BYTES;
+                // SAFETY: the top of a mapped stack that is this thread's; aligned to a page.
+                unsafe { call_on(top, f, argument) };
+                HOLDER.store(0, Ordering::Release);
+                return;
+            }
+            Err(holder) if holder == this => return,
+            Err(_) => super::process::nap(),
+        }
+    }
+}
+
+/// The one thread of a fork's child has the large stack for itself.
+pub(crate) fn forked() {
+    HOLDER.store(0, Ordering::Release);
+}
+
+/// Calls `f(argument)` with the stack pointer at `top`.
+///
+/// # Safety
+/// `top` is the aligned end of memory that nobody else uses meanwhile.
+#[unsafe(naked)]
+unsafe extern "C" fn call_on(top: usize, f: extern "C" fn(*mut c_void), argument: *mut c_void) {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbp, 0",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rsp, rdi",
+        "mov rdi, rdx",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
 }
 
 /// Whether the signal came of what the thread did itself.

@@ -38,6 +38,10 @@ impl Happening<'_> {
         self.stack.first().map_or(0, |&pc| pc as usize)
     }
 
+    fn near(&self, rule: &Numbered) -> &[u64] {
+        rule.near(self.api, self.stack)
+    }
+
     /// As which event it counts for a rule: the end of a block whose contents were copied to
     /// another one is a resize, to those that ask for resizes.
     fn event_for(&self, rule: &Numbered) -> u8 {
@@ -61,7 +65,7 @@ pub(super) fn on(happening: &Happening<'_>, slots: u32) -> bool {
             event: happening.event_for(rule),
             ..*happening
         };
-        if !rule.counts(happening.event, happening.pc(), happening.thread) {
+        if !rule.counts(happening.event, happening.near(rule), happening.thread) {
             continue;
         }
         if rule.does & (actions::LOG | actions::STACK) != 0 {
@@ -145,7 +149,7 @@ fn verify(happening: &Happening<'_>, rule: &Numbered) -> bool {
 fn damaged(happening: &Happening<'_>, slots: u32) -> u8 {
     let mut at_last = 0;
     for rule in rules::of(slots) {
-        if rule.counts(events::VERIFY, happening.pc(), happening.thread) {
+        if rule.counts(events::VERIFY, happening.near(rule), happening.thread) {
             let found = Happening {
                 event: events::VERIFY,
                 ..*happening

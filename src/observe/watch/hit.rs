@@ -37,6 +37,7 @@ pub(super) fn listen_to_pages() -> bool {
 
 /// In a fork's child.
 pub(super) fn forked() {
+    signal::forked();
     REPORTS.reset();
 }
 
@@ -246,7 +247,7 @@ fn report(hit: &Hit<'_>) {
     let rule = rules::numbered(guard.number.load(Ordering::Relaxed));
     let slots = known.map_or(0, |known| known.slots) | rule.map_or(0, |rule| 1 << rule.slot);
     let does = rules::of(slots)
-        .filter(|rule| rule.counts(events::HIT, hit.pc, this))
+        .filter(|rule| rule.counts(events::HIT, &[hit.pc as u64], this))
         .fold(0, |does, rule| does | rule.does);
     act::finish(does);
 }

@@ -271,15 +271,19 @@ fn slots_of(block: &Block<'_, Record>) -> u32 {
     by_place | block.record.map_or(0, rules::selected)
 }
 
+/// The stack of a caller. Few blocks are selected: theirs are worth an exact walk.
+fn capture(local: &Local, caller: Caller, frames: &mut [u64; stack::FRAMES]) -> usize {
+    let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
+    stack::capture_from(&local.stack, pc, sp, fp, frames)
+}
+
 fn happening<'a>(
     local: &Local,
     block: &Block<'_, Record>,
     caller: Caller,
     frames: &'a mut [u64; stack::FRAMES],
 ) -> Happening<'a> {
-    // Few blocks are selected: their stacks are worth an exact walk.
-    let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
-    let depth = stack::capture_from(&local.stack, pc, sp, fp, frames);
+    let depth = capture(local, caller, frames);
     Happening {
         event: 0,
         freed: false,
@@ -306,8 +310,14 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
     guard::reused(address);
     rules::see(request.caller.pc());
     let before = block.record.map_or(0, rules::selected);
+    let mut frames = [0; stack::FRAMES];
+    frames[0] = request.caller.pc() as u64;
+    let mut depth = 1;
+    if rules::depth_for(request.caller.api()) > 1 {
+        depth = capture(local, request.caller, &mut frames);
+    }
     let mut slots = rules::all()
-        .filter(|rule| rule.selects(block, request))
+        .filter(|rule| rule.selects(block, request, &frames[..depth]))
         .fold(0, |slots, rule| slots | 1 << rule.slot);
     let (from, moved) = local.moving.get();
     if from != 0 && from == request.caller.other() {
@@ -330,7 +340,6 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
     if before | slots == 0 || before == 0 && rest == 0 {
         return;
     }
-    let mut frames = [0; stack::FRAMES];
     let mut happening = happening(local, block, request.caller, &mut frames);
     happening.size = request.size;
     act::remember_allocation(&happening, slots);

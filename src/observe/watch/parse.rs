@@ -19,8 +19,8 @@ pub(crate) struct Malformed {
     pub(crate) accepted: &'static str,
 }
 
-const KEYS: &str = "accepted are addr, size, class, site, from, nth, thread, on, do, words, hold, \
-                    keep, hits, hardware, rotate";
+const KEYS: &str = "accepted are addr, size, class, site, from, depth, nth, thread, on, do, words, \
+                    hold, keep, hits, hardware, rotate";
 const ADDRESS: &str = "accepted are 0xADDRESS, 0xFROM-0xTO and 0xADDRESS+BYTES";
 const RANGE: &str = "accepted are a number and FROM-TO";
 const CLASS: &str = "accepted are a class (0 to 39), FROM-TO, and large";
@@ -119,6 +119,10 @@ fn term(rule: &mut Rule, word: &[u8]) -> Result<(), &'static str> {
         b"class" => rule.classes = classes(value).ok_or(CLASS)?,
         b"site" => rule.site = Some(Site::parse(value).ok_or(SITE)?),
         b"from" => rule.from = Some(Site::parse(value).ok_or(SITE)?),
+        b"depth" => {
+            let depth = u32::try_from(positive(value).ok_or(NUMBER)?).map_err(|_| NUMBER)?;
+            rule.depth = Some(depth);
+        }
         b"nth" => rule.nth = positive(value).ok_or(NUMBER)? as u64,
         b"thread" => {
             rule.thread = u32::try_from(positive(value).ok_or(NUMBER)?).map_err(|_| NUMBER)?;

@@ -8,6 +8,7 @@
 //! 1. A rule does not change while it is in force, but for its counters.
 
 use super::site::Site;
+use crate::observe::api::Api;
 use crate::observe::{Block, LARGE, Request};
 use crate::sys::process;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +53,9 @@ pub(super) mod actions {
     ];
 }
 
+/// Between a function of a Rust program and the allocator are those of the standard library.
+const RUST_DEPTH: u32 = 8;
+
 /// The bit of blocks without a class.
 const LARGE_BIT: u64 = 1 << 63;
 
@@ -68,6 +72,8 @@ pub(super) struct Rule {
     pub(super) classes: u64,
     pub(super) site: Option<Site>,
     pub(super) from: Option<Site>,
+    /// Innermost calls of a stack of which one has to be at the site; by the face if not said.
+    pub(super) depth: Option<u32>,
     /// The one that counts of all that meet the other conditions; 0 for all.
     pub(super) nth: u64,
     /// The kernel's number of a thread; 0 for all.
@@ -107,6 +113,7 @@ impl Rule {
             classes: u64::MAX,
             site: None,
             from: None,
+            depth: None,
             nth: 0,
             thread: 0,
             words: None,
@@ -141,23 +148,38 @@ impl Rule {
         self.sizes == (0, usize::MAX) && self.site.is_none() && self.nth == 0
     }
 
-    /// Whether a block is selected that is handed out now.
-    pub(super) fn selects<R>(&self, block: &Block<'_, R>, request: &Request) -> bool {
+    /// The part of a stack that the rule's sites are looked for in.
+    pub(super) fn near<'a>(&self, api: u8, stack: &'a [u64]) -> &'a [u64] {
+        &stack[..self.depth_for(api).min(stack.len())]
+    }
+
+    /// How many calls of a stack that begins in `api` the rule has to know for its sites.
+    pub(super) fn depth_for(&self, api: u8) -> usize {
+        let is_rust = api < Api::Malloc as u8;
+        let usual = if is_rust { RUST_DEPTH } else { 1 };
+        self.depth.unwrap_or(usual) as usize
+    }
+
+    /// Whether a block is selected that is handed out now, by a call with this stack.
+    pub(super) fn selects<R>(
+        &self,
+        block: &Block<'_, R>,
+        request: &Request,
+        stack: &[u64],
+    ) -> bool {
         let (least, most) = self.sizes;
+        let near = self.near(request.caller.api(), stack);
         self.covers(block.address.as_ptr() as usize, block.bytes, block.class)
             && (least..=most).contains(&request.size)
-            && self
-                .site
-                .as_ref()
-                .is_none_or(|site| site.is(request.caller.pc()))
+            && self.site.as_ref().is_none_or(|site| site.is_in(near))
             && (self.nth == 0 || self.counted.fetch_add(1, Ordering::Relaxed) + 1 == self.nth)
     }
 
     /// Whether an event of a selected block counts, by who caused it.
-    pub(super) fn counts(&self, event: u8, pc: usize, thread: u32) -> bool {
+    pub(super) fn counts(&self, event: u8, near: &[u64], thread: u32) -> bool {
         self.on & event != 0
             && (self.thread == 0 || self.thread == thread)
-            && self.from.as_ref().is_none_or(|from| from.is(pc))
+            && self.from.as_ref().is_none_or(|from| from.is_in(near))
     }
 
     /// Whether it may be time to arm a block.

@@ -111,6 +111,15 @@ pub(super) fn numbered(number: u32) -> Option<&'static Numbered> {
     all().find(|rule| rule.number == number)
 }
 
+/// How many calls of a stack that begins in `api` there have to be for all rules' sites.
+pub(super) fn depth_for(api: u8) -> usize {
+    let with_sites = all().filter(|rule| rule.site.is_some());
+    with_sites
+        .map(|rule| rule.depth_for(api))
+        .max()
+        .unwrap_or(1)
+}
+
 /// Puts a rule in force; its number.
 pub(super) fn add(rule: Rule) -> Result<u32, Refusal> {
     let turn = TURN.take();

@@ -87,6 +87,11 @@ impl Site {
             .any(|(from, to)| from.load(Ordering::Relaxed) <= pc && pc < to.load(Ordering::Relaxed))
     }
 
+    /// Whether one of these calls is made there.
+    pub(super) fn is_in(&self, calls: &[u64]) -> bool {
+        calls.iter().any(|&pc| self.is(pc as usize))
+    }
+
     /// Whether it was found.
     pub(super) fn is_known(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0

@@ -1,12 +1,16 @@
 //! A turn: one thread at a time, where a hook may be interrupted by another hook of its own
 //! thread, and a fork may leave a turn behind whose thread is gone.
+//!
+//! A thread that waits gives up in the end: who has the turn may have been interrupted by a
+//! handler of the program's that waits for something of ours in turn.
 
 use crate::sys::process;
 use crate::sys::thread;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Looks before a waiting thread sleeps.
+/// Looks before a waiting thread sleeps, and sleeps before it gives up: some tenths of a second.
 const SPINS: u32 = 200;
+const NAPS: u32 = 4000;
 
 /// Which thread's turn it is; 0 for nobody's.
 pub(super) struct Turn {
@@ -24,7 +28,7 @@ impl Turn {
         }
     }
 
-    /// Waits for the turn; `None` if it is this thread's already.
+    /// Waits for the turn; `None` if it is this thread's already, or does not come.
     pub(super) fn take(&self) -> Option<Taken<'_>> {
         let this = thread::id();
         let mut looks = 0u32;
@@ -40,8 +44,10 @@ impl Turn {
             looks += 1;
             if looks < SPINS {
                 core::hint::spin_loop();
-            } else {
+            } else if looks < SPINS + NAPS {
                 process::nap();
+            } else {
+                return None;
             }
         }
     }
