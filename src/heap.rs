@@ -126,6 +126,9 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
         SizeClass::of_aligned(wanted, align)
     };
     let front = Front::current();
+    if Observed::ACTIVE {
+        free_overdue(front);
+    }
     // TINY was here before; the others have no fast path of their own.
     if let Some(class) = class
         && let Some(block) = front.bin(class).pop()
@@ -262,6 +265,12 @@ pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
     let Some(block) = freeing(front, block, caller) else {
         return;
     };
+    give_back(front, block);
+}
+
+/// Puts a block that the program or an observer has given up where it belongs.
+#[inline(always)]
+fn give_back(front: &'static Front, block: *mut u8) {
     match front.push(block) {
         Push::Done => {}
         Push::NotOurs => deallocate_slow(block, front),
@@ -285,6 +294,15 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
     };
     let release = Release { caller };
     Observed::freeing(ThreadCache::of(front).local(), &seen, &release).map(NonNull::as_ptr)
+}
+
+/// Frees the blocks whose frees observers put off, and that are due.
+fn free_overdue(front: &'static Front) {
+    while front.is_real()
+        && let Some(block) = Observed::overdue(ThreadCache::of(front).local())
+    {
+        give_back(front, block.as_ptr());
+    }
 }
 
 /// A block that is none of the thread's own, and has a cache for it to wait in.

@@ -24,11 +24,15 @@ pub(crate) mod modules;
 pub(crate) mod settings;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
+#[cfg(feature = "watch")]
+pub(crate) mod watch;
+pub(crate) mod watch_error;
 
 use crate::block::FreeList;
 use crate::fault::Fault;
 use caller::Caller;
 use core::ptr::NonNull;
+use watch_error::WatchError;
 
 /// A request for memory.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +128,20 @@ pub(crate) enum Event<'a> {
     CachePurged { base: usize },
     /// A SuperSlab was mapped and populated ahead of need.
     Prewarmed { base: usize },
+    /// Armed memory was written to, as far as is known by the instruction that `pc` lies in; 0
+    /// if it is not known. A word changed from `old` to `new`. `frames` is the stack, with `pc`
+    /// first; `bytes`, `class` and `freed` are those of the block.
+    WatchHit {
+        address: usize,
+        pc: usize,
+        old: u64,
+        new: u64,
+        block: usize,
+        bytes: usize,
+        class: usize,
+        freed: bool,
+        frames: &'a [u64],
+    },
 }
 
 /// How many of a slab's blocks are out, and how many bits of its bitmap are set.
@@ -249,6 +267,16 @@ pub(crate) trait Observer: 'static {
     /// Something happened below the thread caches; locks may be held.
     #[inline(always)]
     fn notice(_: Event<'_>) {}
+
+    /// Watches what a rule says, from now on; its number.
+    fn watch(_rule: &[u8]) -> Result<u32, WatchError> {
+        Err(WatchError::NotBuilt)
+    }
+
+    /// Ends that.
+    fn unwatch(_number: u32) -> Result<(), WatchError> {
+        Err(WatchError::NotBuilt)
+    }
 
     /// A path is entered; it is left when the result is dropped.
     fn span(_: Path) -> Self::Span;
@@ -376,6 +404,20 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         B::notice(event);
     }
 
+    fn watch(rule: &[u8]) -> Result<u32, WatchError> {
+        match A::watch(rule) {
+            Err(WatchError::NotBuilt) => B::watch(rule),
+            result => result,
+        }
+    }
+
+    fn unwatch(number: u32) -> Result<(), WatchError> {
+        match A::unwatch(number) {
+            Err(WatchError::NotBuilt) => B::unwatch(number),
+            result => result,
+        }
+    }
+
     #[inline(always)]
     fn span(path: Path) -> Self::Span {
         (A::span(path), B::span(path))
@@ -416,6 +458,9 @@ impl<A, B> Block<'_, (A, B)> {
 pub(crate) type Observed = (Recording, (Watching, Diagnosing));
 
 type Recording = Silent;
+#[cfg(feature = "watch")]
+type Watching = watch::Watch;
+#[cfg(not(feature = "watch"))]
 type Watching = Silent;
 type Diagnosing = Silent;
 

@@ -3,7 +3,6 @@
 //! malloc is not linked in, and then the system allocator is not available.
 
 use core::arch::asm;
-use core::arch::global_asm;
 use core::ffi::c_void;
 use core::mem::transmute;
 
@@ -55,6 +54,8 @@ pub(crate) fn is_the_process_s() -> bool {
     // SAFETY: forms the addresses of the linker's symbols for the first and last byte.
     unsafe {
         asm!(
+            ".hidden __ehdr_start",
+            ".hidden _end",
             "lea {}, [rip + __ehdr_start]",
             "lea {}, [rip + _end]",
             out(reg) first,

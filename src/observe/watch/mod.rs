@@ -1,0 +1,408 @@
+//! Watches blocks: rules say which, and what is to be done when something happens to them.
+//!
+//! ```text
+//! HAKMEM_WATCH ──parse──► Rule ──► rules    which are in force, and what they are about
+//!                                    │
+//! hook ──► select, happen ───────────┴──► act ──► report    lines on standard error
+//!              │                           ├────► known     who allocated, who freed
+//!              └── record: lives, rules    └────► guard ──► registers, pages, copies
+//!                                                   ▲
+//!                            SIGTRAP, SIGSEGV ──► hit
+//! ```
+//!
+//! The first question of each hook is what no rule is about: classes and addresses, three loads.
+//! [`Record`] has the rules that selected a block in its present life.
+//!
+//! 1. With no rule in force no hook does more than to ask that.
+
+mod act;
+mod elf;
+mod guard;
+mod hit;
+mod known;
+mod parse;
+mod place;
+mod registers;
+mod report;
+mod rule;
+mod rules;
+mod site;
+mod turn;
+
+use super::caller::{self, Caller};
+use super::watch_error::WatchError;
+use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
+use crate::fault::{self, Call, Fault};
+use crate::size_class::{SLOT_BYTES, SizeClass};
+use crate::sys::{clock, process, thread};
+use act::Happening;
+use core::cell::Cell;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering};
+use parse::Malformed;
+use report::Line;
+use rule::{Rule, events};
+
+/// The observer.
+pub(crate) struct Watch;
+
+/// What is kept of each block. Relaxed all: who hands a block over orders its record as well.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// How often it was handed out since its slab was opened, while there were rules.
+    lives: AtomicU32,
+    /// The rules that there had been when it was selected.
+    stamp: AtomicU32,
+    /// The slots of those that selected it.
+    rules: AtomicU32,
+}
+
+/// What is kept of each thread.
+pub(crate) struct Local {
+    stack: stack::Local,
+    /// The block that is being resized, and the rules that selected it.
+    moving: Cell<(usize, u32)>,
+}
+
+impl Observer for Watch {
+    type Local = Local;
+    const NEW: Local = Local {
+        stack: stack::Local::NEW,
+        moving: Cell::new((0, 0)),
+    };
+    type Record = Record;
+    type Span = ();
+
+    fn set_up() -> bool {
+        stack::set_up();
+        let texts = ["HAKMEM_WATCH", "HAKMEM_WATCH_ADDR"].map(settings::text);
+        if settings::count("HAKMEM_WATCH_HARDWARE") == 0 {
+            guard::without_watchpoints();
+        }
+        if texts.iter().any(Option::is_some) {
+            modules::set_up();
+            set_up(texts);
+        }
+        rules::exist()
+    }
+
+    fn began(local: &Local, _adopted: bool) {
+        local.stack.began();
+    }
+
+    fn exits() {
+        if guard::compares() {
+            hit::compare(b"the program's exit", 0);
+        }
+        rules::for_each_unknown(|number| {
+            let mut path = [0; 256];
+            let len = process::program(&mut path);
+            Line::new()
+                .text(b"watch ")
+                .number(number as usize)
+                .text(b": its site is in none of the files that ")
+                .foreign(&path[..len])
+                .text(b" has mapped")
+                .write();
+        });
+    }
+
+    fn forked() {
+        rules::forked();
+        known::forked();
+        hit::forked();
+        guard::forked();
+    }
+
+    #[inline(always)]
+    fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
+        if is_of_interest(block) {
+            allocated(local, block, request);
+        }
+    }
+
+    #[inline(always)]
+    fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> Option<NonNull<u8>> {
+        if is_of_interest(block) && freeing(local, block, release) {
+            return None;
+        }
+        Some(block.address)
+    }
+
+    #[inline(always)]
+    fn overdue(_: &Local) -> Option<NonNull<u8>> {
+        guard::due()
+    }
+
+    #[inline(always)]
+    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> bool {
+        if is_of_interest(block) {
+            let address = block.address.as_ptr() as usize;
+            local.moving.set((address, slots_of(block)));
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn resized(local: &Local, block: &Block<'_, Record>, request: &Request) {
+        if is_of_interest(block) || local.moving.get().1 != 0 {
+            resized(local, block, request);
+        }
+    }
+
+    #[inline(always)]
+    fn event(_: &Local, event: Event<'_>) {
+        match event {
+            Event::SlabClosed { start, class } => {
+                let slots = SizeClass::all().nth(class).map_or(1, SizeClass::slots);
+                guard::closed(start, class, slots * SLOT_BYTES);
+            }
+            Event::Refilled { .. } if guard::compares() => hit::compare(b"a refill", 0),
+            Event::Drained { .. } if guard::compares() => hit::compare(b"a drain", 0),
+            Event::Collected { .. } if guard::compares() => hit::compare(b"a collection", 0),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn span(_: Path) {}
+
+    fn watch(text: &[u8]) -> Result<u32, WatchError> {
+        let rule = parse::rule(text, 0)
+            .map_err(|Malformed { at, accepted }| WatchError::Malformed { at, accepted })?;
+        modules::refresh();
+        let number = add(rule)?;
+        caller::switch(true);
+        Ok(number)
+    }
+
+    fn unwatch(number: u32) -> Result<(), WatchError> {
+        if !rules::remove(number) {
+            return Err(WatchError::NoSuchWatch);
+        }
+        guard::disarm_of(number);
+        Ok(())
+    }
+}
+
+/// Whether a rule may be about a block, or it is armed, or others are compared.
+#[inline(always)]
+fn is_of_interest(block: &Block<'_, Record>) -> bool {
+    let address = block.address.as_ptr() as usize;
+    rules::may_cover(address, block.bytes, block.class)
+        || guard::may_have(address)
+        || guard::compares()
+}
+
+fn add(rule: Rule) -> Result<u32, WatchError> {
+    if !known::set_up() {
+        return Err(WatchError::NoMemory);
+    }
+    rules::add(rule).map_err(|refusal| match refusal {
+        rules::Refusal::Full => WatchError::TooMany,
+        rules::Refusal::NoMemory => WatchError::NoMemory,
+    })
+}
+
+/// Puts the rules of the environment in force, and says what is wrong with others.
+fn set_up([rules, addresses]: [Option<&[u8]>; 2]) {
+    parse::list(rules.unwrap_or(&[]), |_, result| match result {
+        Ok(rule) => say_if_refused(b"HAKMEM_WATCH", add(rule)),
+        Err(Malformed { at, accepted }) => {
+            let text = rules.unwrap_or(&[]).get(at..).unwrap_or(&[]);
+            complain(b"HAKMEM_WATCH", at, text, accepted);
+        }
+    });
+    let mut at = 0;
+    for address in addresses
+        .into_iter()
+        .flat_map(|list| list.split(|&byte| byte == b','))
+    {
+        match parse::of_address(address) {
+            Ok(rules) => {
+                for rule in rules {
+                    say_if_refused(b"HAKMEM_WATCH_ADDR", add(rule));
+                }
+            }
+            Err(accepted) => complain(b"HAKMEM_WATCH_ADDR", at, address, accepted),
+        }
+        at += address.len() + 1;
+    }
+}
+
+/// `hakmem: NAME: at N, "word" is not understood: …; the rule is ignored`.
+fn complain(name: &[u8], at: usize, text: &[u8], accepted: &str) {
+    const SHOWN: usize = 40;
+    let end = text.iter().position(|&byte| byte == b' ' || byte == b';');
+    let word = &text[..end.unwrap_or(text.len())];
+    let mut line = Line::new();
+    line.text(name)
+        .text(b": at position ")
+        .number(at + 1)
+        .text(b", \"")
+        .foreign(&word[..word.len().min(SHOWN)])
+        .text(if word.len() > SHOWN { b"..." } else { b"" })
+        .text(b"\" is not understood: ")
+        .text(accepted.as_bytes())
+        .text(b". The rule is ignored.")
+        .write();
+}
+
+fn say_if_refused(name: &[u8], result: Result<u32, WatchError>) {
+    let why: &[u8] = match result {
+        Ok(_) => return,
+        Err(WatchError::TooMany) => b"more than 32 rules",
+        Err(_) => b"no memory for a rule",
+    };
+    Line::new()
+        .text(name)
+        .text(b": ")
+        .text(why)
+        .text(b". The rule is ignored.")
+        .write();
+}
+
+/// The rules that are about a block in its present life.
+fn slots_of(block: &Block<'_, Record>) -> u32 {
+    let address = block.address.as_ptr() as usize;
+    let by_place = rules::about_places()
+        .filter(|rule| rule.covers(address, block.bytes, block.class))
+        .fold(0, |slots, rule| slots | 1 << rule.slot);
+    by_place | block.record.map_or(0, rules::selected)
+}
+
+/// The stack of a caller. Few blocks are selected: theirs are worth an exact walk.
+fn capture(local: &Local, caller: Caller, frames: &mut [u64; stack::FRAMES]) -> usize {
+    let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
+    stack::capture_from(&local.stack, pc, sp, fp, frames)
+}
+
+fn happening<'a>(
+    local: &Local,
+    block: &Block<'_, Record>,
+    caller: Caller,
+    frames: &'a mut [u64; stack::FRAMES],
+) -> Happening<'a> {
+    let depth = capture(local, caller, frames);
+    Happening {
+        event: 0,
+        freed: false,
+        address: block.address.as_ptr() as usize,
+        bytes: block.bytes,
+        class: block.class,
+        size: 0,
+        life: block
+            .record
+            .map_or(0, |record| record.lives.load(Ordering::Relaxed)),
+        other: caller.other(),
+        thread: thread::id(),
+        api: caller.api(),
+        stack: &frames[..depth],
+    }
+}
+
+#[inline(never)]
+fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
+    let address = block.address.as_ptr() as usize;
+    if guard::compares() {
+        hit::compare(b"an allocation", request.caller.pc());
+    }
+    guard::reused(address);
+    rules::see(request.caller.pc());
+    let before = block.record.map_or(0, rules::selected);
+    let mut frames = [0; stack::FRAMES];
+    frames[0] = request.caller.pc() as u64;
+    let mut depth = 1;
+    if rules::depth_for(request.caller.api()) > 1 {
+        depth = capture(local, request.caller, &mut frames);
+    }
+    let mut slots = rules::all()
+        .filter(|rule| rule.selects(block, request, &frames[..depth]))
+        .fold(0, |slots, rule| slots | 1 << rule.slot);
+    let (from, moved) = local.moving.get();
+    if from != 0 && from == request.caller.other() {
+        // What rules know by its contents and not by its place has moved here.
+        slots |= rules::of(moved)
+            .filter(|rule| rule.addresses.is_none())
+            .fold(0, |slots, rule| slots | 1 << rule.slot);
+    }
+    if let Some(record) = block.record {
+        let lives = record.lives.load(Ordering::Relaxed);
+        record.lives.store(lives.wrapping_add(1), Ordering::Relaxed);
+        if before | slots != 0 {
+            rules::select(record, slots);
+        }
+    }
+    // Rotating rules have nothing to do here.
+    let rest = rules::of(slots)
+        .filter(|rule| rule.rotate.is_none() || rule.on & events::ALLOC != 0)
+        .count();
+    if before | slots == 0 || before == 0 && rest == 0 {
+        return;
+    }
+    let mut happening = happening(local, block, request.caller, &mut frames);
+    happening.size = request.size;
+    act::remember_allocation(&happening, slots);
+    happening.event = events::REUSE;
+    act::on(&happening, before);
+    happening.event = events::ALLOC;
+    act::on(&happening, slots);
+}
+
+/// Says whether the block is held back.
+#[inline(never)]
+fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> bool {
+    let address = block.address.as_ptr() as usize;
+    let pc = release.caller.pc();
+    if guard::compares() {
+        hit::compare(b"a free", pc);
+    }
+    let slots = slots_of(block);
+    if guard::may_have(address) {
+        if guard::is_held(address) {
+            Line::new()
+                .text(b"watch: a block that is armed since its free is freed again, from ")
+                .function(pc, true)
+                .write();
+            fault::abort(Call::Free, block.address.as_ptr(), Fault::DoubleFree);
+        }
+        guard::disarm(address);
+    }
+    let now = clock::now_ms();
+    if rules::of(slots).all(|rule| !rule.may_be_due(now)) {
+        return false;
+    }
+    let mut frames = [0; stack::FRAMES];
+    let mut happening = happening(local, block, release.caller, &mut frames);
+    happening.event = events::FREE;
+    happening.freed = true;
+    happening.size = known::of(address).map_or(0, |known| known.size);
+    act::remember_free(&happening, slots);
+    act::on(&happening, slots)
+}
+
+#[inline(never)]
+fn resized(local: &Local, block: &Block<'_, Record>, request: &Request) {
+    let (from, moved) = local.moving.replace((0, 0));
+    let address = block.address.as_ptr() as usize;
+    let mut slots = slots_of(block);
+    if from != address && from != 0 {
+        guard::disarm(from);
+        slots |= moved;
+    }
+    if slots == 0 {
+        return;
+    }
+    let mut frames = [0; stack::FRAMES];
+    let mut happening = happening(local, block, request.caller, &mut frames);
+    happening.size = request.size;
+    happening.event = events::REALLOC;
+    if happening.other == address {
+        happening.other = 0;
+    }
+    known::note(address, |known| {
+        known.size = request.size;
+        known.bytes = block.bytes;
+    });
+    act::on(&happening, slots);
+}
