@@ -20,8 +20,8 @@
 //! A subscriber and a recorder allocate and lock, so nothing in the middle of an allocation may
 //! call them. The allocator's hooks count, and put events of fixed size into a stream of their
 //! thread's; a pump takes them out, on a thread of its own ([`Pump::spawn`]) or where the program
-//! says ([`Pump::drain`]). What a thread allocates while it drains is not told of: it would
-//! never end.
+//! says ([`Pump::drain`]). What a thread allocates while it drains, and when that is freed, is not
+//! told of: it would never end.
 //!
 //! Events have the target `hakmem`. Their fields, the metrics with their units and labels, what is
 //! lost when, and what it costs: `docs/OBSERVABILITY.md` in the repository.
@@ -32,7 +32,7 @@ mod running;
 
 use crate::observe::std::thread;
 use crate::observe::std::time::Duration;
-use crate::observe::stream::tally::{Figure, Sums};
+use crate::observe::stream::tally::Figure;
 use crate::observe::stream::{self, Drain, Draining};
 pub use running::Running;
 
@@ -92,11 +92,11 @@ impl Pump {
             }
         };
         let mut drained = Drained::default();
-        let mut sums = Sums::new();
-        drain.each(&mut sums, &mut |record| {
+        drain.pour(&mut |record| {
             drained.events += 1;
             events::emit(&record);
         });
+        let sums = drain.count();
         let losses = figures::Losses::new(sums.get(Figure::Full), drain.losses());
         drained.lost = losses.total();
         drained.skipped = sums.get(Figure::Own);

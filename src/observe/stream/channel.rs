@@ -76,8 +76,18 @@ impl Channel {
         const { assert!(align_of::<Channel>() <= PAGE) };
         let channel = memory::map_zeroed(bytes, PAGE)? as *mut Channel;
         // SAFETY: writable memory of that size and alignment that is nobody else's. Zero bytes
-        // are a tally, a flag that is not set, and records that were not written; the ring and
-        // its ends are written here, and nobody but the ends has a reference to the ring.
+        // are a tally, a flag that is not set, and records that were not written.
+        unsafe { Self::begin(channel) };
+        // SAFETY: initialised above, and never unmapped.
+        Some(unsafe { &*channel })
+    }
+
+    /// Writes an empty ring and its ends.
+    ///
+    /// # Safety
+    /// `channel` is writable memory of a channel, never unmapped, and nobody uses its ring.
+    unsafe fn begin(channel: *mut Channel) {
+        // SAFETY: the caller's clause; nobody but the ends has a reference to the ring.
         unsafe {
             let records = (&raw mut (*channel).records).cast();
             let ring = &raw mut (*channel).ring;
@@ -86,8 +96,6 @@ impl Channel {
             (&raw mut (*channel).producer).write(UnsafeCell::new(producer));
             (&raw mut (*channel).consumer).write(UnsafeCell::new(consumer));
         }
-        // SAFETY: initialised above, and never unmapped.
-        Some(unsafe { &*channel })
     }
 
     /// Runs `hook` inside; says whether it did, or has interrupted one that is there.
@@ -107,15 +115,13 @@ impl Channel {
         true
     }
 
-    /// Hands the events that are here now to `sink`, the oldest first, and adds what was counted
-    /// to `sums`.
+    /// Hands the events that are here now to `sink`, the oldest first.
     ///
     /// # Safety
     /// No other thread drains.
-    pub(crate) unsafe fn drain(&self, sums: &mut Sums, sink: &mut dyn FnMut(Record)) {
-        self.tally.take(sums);
-        // SAFETY: the caller's clause; `sink` may drain in turn, and so no reference is kept
-        // while it runs.
+    pub(crate) unsafe fn pour(&self, sink: &mut dyn FnMut(Record)) {
+        // SAFETY: the caller's clause; `sink` may do anything, and so no reference is kept while
+        // it runs.
         let waiting = unsafe { &*self.consumer.get() }.occupied_len();
         for _ in 0..waiting {
             // SAFETY: as above.
@@ -126,13 +132,38 @@ impl Channel {
         }
     }
 
+    /// Adds what was counted since the last time to `sums`.
+    ///
+    /// # Safety
+    /// As for [`Channel::pour`].
+    pub(crate) unsafe fn count(&self, sums: &mut Sums) {
+        self.tally.take(sums);
+    }
+
     /// Forgets what is here.
     ///
     /// # Safety
-    /// As for [`Channel::drain`].
+    /// As for [`Channel::pour`].
     pub(crate) unsafe fn clear(&self) {
         // SAFETY: the caller's clause.
-        unsafe { self.drain(&mut Sums::new(), &mut |_| ()) };
+        unsafe {
+            self.pour(&mut |_| ());
+            self.count(&mut Sums::new());
+        }
+    }
+}
+
+/// Begins anew, whatever a thread that does not exist was about to do inside.
+///
+/// # Safety
+/// There is no other thread, and `channel` is none of whose hooks this thread has interrupted.
+pub(crate) unsafe fn renew(channel: *mut Channel) {
+    // SAFETY: the caller's clause; a drain that this thread has interrupted keeps no reference to
+    // the ring or its ends.
+    unsafe {
+        (*channel).entered.store(false, Ordering::Relaxed);
+        (*channel).tally.take(&mut Sums::new());
+        Channel::begin(channel);
     }
 }
 
@@ -178,10 +209,11 @@ mod tests {
         let mut numbers = Vec::new();
         // SAFETY: each test drains from one thread.
         unsafe {
-            channel.drain(sums, &mut |record| match record {
+            channel.pour(&mut |record| match record {
                 Record::RemoteFreed { address, .. } => numbers.push(address),
                 other => panic!("{other:?}"),
             });
+            channel.count(sums);
         }
         numbers
     }

@@ -14,7 +14,9 @@
 //! 2. While a pump is on, each local on the list has a channel, unless there was no memory.
 //! 3. [`DRAINER`] is the word of the thread that drains: hooks of that thread count that they
 //!    ran, and do nothing else.
-//! 4. In a fork's child the channels of the threads that it does not have are forgotten: such a
+//! 4. What such a thread allocates is marked in the block's record, and its free is left out
+//!    as well, whoever frees it.
+//! 5. In a fork's child the channels of the threads that it does not have begin anew: such a
 //!    thread may have been inside.
 
 pub(crate) mod channel;
@@ -36,6 +38,8 @@ use tally::{ClassFigure, Figure, Sums, Tally};
 /// Pumps that are on. `SeqCst` where a pump is made and where a thread begins: one of the two
 /// sees the other. Relaxed in hooks: a thread that notices late begins late.
 static ON: AtomicU32 = AtomicU32::new(0);
+/// Whether a pump has been on, and blocks may bear marks. Relaxed, as above.
+static HAS_BEEN_ON: AtomicBool = AtomicBool::new(false);
 /// The greatest [`Detail`] that somebody wants. Written by who drains; Relaxed, as above.
 static WANTED: AtomicU8 = AtomicU8::new(Detail::Trace as u8);
 /// All locals, the newest first. Pushed Release, read Acquire.
@@ -75,13 +79,16 @@ fn lose(loss: Loss) {
     LOST[loss as usize].fetch_add(1, Ordering::Relaxed);
 }
 
+/// Whether a thread that drained has allocated the block: 1, or 0. Written by who allocates it,
+/// read by who frees it, Relaxed: the block itself has passed between them.
+pub(crate) struct Mark(AtomicU8);
+
 /// What is kept in a cache. The cells are the owner's.
 pub(crate) struct Local {
-    /// Set once by whoever is first, Release; read by the owner and by who drains, Acquire. A
-    /// fork's child sets it to null.
+    /// Set once by whoever is first, Release; read by the owner and by who drains, Acquire.
     channel: AtomicPtr<Channel>,
     is_listed: Cell<bool>,
-    /// Written before the local is listed, never changed.
+    /// Written before the local is listed, never changed after.
     next: Cell<*const Local>,
     /// The word of the thread that has the cache; null if none has.
     word: Cell<*const u8>,
@@ -107,13 +114,19 @@ impl Local {
         unsafe { self.channel.load(Ordering::Acquire).as_ref() }
     }
 
-    /// Runs `hook` inside of this cache's channel. A pump is on.
+    /// Whether the thread that has the cache drains.
     #[inline(always)]
-    fn tell(&self, hook: impl FnOnce(&mut Inside<'_>)) {
-        let Some(channel) = self.channel() else {
+    fn drains(&self) -> bool {
+        ptr::eq(DRAINER.load(Ordering::Relaxed), self.word.get())
+    }
+
+    /// Runs `hook` inside of this cache's channel, unless it `is_own`: caused by draining. A pump
+    /// is on.
+    #[inline(always)]
+    fn tell(&self, is_own: bool, hook: impl FnOnce(&mut Inside<'_>)) {
+        let Some(channel) = self.channel().or_else(|| self.late()) else {
             return lose(Loss::NoChannel);
         };
-        let is_own = ptr::eq(DRAINER.load(Ordering::Relaxed), self.word.get());
         // SAFETY: hooks with a local are called by the owner of its cache.
         let entered = unsafe {
             channel.enter(|inside| {
@@ -132,7 +145,7 @@ impl Local {
     /// Counts, and tells of a record if somebody wants it. A pump is on.
     #[inline(always)]
     fn note(&self, record: Record, count: impl FnOnce(&Tally)) {
-        self.tell(|inside| {
+        self.tell(self.drains(), |inside| {
             count(inside.tally());
             if is_wanted(record.detail()) {
                 inside.push(record);
@@ -155,6 +168,16 @@ impl Local {
         }
     }
 
+    /// The channel of a cache that no thread has begun with, such as that of ended threads.
+    #[cold]
+    fn late(&self) -> Option<&'static Channel> {
+        if !self.is_listed.get() {
+            self.list();
+        }
+        self.provide();
+        self.channel()
+    }
+
     /// Sees that there is a channel.
     fn provide(&self) {
         provide(&self.channel);
@@ -171,12 +194,16 @@ fn provide(place: &AtomicPtr<Channel>) {
     };
     let made = ptr::from_ref(made).cast_mut();
     // Whoever is second leaves its own where it is: it is some kilobytes, and happens rarely.
-    let _ = place.compare_exchange(
-        ptr::null_mut(),
-        made,
-        Ordering::AcqRel,
-        Ordering::Acquire,
-    );
+    let _ = place.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
+}
+
+/// In a fork's child: has a channel begin anew.
+fn renew(place: &AtomicPtr<Channel>) {
+    let channel = place.load(Ordering::Acquire);
+    if !channel.is_null() {
+        // SAFETY: there is no other thread, and the channel is not this thread's.
+        unsafe { channel::renew(channel) };
+    }
 }
 
 /// Every local there is, the newest first.
@@ -188,6 +215,15 @@ fn locals() -> impl Iterator<Item = &'static Local> {
         at = local.next.get();
         Some(local)
     })
+}
+
+/// Every channel there is.
+fn channels() -> impl Iterator<Item = &'static Channel> {
+    // SAFETY: null, or a channel, which is never unmapped.
+    let common = unsafe { COMMON.load(Ordering::Acquire).as_ref() };
+    common
+        .into_iter()
+        .chain(locals().filter_map(Local::channel))
 }
 
 /// Whether a pump is on.
@@ -208,7 +244,7 @@ pub(crate) struct Streaming;
 impl Observer for Streaming {
     type Local = Local;
     const NEW: Local = Local::new();
-    type Record = ();
+    type Record = Mark;
     type Span = ();
 
     fn set_up() -> bool {
@@ -222,10 +258,7 @@ impl Observer for Streaming {
             DRAINER.store(ptr::null_mut(), Ordering::Release);
         }
         COMMON_TAKEN.store(false, Ordering::Release);
-        COMMON.store(ptr::null_mut(), Ordering::Release);
-        if is_on() {
-            provide(&COMMON);
-        }
+        renew(&COMMON);
         for lost in &LOST {
             lost.store(0, Ordering::Relaxed);
         }
@@ -239,7 +272,7 @@ impl Observer for Streaming {
             } else {
                 local.word.set(ptr::null());
                 local.thread.set(0);
-                local.channel.store(ptr::null_mut(), Ordering::Release);
+                renew(&local.channel);
             }
         }
     }
@@ -262,14 +295,16 @@ impl Observer for Streaming {
     }
 
     #[inline(always)]
-    fn allocated(local: &Local, block: &Block<'_, ()>, request: &Request) {
+    fn allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
         if is_on() {
             has_allocated(local, block, request);
+        } else if HAS_BEEN_ON.load(Ordering::Relaxed) {
+            mark(block, false);
         }
     }
 
     #[inline(always)]
-    fn freeing(local: &Local, block: &Block<'_, ()>, release: &Release) -> Option<NonNull<u8>> {
+    fn freeing(local: &Local, block: &Block<'_, Mark>, release: &Release) -> Option<NonNull<u8>> {
         if is_on() {
             has_freed(local, block, release);
         }
@@ -277,7 +312,7 @@ impl Observer for Streaming {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, ()>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Mark>, _: &Request) -> bool {
         if is_on() {
             let address = block.address.as_ptr() as usize;
             local.resizing.set((address, block.bytes));
@@ -286,7 +321,7 @@ impl Observer for Streaming {
     }
 
     #[inline(always)]
-    fn resized(local: &Local, block: &Block<'_, ()>, request: &Request) {
+    fn resized(local: &Local, block: &Block<'_, Mark>, request: &Request) {
         if is_on() {
             has_resized(local, block, request);
         }
@@ -317,10 +352,26 @@ impl Observer for Streaming {
     fn span(_: super::Path) {}
 }
 
+#[inline(always)]
+fn mark(block: &Block<'_, Mark>, is_own: bool) {
+    if let Some(mark) = block.record {
+        mark.0.store(u8::from(is_own), Ordering::Relaxed);
+    }
+}
+
+#[inline(always)]
+fn is_marked(block: &Block<'_, Mark>) -> bool {
+    block
+        .record
+        .is_some_and(|mark| mark.0.load(Ordering::Relaxed) != 0)
+}
+
 #[inline(never)]
-fn has_allocated(local: &Local, block: &Block<'_, ()>, request: &Request) {
+fn has_allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
     let class = ClassIndex::of(block.class);
-    local.tell(|inside| {
+    let is_own = local.drains();
+    mark(block, is_own);
+    local.tell(is_own, |inside| {
         let tally = inside.tally();
         tally.add_of_class(ClassFigure::Allocations, usize::from(class.0), 1);
         tally.add(Figure::AllocatedBytes, block.bytes);
@@ -339,9 +390,10 @@ fn has_allocated(local: &Local, block: &Block<'_, ()>, request: &Request) {
 }
 
 #[inline(never)]
-fn has_freed(local: &Local, block: &Block<'_, ()>, release: &Release) {
+fn has_freed(local: &Local, block: &Block<'_, Mark>, release: &Release) {
     let class = ClassIndex::of(block.class);
-    local.tell(|inside| {
+    let is_own = local.drains() || is_marked(block);
+    local.tell(is_own, |inside| {
         let tally = inside.tally();
         tally.add_of_class(ClassFigure::Frees, usize::from(class.0), 1);
         tally.add(Figure::FreedBytes, block.bytes);
@@ -358,18 +410,16 @@ fn has_freed(local: &Local, block: &Block<'_, ()>, release: &Release) {
 }
 
 #[cold]
-fn has_resized(local: &Local, block: &Block<'_, ()>, request: &Request) {
+fn has_resized(local: &Local, block: &Block<'_, Mark>, request: &Request) {
     let from = request.caller.other();
     let (address, before) = local.resizing.get();
     // A signal handler that resized in between has left its own.
     let before = if address == from { before } else { block.bytes };
-    local.tell(|inside| {
+    let is_own = local.drains() || is_marked(block);
+    local.tell(is_own, |inside| {
         let tally = inside.tally();
         tally.add(Figure::Resizes, 1);
-        tally.add(
-            Figure::AllocatedBytes,
-            block.bytes.saturating_sub(before),
-        );
+        tally.add(Figure::AllocatedBytes, block.bytes.saturating_sub(before));
         tally.add(Figure::FreedBytes, before.saturating_sub(block.bytes));
         if is_wanted(Detail::Trace) {
             inside.push(Record::Resized {
@@ -527,6 +577,7 @@ pub(crate) fn switch_on() {
     if ON.fetch_add(1, Ordering::SeqCst) == 0 {
         WANTED.store(Detail::Trace as u8, Ordering::Relaxed);
     }
+    HAS_BEEN_ON.store(true, Ordering::Relaxed);
     provide(&COMMON);
     locals().for_each(Local::provide);
     caller::switch(true);
@@ -572,21 +623,25 @@ impl Drain {
         }
     }
 
-    /// Hands the events that wait now to `sink`, each cache's in order, and adds what was counted
-    /// since the last time to `sums`.
-    pub(crate) fn each(&self, sums: &mut Sums, sink: &mut dyn FnMut(Record)) {
-        // SAFETY: null, or a channel, which is never unmapped.
-        let common = unsafe { COMMON.load(Ordering::Acquire).as_ref() };
-        let channels = locals().filter_map(|local| {
-            if is_on() {
-                local.provide();
-            }
-            local.channel()
-        });
-        for channel in common.into_iter().chain(channels) {
-            // SAFETY: this thread has the right to drain.
-            unsafe { channel.drain(sums, sink) };
+    /// Hands the events that wait now to `sink`, each cache's in order.
+    pub(crate) fn pour(&self, sink: &mut dyn FnMut(Record)) {
+        if is_on() {
+            locals().for_each(Local::provide);
         }
+        for channel in channels() {
+            // SAFETY: this thread has the right to drain.
+            unsafe { channel.pour(sink) };
+        }
+    }
+
+    /// What was counted since the last time.
+    pub(crate) fn count(&self) -> Sums {
+        let mut sums = Sums::new();
+        for channel in channels() {
+            // SAFETY: this thread has the right to drain.
+            unsafe { channel.count(&mut sums) };
+        }
+        sums
     }
 
     /// How often each [`Loss`] has occurred since the last time.

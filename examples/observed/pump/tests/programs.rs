@@ -47,15 +47,27 @@ fn traced_tells_of_each_allocation_and_free() {
     let lines = traced("hakmem=trace");
     let of_class = |parts: &[&str]| with(&lines, &[&["class=20480"], parts].concat());
 
-    let allocated = of_class(&["TRACE", "hakmem: allocated ", "size=20000", "call=\"alloc\""]);
+    let allocated = of_class(&[
+        "TRACE",
+        "hakmem: allocated ",
+        "size=20000",
+        "call=\"alloc\"",
+    ]);
     assert_eq!(allocated.len() as u64, BUFFERS);
-    assert!(values(&allocated, "bytes").iter().all(|bytes| *bytes == "20480"));
+    assert!(
+        values(&allocated, "bytes")
+            .iter()
+            .all(|bytes| *bytes == "20480")
+    );
     let freed = of_class(&["TRACE", "hakmem: freed ", "call=\"dealloc\""]);
     assert_eq!(freed.len() as u64, BUFFERS);
 
     // The same blocks, each once.
     let addresses = |lines: &[&str]| -> BTreeSet<String> {
-        values(lines, "address").into_iter().map(str::to_owned).collect()
+        values(lines, "address")
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     };
     assert_eq!(addresses(&allocated).len() as u64, BUFFERS);
     assert_eq!(addresses(&allocated), addresses(&freed));
@@ -64,7 +76,9 @@ fn traced_tells_of_each_allocation_and_free() {
     let allocating: BTreeSet<&str> = values(&allocated, "thread").into_iter().collect();
     assert_eq!(allocating.len(), 1);
     let freeing = values(&freed, "thread");
-    let there = freeing.iter().filter(|thread| !allocating.contains(*thread));
+    let there = freeing
+        .iter()
+        .filter(|thread| !allocating.contains(*thread));
     assert_eq!(there.count() as u64, BUFFERS / 2);
     let remotely = with(&lines, &["hakmem: freed remotely "]);
     let by_other: Vec<&str> = freed
@@ -81,7 +95,10 @@ fn traced_can_be_filtered() {
     let lines = traced("hakmem=debug");
     let refilled = with(&lines, &["DEBUG", "hakmem: cache refilled ", "class=20480"]);
     let blocks = values(&refilled, "blocks");
-    let blocks: u64 = blocks.iter().map(|n| n.parse::<u64>().expect("a number")).sum();
+    let blocks: u64 = blocks
+        .iter()
+        .map(|n| n.parse::<u64>().expect("a number"))
+        .sum();
     assert!(blocks >= BUFFERS, "{refilled:?}");
     assert!(!with(&lines, &["hakmem: slab opened ", "class=20480"]).is_empty());
     // The first drain has asked what is wanted; what came before it is filtered here.
@@ -174,16 +191,22 @@ fn metered_is_scraped() {
     let mut metered = Metered::start();
     let page = metered.scrape();
     let in_class = |page: &str, what: &str| {
-        value(page, &format!("hakmem_class_{what}_total{{class=\"{BLOCK}\"}}"))
+        value(
+            page,
+            &format!("hakmem_class_{what}_total{{class=\"{BLOCK}\"}}"),
+        )
     };
     assert_eq!(in_class(&page, "allocations"), BUFFERS);
     assert_eq!(in_class(&page, "frees"), BUFFERS - KEPT);
-    assert_eq!(value(&page, "hakmem_allocations_total{tier=\"mid\"}") / BUFFERS, 1);
+    assert_eq!(
+        value(&page, "hakmem_allocations_total{tier=\"mid\"}") / BUFFERS,
+        1
+    );
     assert!(value(&page, "hakmem_allocated_bytes") >= BUFFERS * BLOCK);
     assert!(value(&page, "hakmem_requested_bytes") >= BUFFERS * 20_000);
     assert!(value(&page, "hakmem_freed_bytes") >= (BUFFERS - KEPT) * BLOCK);
     let live = value(&page, "hakmem_live_bytes");
-    assert!(live >= KEPT * BLOCK);
+    assert!(live >= KEPT * BLOCK && live < 2 * KEPT * BLOCK, "{live}");
     assert!(value(&page, "hakmem_mapped_bytes") >= live);
     assert!(value(&page, "hakmem_frees_total") >= BUFFERS - KEPT);
     let refills = format!("hakmem_cache_refills_total{{class=\"{BLOCK}\"}}");
@@ -207,7 +230,7 @@ fn metered_is_scraped() {
     let page = metered.scrape();
     assert_eq!(in_class(&page, "allocations"), 2 * BUFFERS);
     assert_eq!(in_class(&page, "frees"), 2 * (BUFFERS - KEPT));
-    assert!(value(&page, "hakmem_live_bytes") >= live + KEPT * BLOCK);
+    assert!(value(&page, "hakmem_live_bytes") >= 2 * KEPT * BLOCK);
     let errors = metered.end();
     assert!(errors.contains("Drained"), "{errors}");
 }
