@@ -336,9 +336,9 @@ fn metrics_are_what_the_program_did() {
     let allocated = recorder.get("hakmem_allocated_bytes");
     let requested = recorder.get("hakmem_requested_bytes");
     let live = recorder.get("hakmem_live_bytes") - before.get("hakmem_live_bytes");
-    // Beside the list of blocks, a few words.
-    assert!((grown..grown + 8192).contains(&allocated), "{allocated}");
-    assert!((grown..grown + 8192).contains(&live), "{live}");
+    // Beside the list of blocks, what the large one is rounded up by.
+    assert!((grown..grown + 16_384).contains(&allocated), "{allocated}");
+    assert!((grown..grown + 16_384).contains(&live), "{live}");
     assert!(
         (200 * 20_000..allocated).contains(&requested),
         "{requested}"
@@ -357,7 +357,7 @@ fn metrics_are_what_the_program_did() {
     drain_into(&pump, &recorder);
     assert_eq!(recorder.of_class("class_frees"), 200);
     let freed = recorder.get("hakmem_freed_bytes");
-    assert!((grown..grown + 8192).contains(&freed), "{freed}");
+    assert!((grown..grown + 16_384).contains(&freed), "{freed}");
     // More than the front holds came back at once.
     assert!(recorder.of_class("cache_drains") > 0);
     assert_eq!(
