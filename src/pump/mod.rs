@@ -30,6 +30,8 @@ mod events;
 mod figures;
 mod running;
 
+use crate::observe::std::boxed::Box;
+use crate::observe::std::hint::black_box;
 use crate::observe::std::thread;
 use crate::observe::std::time::Duration;
 use crate::observe::stream::tally::Figure;
@@ -84,6 +86,8 @@ impl Pump {
     /// recorder. Waits while another thread drains. Called by a subscriber or recorder from
     /// within, it does nothing.
     pub fn drain(&self) -> Drained {
+        // The thread is known by its cache, and so has to have one.
+        drop(black_box(Box::new(0u8)));
         let drain = loop {
             match Drain::begin() {
                 Ok(drain) => break drain,

@@ -661,3 +661,69 @@ impl Drop for Drain {
         DRAINER.store(ptr::null_mut(), Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn poured() -> Vec<Record> {
+        let drain = Drain::begin().expect("nobody else drains");
+        let mut records = Vec::new();
+        drain.pour(&mut |record| records.push(record));
+        records
+    }
+
+    /// What happens below the caches, by threads that have none at hand.
+    #[test]
+    fn what_happens_below_is_told_of() {
+        let evicted = Event::CacheEvicted {
+            base: 4 << 20,
+            cached: 1,
+            why: "age",
+        };
+        Streaming::notice(evicted);
+        switch_on();
+        // What was before is not told of, nor what others look at.
+        assert_eq!(poured(), []);
+        Streaming::notice(Event::SuperSlabMapped { base: 2 << 20 });
+        Streaming::notice(Event::LookedUp {
+            address: 1,
+            found: 0,
+        });
+        Streaming::notice(evicted);
+        let thread = thread::id();
+        let expected = [
+            Record::SuperSlabMapped {
+                thread,
+                address: 2 << 20,
+            },
+            Record::CacheEvicted {
+                thread,
+                address: 4 << 20,
+                why: "age",
+            },
+        ];
+        assert_eq!(poured(), expected);
+
+        // Who drains is not told of what it causes; who comes in between of another stays out.
+        let drain = Drain::begin().expect("nobody else drains");
+        assert_eq!(Drain::begin().err(), Some(Draining::Here));
+        Streaming::notice(Event::Prewarmed { base: 2 << 20 });
+        assert_eq!(drain.count().get(Figure::Own), 1);
+        COMMON_TAKEN.store(true, Ordering::Release);
+        Streaming::notice(evicted);
+        COMMON_TAKEN.store(false, Ordering::Release);
+        assert_eq!(drain.losses(), [1, 0, 0]);
+        assert_eq!(drain.losses(), [0, 0, 0]);
+        drain.want(Detail::Info);
+        drop(drain);
+        Streaming::notice(Event::CachePurged { base: 2 << 20 });
+        Streaming::notice(Event::SuperSlabFreed { base: 2 << 20 });
+        let address = 2 << 20;
+        assert_eq!(poured(), [Record::SuperSlabFreed { thread, address }]);
+        switch_off();
+        Streaming::notice(evicted);
+        assert_eq!(poured(), []);
+    }
+}
