@@ -9,7 +9,7 @@ use hakmem_alloc::pump::{Drained, Pump};
 use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder};
 use metrics::{SharedString, Unit};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::hint::black_box;
 use std::process::Command;
@@ -663,6 +663,66 @@ fn a_thread_drains_until_it_is_stopped() {
     assert_eq!(first.lost, 0);
     // A dropped one stops as well, without waiting for its interval.
     drop(Pump::spawn(Duration::from_secs(3600)).expect("a thread"));
+}
+
+/// A recorder that keeps what it is told of names: kind and unit.
+#[derive(Default)]
+struct Named(Mutex<BTreeMap<String, (&'static str, String)>>);
+
+impl Named {
+    fn note(&self, name: KeyName, kind: &'static str, unit: Option<Unit>) {
+        let unit = unit.expect("a unit").as_str().to_owned();
+        let mut all = self.0.lock().expect("no panic");
+        all.insert(name.as_str().to_owned(), (kind, unit));
+    }
+}
+
+impl Recorder for Named {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.note(name, "counter", unit);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.note(name, "gauge", unit);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.note(name, "histogram", unit);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        assert_eq!(self.0.lock().expect("no panic")[key.name()].0, "counter");
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        assert_eq!(self.0.lock().expect("no panic")[key.name()].0, "gauge");
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        panic!("there is none");
+    }
+}
+
+#[test]
+fn the_page_has_every_metric() {
+    if !is_alone("the_page_has_every_metric") {
+        return;
+    }
+    const PAGE: &str = include_str!("../../../../docs/OBSERVABILITY.md");
+    let named = Named::default();
+    let pump = pump();
+    metrics::with_local_recorder(&named, || pump.drain());
+    let row = |line: &'static str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", name, kind @ ("counter" | "gauge"), unit, _, _, ""] = cells[..] else {
+            return None;
+        };
+        Some((name.trim_matches('`').to_owned(), (kind, unit.to_owned())))
+    };
+    let page: BTreeMap<_, _> = PAGE.lines().filter_map(row).collect();
+    assert_eq!(page, named.0.into_inner().expect("no panic"));
 }
 
 /// Runs `child` in a fork; says whether it returned true.
