@@ -284,16 +284,29 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         return Some(block);
     }
     let start = NonNull::new(block)?;
-    if !front.is_real() {
+    let Some(front) = (if front.is_real() {
+        Some(front)
+    } else {
+        begun()
+    }) else {
         Observed::missed();
         return Some(block);
-    }
+    };
     // What is no block of ours is reported by whoever cannot free it.
     let Some(seen) = seen(start) else {
         return Some(block);
     };
     let release = Release { caller };
     Observed::freeing(ThreadCache::of(front).local(), &seen, &release).map(NonNull::as_ptr)
+}
+
+/// The front of a thread whose first call is an observed free: it is given its cache for that.
+#[cold]
+#[inline(never)]
+fn begun() -> Option<&'static Front> {
+    drop(setup::enter().ok()?);
+    let front = Front::current();
+    front.is_real().then_some(front)
 }
 
 /// Frees the blocks whose frees observers put off, and that are due.

@@ -28,6 +28,21 @@ pub(crate) mod stack;
 pub(crate) mod watch;
 pub(crate) mod watch_error;
 
+#[cfg(feature = "pump")]
+extern crate std;
+#[cfg(feature = "pump")]
+mod stream;
+// The program's side of it, in a layer of its own.
+#[cfg(feature = "pump")]
+#[path = "../pump/mod.rs"]
+pub mod pump;
+
+/// What programs see of the observers in this build.
+pub(crate) mod offered {
+    #[cfg(feature = "pump")]
+    pub use super::pump;
+}
+
 use crate::block::FreeList;
 use crate::fault::Fault;
 use caller::Caller;
@@ -455,7 +470,7 @@ impl<A, B> Block<'_, (A, B)> {
 }
 
 /// What this build observes with, in the order in which they see an event.
-pub(crate) type Observed = (Recording, (Watching, Diagnosing));
+pub(crate) type Observed = (Recording, (Watching, (Diagnosing, Streaming)));
 
 type Recording = Silent;
 #[cfg(feature = "watch")]
@@ -463,6 +478,10 @@ type Watching = watch::Watch;
 #[cfg(not(feature = "watch"))]
 type Watching = Silent;
 type Diagnosing = Silent;
+#[cfg(feature = "pump")]
+use stream::Streaming;
+#[cfg(not(feature = "pump"))]
+type Streaming = Silent;
 
 /// What is kept of each block in this build.
 pub(crate) type Record = <Observed as Observer>::Record;
