@@ -28,6 +28,7 @@ use crate::config;
 use crate::counters::{self, Counter};
 use crate::huge_pages;
 use crate::metadata;
+use crate::observe::{Event, Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
 use crate::slab::{Site, Slab};
@@ -481,6 +482,7 @@ fn map_new(units: usize) -> Option<NonNull<SharedMeta>> {
         let at = base + unit * SUPERSLAB_BYTES;
         superslab.set_base(at, clean);
         REGISTRY.set_superslab(at, Some(superslab));
+        Observed::notice(Event::SuperSlabMapped { base: at });
         first = first.or(Some(record));
     }
     counters::add(Counter::SuperSlabsMapped, units as u64);
@@ -613,7 +615,7 @@ fn enforce_limits() {
             let meta = unsafe { meta.as_ref() };
             pool.forget_dirty(meta);
             drop(pool);
-            purge_whole(meta);
+            purge_whole(meta, "over the soft cap");
             POOL.lock().cache.put_back(meta);
         } else {
             return;
@@ -629,6 +631,8 @@ fn unmap(meta: NonNull<SharedMeta>) {
     counters::slots_cleaned(superslab.dirty_among(ALL).count_ones() as usize);
     superslab.forget_unfilled(ALL);
     REGISTRY.set_superslab(superslab.base(), None);
+    let base = superslab.base();
+    Observed::notice(Event::SuperSlabFreed { base });
     // SAFETY: all of its slots are held, so nobody uses it.
     unsafe { arena::release(superslab.base(), 1) };
     counters::add(Counter::SuperSlabsUnmapped, 1);
@@ -652,9 +656,12 @@ fn purge(meta: &SharedMeta, mask: u32) -> usize {
     dirty
 }
 
-/// Gives back the pages of a SuperSlab that the caller holds whole; how many slots were dirty.
-fn purge_whole(meta: &SharedMeta) -> usize {
+/// Gives back the pages of a cached SuperSlab that the caller holds whole; how many slots were
+/// dirty.
+fn purge_whole(meta: &SharedMeta, why: &'static str) -> usize {
     let superslab = meta.superslab();
+    let base = superslab.base();
+    Observed::notice(Event::CachePurged { base, why });
     // In part, a huge page would only be split.
     let mask = if huge_pages::has(superslab) {
         ALL
@@ -701,7 +708,7 @@ fn purge_while(mut wanted: impl FnMut(u64, usize) -> bool) -> usize {
         if meta.place.get() == Place::Cached {
             pool.cache.remove(meta);
             drop(pool);
-            purged += purge_whole(meta);
+            purged += purge_whole(meta, "dirty for longest");
             POOL.lock().cache.put_back(meta);
         } else {
             let dirty = meta.superslab().claim_dirty();
@@ -739,7 +746,7 @@ pub(crate) fn trim() -> bool {
     any |= unit_stock::give_back(usize::MAX);
     loop {
         let mut pool = POOL.lock();
-        let Some(meta) = pool.cache.take() else {
+        let Some(meta) = pool.cache.evict() else {
             return any;
         };
         // SAFETY: records are never unmapped.
@@ -785,9 +792,14 @@ pub(crate) fn prewarm() {
         // SAFETY: mapped just now, and held by us.
         unsafe { memory::populate(superslab.base(), SUPERSLAB_BYTES) };
         counters::add(Counter::Prewarmed, 1);
+        let class = made % crate::size_class::TINY_CLASSES;
+        Observed::notice(Event::Prewarmed {
+            base: superslab.base(),
+            class: (per_class > 0).then_some(class),
+            left: total - made - 1,
+        });
         if per_class > 0 {
-            HINTS[made % crate::size_class::TINY_CLASSES]
-                .store(ptr::from_ref(superslab).cast_mut(), Ordering::Relaxed);
+            HINTS[class].store(ptr::from_ref(superslab).cast_mut(), Ordering::Relaxed);
             superslab.give_back(ALL);
             POOL.lock().place_by_free(meta);
         } else {
