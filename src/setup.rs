@@ -134,6 +134,9 @@ extern "C" fn in_child() {
     parked::adopt_after_fork(own);
     shared_pool::forget_purger();
     after_fork();
+    if let Some(own) = own.filter(|_| Observed::ACTIVE) {
+        own.renumber();
+    }
     ThreadCache::show_all(Occasion::Forked);
     Observed::forked();
 }

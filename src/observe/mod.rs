@@ -92,6 +92,8 @@ pub(crate) enum Event<'a> {
         cache: &'a dyn Cache,
         occasion: Occasion,
     },
+    /// Every cache has been shown.
+    AllShown { occasion: Occasion },
     /// Another thread's block was freed.
     RemoteFreed { block: usize },
     /// So many blocks came back to a slab from other threads.

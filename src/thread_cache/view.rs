@@ -19,7 +19,13 @@ impl ThreadCache {
     pub(crate) fn show_all(occasion: Occasion) {
         if Observed::ACTIVE {
             ThreadCache::all().for_each(|cache| cache.show(occasion));
+            Observed::notice(Event::AllShown { occasion });
         }
+    }
+
+    /// Takes the number that the thread has now, in a fork's child.
+    pub(crate) fn renumber(&self) {
+        self.thread.set(thread::id());
     }
 
     /// Shows this cache to the observers.

@@ -14,6 +14,15 @@ pub fn archive() -> &'static Path {
     &built().archive
 }
 
+/// `libhakmem.so` with every observer in it.
+pub fn observed() -> &'static Path {
+    static OBSERVED: OnceLock<PathBuf> = OnceLock::new();
+    OBSERVED.get_or_init(|| match std::env::var_os("HAKMEM_TESTS_OBSERVED") {
+        Some(shared) => given(PathBuf::from(shared)).shared,
+        None => build(&["--profile", "observed", "--features", "observe-all"]).shared,
+    })
+}
+
 struct Library {
     shared: PathBuf,
     archive: PathBuf,
@@ -23,23 +32,24 @@ fn built() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| match std::env::var_os("HAKMEM_TESTS_LIBRARY") {
         Some(shared) => given(PathBuf::from(shared)),
-        None => build(),
+        None => build(&["--release"]),
     })
 }
 
 fn given(shared: PathBuf) -> Library {
     let shared = shared
         .canonicalize()
-        .unwrap_or_else(|e| panic!("HAKMEM_TESTS_LIBRARY={}: {e}", shared.display()));
+        .unwrap_or_else(|e| panic!("the library to test, {}: {e}", shared.display()));
     let archive = shared.with_file_name("libhakmem.a");
     Library { shared, archive }
 }
 
 /// Asks cargo itself where the files are, whatever target directory it uses.
-fn build() -> Library {
+fn build(options: &[&str]) -> Library {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "-p", "hakmem-capi"])
+        .args(["build", "-p", "hakmem-capi"])
+        .args(options)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())

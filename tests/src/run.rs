@@ -19,11 +19,25 @@ const HANGS: Duration = Duration::from_secs(600);
 pub enum Allocator {
     /// hakmem's (glibc's in reference mode), and every process has to prove it.
     Tested,
+    /// hakmem's with observers in it, and every process has to prove it.
+    Observed,
     /// The one that the program has by itself.
     Own,
     /// hakmem's, linked into the program: no preload, and no testimony, for a
     /// static program loads no witness.
     Linked,
+}
+
+impl Allocator {
+    /// The library that is to be preloaded, and that has to be at work.
+    fn library(self) -> Option<&'static Path> {
+        match self {
+            _ if reference() => None,
+            Self::Tested => Some(library::shared()),
+            Self::Observed => Some(library::observed()),
+            Self::Own | Self::Linked => None,
+        }
+    }
 }
 
 /// A program to be run, with its arguments and surroundings. Variables named
@@ -197,16 +211,16 @@ impl Run {
 
     fn preload(&self) -> OsString {
         let mut preload = OsString::new();
-        if self.has_hakmem() {
-            preload.push(library::shared());
+        if let Some(library) = self.hakmem() {
+            preload.push(library);
             preload.push(":");
         }
         preload.push(witness::library());
         preload
     }
 
-    fn has_hakmem(&self) -> bool {
-        self.allocator == Allocator::Tested && !reference()
+    fn hakmem(&self) -> Option<&'static Path> {
+        self.allocator.library()
     }
 }
 
@@ -272,7 +286,7 @@ impl Running {
         if self.allocator == Allocator::Linked {
             return;
         }
-        let expected = self.allocator == Allocator::Tested && !reference();
+        let expected = self.allocator.library();
         let first = |seen: &&Sighting| seen.pid == self.child.id();
         assert!(
             outcome.seen.iter().any(|seen| first(&seen)),
@@ -284,10 +298,13 @@ impl Running {
             .iter()
             .filter(|seen| self.strict || first(seen))
         {
-            assert_eq!(
-                seen.has_hakmem(),
-                expected,
-                "is its malloc hakmem's? {seen:?}"
+            let is_as_expected = match expected {
+                Some(library) => seen.malloc == library,
+                None => !seen.has_hakmem(),
+            };
+            assert!(
+                is_as_expected,
+                "its malloc has to be {expected:?}: {seen:?}"
             );
         }
     }

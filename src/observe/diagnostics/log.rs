@@ -6,8 +6,6 @@ use crate::size_class::SizeClass;
 use crate::sys::stderr::Line;
 
 /// Writes the line of an event, if its area is on.
-#[cold]
-#[inline(never)]
 pub(super) fn write(event: &Event<'_>, on: u32) {
     if let Some(area) = area_of(event).filter(|area| area.is_in(on)) {
         tell(area.line_of_thread(), event).write();

@@ -28,7 +28,7 @@ use super::{Block, Event, Observer, Occasion, Path, Release, Request, Wish, sett
 use crate::sys::stderr::{self, Line};
 use crate::sys::thread;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use list_checks::ListChecks;
 use profile::Profile;
 use refill_check::RefillCheck;
@@ -68,12 +68,13 @@ const VARIABLES: [(Area, &str); 11] = [
 
 /// The areas that need to see each block.
 const OF_BLOCKS: u32 = Area::Profile as u32;
-/// Beside the areas: the table of statistics is wanted.
-const TABLE: u32 = 1 << 31;
 
 /// Which areas are on. Written once by the set-up; Relaxed, for what is read before is seen
 /// as off.
 static ON: AtomicU32 = AtomicU32::new(0);
+
+/// The table of statistics is wanted; as [`ON`].
+static TABLE: AtomicBool = AtomicBool::new(false);
 
 #[inline(always)]
 fn on() -> u32 {
@@ -184,9 +185,7 @@ impl Observer for Diagnostics {
         if Area::Timing.is_in(on) {
             Timing::begin();
         }
-        if settings::wants_table() {
-            on |= TABLE;
-        }
+        TABLE.store(settings::wants_table(), Ordering::Relaxed);
         ON.store(on, Ordering::Relaxed);
         on & OF_BLOCKS != 0
     }
@@ -194,23 +193,9 @@ impl Observer for Diagnostics {
     #[inline(always)]
     fn wants(wish: Wish) -> bool {
         match wish {
-            Wish::Statistics => on() & TABLE != 0,
+            Wish::Statistics => TABLE.load(Ordering::Relaxed),
             Wish::Counts => Area::Refills.is_in(on()),
         }
-    }
-
-    fn exits() {
-        if Area::Profile.is_in(on()) {
-            profile::show_total();
-        }
-        if Area::Timing.is_in(on()) {
-            timing::show();
-        }
-    }
-
-    fn forked() {
-        profile::forget_total();
-        timing::forget();
     }
 
     #[inline(always)]
@@ -231,7 +216,8 @@ impl Observer for Diagnostics {
     #[inline(always)]
     fn event(local: &Local, event: Event<'_>) {
         let on = on();
-        if on != 0 {
+        // What is asked for by a call is not asked for by a variable.
+        if on != 0 || matches!(event, Event::Shown { .. }) {
             happened(local, event, on);
         }
     }
@@ -240,7 +226,7 @@ impl Observer for Diagnostics {
     fn notice(event: Event<'_>) {
         let on = on();
         if on != 0 {
-            log::write(&event, on);
+            noticed(event, on);
         }
     }
 
@@ -250,6 +236,20 @@ impl Observer for Diagnostics {
             return Some(Span::begin(path));
         }
         None
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn noticed(event: Event<'_>, on: u32) {
+    let Event::AllShown { occasion } = event else {
+        return log::write(&event, on);
+    };
+    if Area::Profile.is_in(on) {
+        profile::show_total(occasion);
+    }
+    if Area::Timing.is_in(on) {
+        timing::show(occasion);
     }
 }
 

@@ -128,8 +128,13 @@ impl Profile {
     }
 }
 
-/// Shows the sums over all threads.
-pub(super) fn show_total() {
+/// Shows the sums over all threads, when all have been shown for the last time.
+pub(super) fn show_total(occasion: Occasion) {
+    match occasion {
+        Occasion::Exit => {}
+        Occasion::Forked => return forget_total(),
+        _ => return,
+    }
     let thread = Line::new().text(b"all");
     let mut sum = [0; KINDS];
     heading();
@@ -144,7 +149,7 @@ pub(super) fn show_total() {
 }
 
 /// What other threads counted before a fork is not this process's.
-pub(super) fn forget_total() {
+fn forget_total() {
     for count in TOTAL.iter().flatten() {
         count.store(0, Ordering::Relaxed);
     }

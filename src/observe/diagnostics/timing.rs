@@ -4,7 +4,7 @@
 //! The clock is the processor's time-stamp counter where that runs at one rate, and else the
 //! system's. Its rate is what it has counted since the set-up, against the system's clock.
 
-use super::super::Path;
+use super::super::{Occasion, Path};
 use super::Area;
 use super::histogram::{self, BUCKETS, Histogram};
 use super::profile::share;
@@ -146,7 +146,10 @@ impl Drop for Span {
 }
 
 /// Shows all paths that were taken.
-pub(super) fn show() {
+pub(super) fn show(occasion: Occasion) {
+    if occasion == Occasion::Forked {
+        return forget();
+    }
     let scale = Timing::scale();
     let ns = |ticks: u64| ((u128::from(ticks) * u128::from(scale)) >> 32) as u64;
     let mut line = Area::Timing.line().text(b"ns by ");
@@ -217,7 +220,7 @@ fn bars(name: &'static str, counts: &[u64; BUCKETS], ns: impl Fn(u64) -> u64) {
 }
 
 /// What was measured before a fork is not this process's.
-pub(super) fn forget() {
+fn forget() {
     SHARDED
         .iter()
         .flat_map(|shard| &shard.0)
