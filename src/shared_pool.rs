@@ -93,6 +93,14 @@ impl SharedMeta {
         unsafe { &*self.superslab.get() }
     }
 
+    /// Tells observers what happens to the SuperSlab at this base.
+    #[inline(always)]
+    pub(crate) fn notice(&self, event: impl FnOnce(usize) -> Event<'static>) {
+        if Observed::ACTIVE {
+            Observed::notice(event(self.superslab().base()));
+        }
+    }
+
     /// Whether a SuperSlab that is held whole has pages to give back.
     pub(crate) fn is_dirty(&self) -> bool {
         self.superslab().dirty_among(ALL) != 0
@@ -631,8 +639,7 @@ fn unmap(meta: NonNull<SharedMeta>) {
     counters::slots_cleaned(superslab.dirty_among(ALL).count_ones() as usize);
     superslab.forget_unfilled(ALL);
     REGISTRY.set_superslab(superslab.base(), None);
-    let base = superslab.base();
-    Observed::notice(Event::SuperSlabFreed { base });
+    meta.notice(|base| Event::SuperSlabFreed { base });
     // SAFETY: all of its slots are held, so nobody uses it.
     unsafe { arena::release(superslab.base(), 1) };
     counters::add(Counter::SuperSlabsUnmapped, 1);
@@ -660,8 +667,7 @@ fn purge(meta: &SharedMeta, mask: u32) -> usize {
 /// dirty.
 fn purge_whole(meta: &SharedMeta, why: &'static str) -> usize {
     let superslab = meta.superslab();
-    let base = superslab.base();
-    Observed::notice(Event::CachePurged { base, why });
+    meta.notice(|base| Event::CachePurged { base, why });
     // In part, a huge page would only be split.
     let mask = if huge_pages::has(superslab) {
         ALL
@@ -793,8 +799,8 @@ pub(crate) fn prewarm() {
         unsafe { memory::populate(superslab.base(), SUPERSLAB_BYTES) };
         counters::add(Counter::Prewarmed, 1);
         let class = made % crate::size_class::TINY_CLASSES;
-        Observed::notice(Event::Prewarmed {
-            base: superslab.base(),
+        meta.notice(|base| Event::Prewarmed {
+            base,
             class: (per_class > 0).then_some(class),
             left: total - made - 1,
         });

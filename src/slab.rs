@@ -290,7 +290,7 @@ impl Slab {
                 next: Cell::new(ptr::null()),
                 inline: core::array::from_fn(|_| AtomicU64::new(0)),
             },
-            records: [const { Cell::new(ptr::null()) }; RECORDS],
+            records: core::array::from_fn(|_| Cell::new(ptr::null())),
         }
     }
 

@@ -10,7 +10,7 @@
 
 use crate::config;
 use crate::counters::{self, Counter};
-use crate::observe::{Event, Observed, Observer};
+use crate::observe::Event;
 use crate::shared_pool::{List, Place, SharedMeta};
 use crate::superslab::SUPERSLAB_BYTES;
 use crate::sys::clock;
@@ -46,10 +46,8 @@ impl SuperSlabCache {
         self.list.push_front(meta);
         self.count += 1;
         counters::add(Counter::CacheInserts, 1);
-        Observed::notice(Event::CacheKept {
-            base: meta.superslab().base(),
-            cached: self.count,
-        });
+        let cached = self.count;
+        meta.notice(|base| Event::CacheKept { base, cached });
     }
 
     /// Puts back, where it was, a SuperSlab that was taken out to be purged.
@@ -81,10 +79,8 @@ impl SuperSlabCache {
         // SAFETY: records are never unmapped.
         let meta = unsafe { newest.as_ref() };
         self.remove(meta);
-        Observed::notice(Event::CacheTaken {
-            base: meta.superslab().base(),
-            cached: self.count,
-        });
+        let cached = self.count;
+        meta.notice(|base| Event::CacheTaken { base, cached });
         Some(newest)
     }
 
@@ -99,11 +95,8 @@ impl SuperSlabCache {
     /// Takes out one SuperSlab to be given back.
     fn leave(&mut self, meta: &SharedMeta, why: &'static str) {
         self.remove(meta);
-        Observed::notice(Event::CacheEvicted {
-            base: meta.superslab().base(),
-            cached: self.count,
-            why,
-        });
+        let cached = self.count;
+        meta.notice(|base| Event::CacheEvicted { base, cached, why });
     }
 
     /// Takes out the oldest if the cache holds more than it may, or if its time is up.
