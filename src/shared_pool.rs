@@ -20,8 +20,8 @@
 //!
 //! 1. A SuperSlab is in one place: on a list by the number of its free slots, in the cache,
 //!    or nowhere (no slot free, or held by someone). [`Pool::settle`] alone moves it.
-//! 2. All lists are under one lock. No system call is made while it is held: what is to be
-//!    purged or unmapped is claimed first.
+//! 2. All lists are under one lock. No system call is made while it is held, but for an
+//!    observer's line: what is to be purged or unmapped is claimed first.
 
 use crate::arena;
 use crate::config;

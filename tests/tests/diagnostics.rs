@@ -768,6 +768,22 @@ fn a_broken_list_is_an_error() {
     }
 }
 
+/// What looks at the heap to say what it sees is not seen itself.
+#[test]
+fn what_is_written_causes_no_event() {
+    if !applies() {
+        return;
+    }
+    let looked_up = |settings: &[(&str, &str)]| {
+        let seen = observed(settings, &[&EVERYTHING[..], &["dump"]].concat());
+        lines(&seen, "lookup").len()
+    };
+    let alone = looked_up(&[("HAKMEM_TRACE", "lookup")]);
+    assert!(alone > 100, "{alone}");
+    let beside_all = looked_up(&[("HAKMEM_TRACE", "all"), ("HAKMEM_STATS", "all")]);
+    assert_eq!(alone, beside_all);
+}
+
 /// Lines of several threads stand whole beside each other.
 #[test]
 fn lines_do_not_mix() {

@@ -22,10 +22,12 @@ pub(super) struct Histogram {
 }
 
 impl Histogram {
-    pub(super) const NEW: Histogram = Histogram {
-        counts: [const { AtomicU64::new(0) }; BUCKETS],
-        ticks: AtomicU64::new(0),
-    };
+    pub(super) const fn new() -> Histogram {
+        Histogram {
+            counts: [const { AtomicU64::new(0) }; BUCKETS],
+            ticks: AtomicU64::new(0),
+        }
+    }
 
     /// Counts a duration.
     #[inline]
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_sorted_durations() {
-        let histogram = Histogram::NEW;
+        let histogram = Histogram::new();
         (1..=1000).for_each(|ticks| histogram.add(ticks));
         let mut counts = [0; BUCKETS];
         assert_eq!(histogram.add_to(&mut counts), 500_500);

@@ -66,19 +66,23 @@ struct Found {
 }
 
 impl Found {
-    const NONE: Found = Found {
-        checks: Count::ZERO,
-        blocks: Count::ZERO,
-        longest: Count::ZERO,
-        errors: Count::ZERO,
-    };
+    const fn new() -> Found {
+        Found {
+            checks: Count::new(),
+            blocks: Count::new(),
+            longest: Count::new(),
+            errors: Count::new(),
+        }
+    }
 }
 
 /// What was found of the lists of one thread.
 pub(super) struct ListChecks([Found; CLASSES]);
 
 impl ListChecks {
-    pub(super) const NEW: ListChecks = ListChecks([const { Found::NONE }; CLASSES]);
+    pub(super) const fn new() -> ListChecks {
+        ListChecks([const { Found::new() }; CLASSES])
+    }
 
     /// Walks the list of a class, and writes what is wrong with it.
     pub(super) fn check(&self, cache: &dyn Cache, class: usize) -> u64 {
@@ -104,7 +108,7 @@ impl ListChecks {
         if occasion != Occasion::Forked {
             (0..CLASSES).for_each(|class| self.show_class(cache, class));
         }
-        if occasion != Occasion::Demand {
+        if matches!(occasion, Occasion::ThreadEnds | Occasion::Forked) {
             self.forget();
         }
     }

@@ -13,8 +13,8 @@
 //!
 //! 1. What is written here causes no event: nothing of the heap is called but the views of a
 //!    cache, which look up without notice.
-//! 2. What a cache's thread counts is written by that thread alone, and read by whoever shows
-//!    the cache.
+//! 2. What is counted of a thread is written by that thread alone, and read by whoever shows
+//!    its cache. A signal handler that allocates in between may cost a count.
 
 mod histogram;
 mod list_checks;
@@ -66,8 +66,8 @@ const VARIABLES: [(Area, &str); 11] = [
     (Area::Timing, "HAKMEM_TIMING"),
 ];
 
-/// The areas that need to see each block.
-const OF_BLOCKS: u32 = Area::Profile as u32;
+/// The areas that need to see each call.
+const OF_CALLS: u32 = Area::Profile as u32 | Area::Timing as u32;
 
 /// Which areas are on. Written once by the set-up; Relaxed, for what is read before is seen
 /// as off.
@@ -133,7 +133,9 @@ impl Area {
 struct Count(AtomicU64);
 
 impl Count {
-    const ZERO: Count = Count(AtomicU64::new(0));
+    const fn new() -> Count {
+        Count(AtomicU64::new(0))
+    }
 
     /// Adds; for the writing thread alone, so that no read-modify-write is needed.
     fn add(&self, n: u64) {
@@ -165,8 +167,8 @@ pub(crate) struct Diagnostics;
 impl Observer for Diagnostics {
     type Local = Local;
     const NEW: Local = Local {
-        profile: Profile::NEW,
-        lists: ListChecks::NEW,
+        profile: Profile::new(),
+        lists: ListChecks::new(),
     };
     type Record = ();
     type Span = Option<Span>;
@@ -187,7 +189,7 @@ impl Observer for Diagnostics {
         }
         TABLE.store(settings::wants_table(), Ordering::Relaxed);
         ON.store(on, Ordering::Relaxed);
-        on & OF_BLOCKS != 0
+        on & OF_CALLS != 0
     }
 
     #[inline(always)]

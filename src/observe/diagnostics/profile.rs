@@ -54,7 +54,9 @@ static TOTAL: [[AtomicU64; KINDS]; CLASSES] =
 pub(super) struct Profile([[Count; KINDS]; CLASSES]);
 
 impl Profile {
-    pub(super) const NEW: Profile = Profile([const { [Count::ZERO; KINDS] }; CLASSES]);
+    pub(super) const fn new() -> Profile {
+        Profile([const { [const { Count::new() }; KINDS] }; CLASSES])
+    }
 
     fn add(&self, class: usize, what: What, n: usize) {
         if let Some(counts) = self.0.get(class) {
@@ -95,7 +97,8 @@ impl Profile {
         }
     }
 
-    /// Shows the thread's counts; at its end they move to the total.
+    /// Shows the thread's counts. At its end, and at exit, they go into the total; the cache may
+    /// be another thread's then.
     pub(super) fn show(&self, cache: &dyn Cache, occasion: Occasion) {
         if occasion == Occasion::Forked {
             self.0.iter().flatten().for_each(|count| {
@@ -103,7 +106,8 @@ impl Profile {
             });
             return;
         }
-        let moves = occasion != Occasion::Demand;
+        let ends = occasion == Occasion::ThreadEnds;
+        let counts_for_all = ends || occasion == Occasion::Exit;
         let used = |class: usize| self.0[class].iter().any(|count| count.get() != 0);
         if !(0..CLASSES).any(used) {
             return;
@@ -112,14 +116,14 @@ impl Profile {
         let thread = Line::new().number(u64::from(cache.thread()));
         let mut sum = [0; KINDS];
         for class in (0..CLASSES).filter(|&class| used(class)) {
-            let counts: Counts = core::array::from_fn(|kind| match moves {
+            let counts: Counts = core::array::from_fn(|kind| match ends {
                 true => self.0[class][kind].take(),
                 false => self.0[class][kind].get(),
             });
             row(&thread, Some(class), &counts);
             for (kind, count) in counts.iter().enumerate() {
                 sum[kind] += count;
-                if moves {
+                if counts_for_all {
                     TOTAL[class][kind].fetch_add(*count, Ordering::Relaxed);
                 }
             }
@@ -138,8 +142,8 @@ pub(super) fn show_total(occasion: Occasion) {
     let thread = Line::new().text(b"all");
     let mut sum = [0; KINDS];
     heading();
-    for class in 0..CLASSES {
-        let counts: Counts = core::array::from_fn(|k| TOTAL[class][k].load(Ordering::Relaxed));
+    for (class, total) in TOTAL.iter().enumerate() {
+        let counts: Counts = core::array::from_fn(|kind| total[kind].load(Ordering::Relaxed));
         if counts.iter().any(|&count| count != 0) {
             row(&thread, Some(class), &counts);
             (0..KINDS).for_each(|kind| sum[kind] += counts[kind]);
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn events_are_counted_by_class() {
-        let profile = Profile::NEW;
+        let profile = Profile::new();
         profile.requested(3);
         profile.requested(LARGE);
         profile.note(&Event::Refilled {

@@ -35,7 +35,7 @@ const BAR: u64 = 40;
 struct Shard([Histogram; PATHS.len()]);
 
 static SHARDED: [Shard; SHARDS] =
-    [const { Shard([const { Histogram::NEW }; PATHS.len()]) }; SHARDS];
+    [const { Shard([const { Histogram::new() }; PATHS.len()]) }; SHARDS];
 
 /// The clock, written by the set-up alone, before the hooks are on.
 static CLOCK: Timing = Timing {
