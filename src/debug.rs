@@ -1,7 +1,9 @@
 //! What a program may ask of a build that observes. Other builds have the same functions, and
 //! answer that they do not.
 
-use crate::observe::{Observed, Observer};
+use crate::observe::{Observed, Observer, Occasion};
+use crate::thread_cache::ThreadCache;
+use crate::thread_cache::front::Quiet;
 
 pub use crate::observe::watch_error::WatchError;
 
@@ -47,4 +49,14 @@ pub fn watch(rule: &str) -> Result<WatchId, WatchError> {
 /// [`WatchError::NoSuchWatch`] if it has ended already.
 pub fn unwatch(watch: WatchId) -> Result<(), WatchError> {
     Observed::unwatch(watch.0)
+}
+
+/// Writes to standard error what the threads hold for their next allocations, and of the
+/// diagnostics that are on what they have found so far. For builds with the feature
+/// `diagnostics`; other threads should be quiet.
+pub fn dump() {
+    if Observed::ACTIVE {
+        let _quiet = Quiet::begin();
+        ThreadCache::show_all(Occasion::Demand);
+    }
 }

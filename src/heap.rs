@@ -25,6 +25,7 @@ use core::ptr::{self, NonNull};
 /// a block as well.
 #[inline(always)]
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
+    let _timed = timed(Path::Allocate, caller);
     let front = Front::current();
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
@@ -64,12 +65,14 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
     if align <= MIN_ALIGN {
         return allocate(size, caller);
     }
+    let _timed = timed(Path::Allocate, caller);
     serve_or_relieve(size, align, Contents::Any, caller)
 }
 
 /// As [`allocate`], and it reads as zero.
 pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
+        let _timed = timed(Path::Allocate, caller);
         return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
     let block = allocate(size, caller);
@@ -82,7 +85,14 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
 
 /// As [`allocate_aligned`], and it reads as zero.
 pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
+    let _timed = timed(Path::Allocate, caller);
     serve_or_relieve(size, align, Contents::Zero, caller)
+}
+
+/// Times a call that came through an observed function, until the result is dropped.
+#[inline(always)]
+fn timed(path: Path, caller: Caller) -> impl Sized {
+    caller.is_some().then(|| Observed::span(path))
 }
 
 /// What a block has to hold when it is handed out.
@@ -237,7 +247,7 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
 /// A block as observers see it; `None` if it is no block of ours.
 fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
     let address = block.as_ptr() as usize;
-    let slab = REGISTRY.slab_of(address)?;
+    let slab = REGISTRY.find(address)?;
     let (bytes, class, index) = match slab.kind() {
         Kind::Blocks => {
             let class = slab.class();
@@ -261,6 +271,7 @@ fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> 
 /// Nobody uses the block any more.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
+    let _timed = timed(Path::Free, caller);
     let front = Front::current();
     let Some(block) = freeing(front, block, caller) else {
         return;
@@ -403,6 +414,7 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut
     if block.is_null() {
         return allocate(size, caller);
     }
+    let _timed = timed(Path::Resize, caller);
     let Some(slab) = REGISTRY.slab_of(block as usize) else {
         if foreign_blocks_are_legitimate() {
             // SAFETY: the caller's clause.
@@ -464,6 +476,7 @@ pub(crate) unsafe fn resize_known(
         // SAFETY: the caller's clause.
         return unsafe { resize(block, size, caller) };
     }
+    let _timed = timed(Path::Resize, caller);
     if let Some(slab) = REGISTRY.slab_of(block as usize)
         && align <= UNIT
         && let Ok(bytes) = checked_bytes(slab, block)

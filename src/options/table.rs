@@ -306,7 +306,7 @@ pub const DEBUG: &[Variable] = &[
     ),
     Variable {
         kind: Kind::List(&[
-            "alloc", "free", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
+            "all", "alloc", "free", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
         ]),
         range: None,
         ..debug(

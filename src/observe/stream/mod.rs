@@ -502,11 +502,11 @@ fn has_happened_below(event: Event<'_>) {
             let thread = id();
             (thread, Record::SuperSlabFreed { thread, address })
         }
-        Event::Prewarmed { base: address } => {
+        Event::Prewarmed { base: address, .. } => {
             let thread = id();
             (thread, Record::Prewarmed { thread, address })
         }
-        Event::CachePurged { base: address } => {
+        Event::CachePurged { base: address, .. } => {
             let thread = id();
             (thread, Record::CachePurged { thread, address })
         }
