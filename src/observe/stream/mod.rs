@@ -709,7 +709,11 @@ mod tests {
         // Who drains is not told of what it causes; who comes in between of another stays out.
         let drain = Drain::begin().expect("nobody else drains");
         assert_eq!(Drain::begin().err(), Some(Draining::Here));
-        Streaming::notice(Event::Prewarmed { base: 2 << 20 });
+        Streaming::notice(Event::Prewarmed {
+            base: 2 << 20,
+            class: None,
+            left: 0,
+        });
         assert_eq!(drain.count().get(Figure::Own), 1);
         COMMON_TAKEN.store(true, Ordering::Release);
         Streaming::notice(evicted);
@@ -718,7 +722,10 @@ mod tests {
         assert_eq!(drain.losses(), [0, 0, 0]);
         drain.want(Detail::Info);
         drop(drain);
-        Streaming::notice(Event::CachePurged { base: 2 << 20 });
+        Streaming::notice(Event::CachePurged {
+            base: 2 << 20,
+            why: "",
+        });
         Streaming::notice(Event::SuperSlabFreed { base: 2 << 20 });
         let address = 2 << 20;
         assert_eq!(poured(), [Record::SuperSlabFreed { thread, address }]);
