@@ -53,7 +53,7 @@ const TINY_BYTES: usize = 16 << 10;
 const OTHER_BYTES: usize = 64 << 10;
 /// Bytes of blocks that a hot class's array may hold, of TINY and of POOL and MID.
 const HOT_TINY_BYTES: usize = 64 << 10;
-const HOT_OTHER_BYTES: usize = 128 << 10;
+const HOT_OTHER_BYTES: usize = 192 << 10;
 /// Bytes of blocks that a list may hold.
 const LIST_BYTES: usize = 16 << 10;
 /// Refills and spills after which a class is hot.
