@@ -27,7 +27,8 @@ impl Library {
     /// The file, compiled.
     pub(super) fn compile(name: &str, options: &[&str]) -> PathBuf {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let directory = std::env::temp_dir().join(format!("hakmem-stacks-{}", std::process::id()));
+        let directory = format!("hakmem-stacks-{}-{name}", std::process::id());
+        let directory = std::env::temp_dir().join(directory);
         fs::create_dir_all(&directory).expect("a directory");
         let path = directory.join(name);
         let output = Command::new("gcc")
@@ -52,6 +53,12 @@ impl Library {
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         assert!(!handle.is_null(), "{}", path.display());
         Library { handle, path }
+    }
+
+    /// Removes the file, and its directory with the last one.
+    pub(super) fn remove(path: &Path) {
+        fs::remove_file(path).expect("the file");
+        let _ = fs::remove_dir(path.parent().expect("a directory"));
     }
 
     pub(super) fn close(self) {
@@ -94,7 +101,11 @@ pub(super) fn libraries() -> &'static [Library; 2] {
             ("keep.so", "-fno-omit-frame-pointer"),
             ("omit.so", "-fomit-frame-pointer"),
         ]
-        .map(|(name, option)| Library::load(Library::compile(name, &[option])))
+        .map(|(name, option)| {
+            let library = Library::load(Library::compile(name, &[option]));
+            Library::remove(&library.path);
+            library
+        })
     })
 }
 
