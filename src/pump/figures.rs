@@ -196,7 +196,7 @@ impl Losses {
             ("full", full),
             ("interrupted", others[Loss::Interrupted as usize]),
             ("no_cache", others[Loss::NoCache as usize]),
-            ("no_memory", others[Loss::NoChannel as usize]),
+            ("no_stream", others[Loss::NoChannel as usize]),
         ])
     }
 

@@ -50,8 +50,8 @@ pub struct Pump {
 pub struct Drained {
     /// Events that were handed to `tracing`.
     pub events: u64,
-    /// Events that were not, because nothing took them out in time, or a signal handler, an ending
-    /// thread or a want of memory kept them from being told of.
+    /// Events that were not: nothing took them out in time, or they came from a signal handler in
+    /// the middle of another, from a thread that was ending, or where no memory was for a stream.
     pub lost: u64,
     /// Events that were caused by draining, and left out.
     pub skipped: u64,

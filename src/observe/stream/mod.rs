@@ -11,7 +11,7 @@
 //! Nothing is done until a pump asks: [`ON`] is 0, and no cache has a channel.
 //!
 //! 1. A local is on the list once it was a thread's, for good; caches are never unmapped.
-//! 2. While a pump is on, each local on the list has a channel, unless there was no memory.
+//! 2. Once a pump is on, each local on the list has a channel, unless there was no memory.
 //! 3. [`DRAINER`] is the word of the thread that drains: hooks of that thread count that they
 //!    ran, and do nothing else.
 //! 4. What such a thread allocates is marked in the block's record, and its free is left out
@@ -65,7 +65,7 @@ pub(crate) enum Loss {
     Interrupted,
     /// The thread has no cache: it ends, or is in the middle of a change.
     NoCache,
-    /// There is no channel: there was no memory for one.
+    /// There is no channel: there was no memory for one, or the thread began when the pump did.
     NoChannel,
 }
 
@@ -168,12 +168,13 @@ impl Local {
         }
     }
 
-    /// The channel of a cache that no thread has begun with, such as that of ended threads.
+    /// The channel of a cache that no thread has begun with: that of ended threads.
     #[cold]
     fn late(&self) -> Option<&'static Channel> {
-        if !self.is_listed.get() {
-            self.list();
+        if self.is_listed.get() {
+            return None;
         }
+        self.list();
         self.provide();
         self.channel()
     }
@@ -573,6 +574,8 @@ fn tell_below(thread: u32, record: Record) {
 
 /// Switches the hooks on, for one pump.
 pub(crate) fn switch_on() {
+    // Before a hook looks for them; and below those of threads that begin meanwhile.
+    locals().for_each(Local::provide);
     // SeqCst: see `ON`.
     if ON.fetch_add(1, Ordering::SeqCst) == 0 {
         WANTED.store(Detail::Trace as u8, Ordering::Relaxed);

@@ -466,10 +466,11 @@ fn only_what_is_wanted_is_streamed() {
         drop(block());
     }
     let drained = drain_into(&pump, &recorder);
-    assert_eq!((drained.events, drained.lost), (0, 0));
+    // But for what the test harness has done while the subscriber was asked.
+    assert!(drained.events < 10 && drained.lost == 0, "{drained:?}");
     assert_eq!(recorder.of_class("class_allocations"), 2 * RECORDS as u64);
     // One that wants them is asked when it drains.
-    assert_eq!(events(&pump).0.events, 0);
+    assert_eq!(count(&events(&pump).1, "allocated"), 0);
     drop(block());
     assert_eq!(count(&events(&pump).1, "allocated"), 1);
 }
@@ -642,12 +643,25 @@ fn off_when_there_is_no_pump() {
     if !is_alone("off_when_there_is_no_pump") {
         return;
     }
-    drop(pump());
-    (0..100).for_each(|_| drop(block()));
+    // Blocks that a drain has allocated, and that the program has later, while there is no pump.
+    let pump = pump();
+    (0..10).for_each(|_| drop(block()));
+    let of_drain = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&of_drain);
+    events_and(&pump, move || kept.lock().expect("no panic").push(block()));
+    drop(pump);
+    let of_drain = std::mem::take(&mut *of_drain.lock().expect("no panic"));
+    assert!(of_drain.len() >= 20);
+    drop(of_drain);
+    let blocks: Vec<Vec<u8>> = (0..100).map(|_| block()).collect();
     let pump = Pump::new();
     let recorder = Locked::default();
     drain_into(&pump, &recorder);
     assert_eq!(recorder.of_class("class_allocations"), 0);
+    assert_eq!(recorder.of_class("class_frees"), 0);
+    drop(blocks);
+    drain_into(&pump, &recorder);
+    assert_eq!(recorder.of_class("class_frees"), 100);
 }
 
 #[test]
