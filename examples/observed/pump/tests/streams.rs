@@ -580,6 +580,47 @@ fn what_draining_allocates_is_left_out_wherever_it_is_freed() {
     );
 }
 
+/// Rounds in which the system calls the destructors of a thread's keys.
+const ROUNDS: usize = 4;
+static KEY: AtomicU64 = AtomicU64::new(0);
+
+/// Allocates and frees in each round: in the last one the thread has given up its cache.
+unsafe extern "C" fn ends(round: *mut libc::c_void) {
+    drop(block());
+    let next = round.wrapping_byte_add(1);
+    let key = KEY.load(Ordering::Relaxed) as libc::pthread_key_t;
+    // SAFETY: the key was made, and its values are numbers.
+    unsafe { libc::pthread_setspecific(key, next) };
+}
+
+#[test]
+fn what_comes_after_a_thread_s_cache_is_lost_and_counted() {
+    if !is_alone("what_comes_after_a_thread_s_cache_is_lost_and_counted") {
+        return;
+    }
+    let pump = pump();
+    let recorder = Locked::default();
+    drain_into(&pump, &Locked::default());
+    // Made after the allocator's, and so called after it.
+    let mut key = 0;
+    // SAFETY: `key` is a valid place.
+    assert_eq!(
+        unsafe { libc::pthread_key_create(&raw mut key, Some(ends)) },
+        0
+    );
+    KEY.store(u64::from(key), Ordering::Relaxed);
+    let thread = std::thread::spawn(move || {
+        // SAFETY: the key was made; any value but null has the destructor called.
+        unsafe { libc::pthread_setspecific(key, std::ptr::dangling()) };
+    });
+    thread.join().expect("no panic");
+    drain_into(&pump, &recorder);
+    assert_eq!(recorder.of_class("class_allocations"), ROUNDS as u64 - 1);
+    assert_eq!(recorder.of_class("class_frees"), ROUNDS as u64 - 1);
+    assert_eq!(recorder.get("hakmem_events_lost_total no_cache"), 2);
+    assert_eq!(recorder.total("hakmem_events_lost_total"), 2);
+}
+
 #[test]
 fn a_subscriber_may_drain() {
     if !is_alone("a_subscriber_may_drain") {
