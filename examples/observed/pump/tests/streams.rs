@@ -604,10 +604,8 @@ fn what_comes_after_a_thread_s_cache_is_lost_and_counted() {
     // Made after the allocator's, and so called after it.
     let mut key = 0;
     // SAFETY: `key` is a valid place.
-    assert_eq!(
-        unsafe { libc::pthread_key_create(&raw mut key, Some(ends)) },
-        0
-    );
+    let result = unsafe { libc::pthread_key_create(&raw mut key, Some(ends)) };
+    assert_eq!(result, 0);
     KEY.store(u64::from(key), Ordering::Relaxed);
     let thread = std::thread::spawn(move || {
         // SAFETY: the key was made; any value but null has the destructor called.
