@@ -34,8 +34,9 @@ use crate::observe::std::boxed::Box;
 use crate::observe::std::hint::black_box;
 use crate::observe::std::thread;
 use crate::observe::std::time::Duration;
+use crate::observe::stream;
+use crate::observe::stream::drain::{Drain, Draining};
 use crate::observe::stream::tally::Figure;
-use crate::observe::stream::{self, Drain, Draining};
 pub use running::Running;
 
 /// Switches the allocator's events on while it exists, and takes them out.
