@@ -295,11 +295,12 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         return Some(block);
     }
     let start = NonNull::new(block)?;
-    let Some(front) = (if front.is_real() {
+    let front = if front.is_real() {
         Some(front)
     } else {
         begun()
-    }) else {
+    };
+    let Some(front) = front else {
         Observed::missed();
         return Some(block);
     };

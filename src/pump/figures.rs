@@ -4,8 +4,7 @@ use crate::observe::std::string::ToString;
 use crate::observe::std::vec;
 use crate::observe::std::vec::Vec;
 use crate::observe::stream::record::{CLASS_INDICES, ClassIndex};
-use crate::observe::stream::tally::{ClassFigure, Figure, Sums};
-use crate::observe::stream::{LOSSES, Loss};
+use crate::observe::stream::tally::{ClassFigure, Figure, LOSSES, Loss, Sums};
 use crate::stats::{Statistics, TIERS, statistics};
 use metrics::{Key, Label, Level, Metadata, Recorder, Unit};
 
@@ -196,7 +195,7 @@ impl Losses {
             ("full", full),
             ("interrupted", others[Loss::Interrupted as usize]),
             ("no_cache", others[Loss::NoCache as usize]),
-            ("no_memory", others[Loss::NoChannel as usize]),
+            ("no_stream", others[Loss::NoChannel as usize]),
         ])
     }
 

@@ -34,8 +34,9 @@ use crate::observe::std::boxed::Box;
 use crate::observe::std::hint::black_box;
 use crate::observe::std::thread;
 use crate::observe::std::time::Duration;
+use crate::observe::stream;
+use crate::observe::stream::drain::{Drain, Draining};
 use crate::observe::stream::tally::Figure;
-use crate::observe::stream::{self, Drain, Draining};
 pub use running::Running;
 
 /// Switches the allocator's events on while it exists, and takes them out.
@@ -50,8 +51,8 @@ pub struct Pump {
 pub struct Drained {
     /// Events that were handed to `tracing`.
     pub events: u64,
-    /// Events that were not, because nothing took them out in time, or a signal handler, an ending
-    /// thread or a want of memory kept them from being told of.
+    /// Events that were not: nothing took them out in time, or they came from a signal handler in
+    /// the middle of another, from a thread that was ending, or where no memory was for a stream.
     pub lost: u64,
     /// Events that were caused by draining, and left out.
     pub skipped: u64,

@@ -8,32 +8,33 @@
 //!   COMMON ─────────► channel, for what happens below the caches
 //! ```
 //!
-//! Nothing is done until a pump asks: [`ON`] is 0, and no cache has a channel.
+//! Nothing is done until a pump asks: `ON` is 0, and no cache has a channel.
 //!
 //! 1. A local is on the list once it was a thread's, for good; caches are never unmapped.
-//! 2. While a pump is on, each local on the list has a channel, unless there was no memory.
-//! 3. [`DRAINER`] is the word of the thread that drains: hooks of that thread count that they
+//! 2. Once a pump is on, each local on the list has a channel, unless there was no memory.
+//! 3. `DRAINER` is the word of the thread that drains: hooks of that thread count that they
 //!    ran, and do nothing else.
 //! 4. What such a thread allocates is marked in the block's record, and its free is left out
 //!    as well, whoever frees it.
 //! 5. In a fork's child the channels of the threads that it does not have begin anew: such a
 //!    thread may have been inside.
 
+mod below;
 pub(crate) mod channel;
+pub(crate) mod drain;
+mod local;
 pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
 use super::{Block, Event, Observer, Release, Request};
 use crate::sys::thread;
-use channel::{Channel, Inside};
-use core::cell::Cell;
-use core::marker::PhantomData;
 use core::ptr;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use local::{Local, locals, renew};
 use record::{ClassIndex, Detail, Record};
-use tally::{ClassFigure, Figure, Sums, Tally};
+use tally::{ClassFigure, Figure, Loss, lose, take_losses};
 
 /// Pumps that are on. `SeqCst` where a pump is made and where a thread begins: one of the two
 /// sees the other. Relaxed in hooks: a thread that notices late begins late.
@@ -42,189 +43,12 @@ static ON: AtomicU32 = AtomicU32::new(0);
 static HAS_BEEN_ON: AtomicBool = AtomicBool::new(false);
 /// The greatest [`Detail`] that somebody wants. Written by who drains; Relaxed, as above.
 static WANTED: AtomicU8 = AtomicU8::new(Detail::Trace as u8);
-/// All locals, the newest first. Pushed Release, read Acquire.
-static LOCALS: AtomicPtr<Local> = AtomicPtr::new(ptr::null_mut());
-/// The channel for what happens below the caches. Set once, Release; read Acquire.
-static COMMON: AtomicPtr<Channel> = AtomicPtr::new(ptr::null_mut());
-/// Set while a thread is inside of that channel; who finds it set stays out. Acquire on taking
-/// pairs with Release on giving back.
-static COMMON_TAKEN: AtomicBool = AtomicBool::new(false);
-/// The word of the thread that drains, or null. Acquire on taking pairs with Release on giving
-/// back; hooks read it Relaxed, and find their own thread's word or another.
-static DRAINER: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
-/// The kernel's number of that thread, for hooks that have no cache at hand.
-static DRAINING_THREAD: AtomicU32 = AtomicU32::new(0);
 /// Forks that this process has come from since a pump was first made.
 static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// Why a hook could neither count nor tell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(usize)]
-pub(crate) enum Loss {
-    /// It interrupted another one.
-    Interrupted,
-    /// The thread has no cache: it ends, or is in the middle of a change.
-    NoCache,
-    /// There is no channel: there was no memory for one.
-    NoChannel,
-}
-
-pub(crate) const LOSSES: usize = Loss::NoChannel as usize + 1;
-
-/// Relaxed: each is a sum of its own.
-static LOST: [AtomicU64; LOSSES] = [const { AtomicU64::new(0) }; LOSSES];
-
-#[cold]
-fn lose(loss: Loss) {
-    LOST[loss as usize].fetch_add(1, Ordering::Relaxed);
-}
 
 /// Whether a thread that drained has allocated the block: 1, or 0. Written by who allocates it,
 /// read by who frees it, Relaxed: the block itself has passed between them.
 pub(crate) struct Mark(AtomicU8);
-
-/// What is kept in a cache. The cells are the owner's.
-pub(crate) struct Local {
-    /// Set once by whoever is first, Release; read by the owner and by who drains, Acquire.
-    channel: AtomicPtr<Channel>,
-    is_listed: Cell<bool>,
-    /// Written before the local is listed, never changed after.
-    next: Cell<*const Local>,
-    /// The word of the thread that has the cache; null if none has.
-    word: Cell<*const u8>,
-    thread: Cell<u32>,
-    /// The block that is about to be resized, and its bytes.
-    resizing: Cell<(usize, usize)>,
-}
-
-impl Local {
-    const fn new() -> Local {
-        Local {
-            channel: AtomicPtr::new(ptr::null_mut()),
-            is_listed: Cell::new(false),
-            next: Cell::new(ptr::null()),
-            word: Cell::new(ptr::null()),
-            thread: Cell::new(0),
-            resizing: Cell::new((0, 0)),
-        }
-    }
-
-    fn channel(&self) -> Option<&'static Channel> {
-        // SAFETY: null, or a channel, which is never unmapped.
-        unsafe { self.channel.load(Ordering::Acquire).as_ref() }
-    }
-
-    /// Whether the thread that has the cache drains.
-    #[inline(always)]
-    fn drains(&self) -> bool {
-        ptr::eq(DRAINER.load(Ordering::Relaxed), self.word.get())
-    }
-
-    /// Runs `hook` inside of this cache's channel, unless it `is_own`: caused by draining. A pump
-    /// is on.
-    #[inline(always)]
-    fn tell(&self, is_own: bool, hook: impl FnOnce(&mut Inside<'_>)) {
-        let Some(channel) = self.channel().or_else(|| self.late()) else {
-            return lose(Loss::NoChannel);
-        };
-        // SAFETY: hooks with a local are called by the owner of its cache.
-        let entered = unsafe {
-            channel.enter(|inside| {
-                if is_own {
-                    inside.tally().add(Figure::Own, 1);
-                } else {
-                    hook(inside);
-                }
-            })
-        };
-        if !entered {
-            lose(Loss::Interrupted);
-        }
-    }
-
-    /// Counts, and tells of a record if somebody wants it. A pump is on.
-    #[inline(always)]
-    fn note(&self, record: Record, count: impl FnOnce(&Tally)) {
-        self.tell(self.drains(), |inside| {
-            count(inside.tally());
-            if is_wanted(record.detail()) {
-                inside.push(record);
-            }
-        });
-    }
-
-    #[cold]
-    fn list(&self) {
-        self.is_listed.set(true);
-        let new = ptr::from_ref(self).cast_mut();
-        let mut head = LOCALS.load(Ordering::Relaxed);
-        loop {
-            self.next.set(head);
-            // SeqCst: see `ON`.
-            match LOCALS.compare_exchange_weak(head, new, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
-    }
-
-    /// The channel of a cache that no thread has begun with, such as that of ended threads.
-    #[cold]
-    fn late(&self) -> Option<&'static Channel> {
-        if !self.is_listed.get() {
-            self.list();
-        }
-        self.provide();
-        self.channel()
-    }
-
-    /// Sees that there is a channel.
-    fn provide(&self) {
-        provide(&self.channel);
-    }
-}
-
-#[cold]
-fn provide(place: &AtomicPtr<Channel>) {
-    if !place.load(Ordering::Acquire).is_null() {
-        return;
-    }
-    let Some(made) = Channel::make() else {
-        return;
-    };
-    let made = ptr::from_ref(made).cast_mut();
-    // Whoever is second leaves its own where it is: it is some kilobytes, and happens rarely.
-    let _ = place.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
-}
-
-/// In a fork's child: has a channel begin anew.
-fn renew(place: &AtomicPtr<Channel>) {
-    let channel = place.load(Ordering::Acquire);
-    if !channel.is_null() {
-        // SAFETY: there is no other thread, and the channel is not this thread's.
-        unsafe { channel::renew(channel) };
-    }
-}
-
-/// Every local there is, the newest first.
-fn locals() -> impl Iterator<Item = &'static Local> {
-    let mut at: *const Local = LOCALS.load(Ordering::SeqCst);
-    core::iter::from_fn(move || {
-        // SAFETY: locals are part of caches, which are never unmapped.
-        let local = unsafe { at.as_ref() }?;
-        at = local.next.get();
-        Some(local)
-    })
-}
-
-/// Every channel there is.
-fn channels() -> impl Iterator<Item = &'static Channel> {
-    // SAFETY: null, or a channel, which is never unmapped.
-    let common = unsafe { COMMON.load(Ordering::Acquire).as_ref() };
-    common
-        .into_iter()
-        .chain(locals().filter_map(Local::channel))
-}
 
 /// Whether a pump is on.
 #[inline(always)]
@@ -236,6 +60,11 @@ fn is_on() -> bool {
 #[inline(always)]
 fn is_wanted(detail: Detail) -> bool {
     WANTED.load(Ordering::Relaxed) >= detail as u8
+}
+
+/// Has hooks tell what is of `detail` at most.
+fn want(detail: Detail) {
+    WANTED.store(detail as u8, Ordering::Relaxed);
 }
 
 /// Streams events to a pump, while there is one.
@@ -253,15 +82,10 @@ impl Observer for Streaming {
 
     fn forked() {
         FORKS.fetch_add(1, Ordering::Relaxed);
+        drain::end_in_child();
+        below::begin_anew();
+        take_losses();
         let word = thread::word();
-        if !ptr::eq(DRAINER.load(Ordering::Relaxed), word) {
-            DRAINER.store(ptr::null_mut(), Ordering::Release);
-        }
-        COMMON_TAKEN.store(false, Ordering::Release);
-        renew(&COMMON);
-        for lost in &LOST {
-            lost.store(0, Ordering::Relaxed);
-        }
         for local in locals() {
             if ptr::eq(local.word.get(), word) {
                 local.thread.set(thread::id());
@@ -344,7 +168,7 @@ impl Observer for Streaming {
     #[inline(always)]
     fn notice(event: Event<'_>) {
         if is_on() {
-            has_happened_below(event);
+            below::has_happened_below(event);
         }
     }
 
@@ -489,96 +313,16 @@ fn has_happened(local: &Local, event: Event<'_>) {
     }
 }
 
-/// The numbers of threads come from the system here: what is told of is as dear.
-#[inline(never)]
-fn has_happened_below(event: Event<'_>) {
-    let id = thread::id;
-    let (thread, record) = match event {
-        Event::SuperSlabMapped { base: address } => {
-            let thread = id();
-            (thread, Record::SuperSlabMapped { thread, address })
-        }
-        Event::SuperSlabFreed { base: address } => {
-            let thread = id();
-            (thread, Record::SuperSlabFreed { thread, address })
-        }
-        Event::Prewarmed { base: address, .. } => {
-            let thread = id();
-            (thread, Record::Prewarmed { thread, address })
-        }
-        Event::CachePurged { base: address, .. } => {
-            let thread = id();
-            (thread, Record::CachePurged { thread, address })
-        }
-        Event::CacheKept {
-            base: address,
-            cached,
-        } => {
-            let thread = id();
-            let record = Record::CacheKept {
-                thread,
-                address,
-                cached,
-            };
-            (thread, record)
-        }
-        Event::CacheTaken {
-            base: address,
-            cached,
-        } => {
-            let thread = id();
-            let record = Record::CacheTaken {
-                thread,
-                address,
-                cached,
-            };
-            (thread, record)
-        }
-        Event::CacheEvicted {
-            base: address, why, ..
-        } => {
-            let thread = id();
-            let record = Record::CacheEvicted {
-                thread,
-                address,
-                why,
-            };
-            (thread, record)
-        }
-        _ => return,
-    };
-    tell_below(thread, record);
-}
-
-fn tell_below(thread: u32, record: Record) {
-    // SAFETY: null, or a channel, which is never unmapped.
-    let Some(channel) = (unsafe { COMMON.load(Ordering::Acquire).as_ref() }) else {
-        return lose(Loss::NoChannel);
-    };
-    if COMMON_TAKEN.swap(true, Ordering::Acquire) {
-        return lose(Loss::Interrupted);
-    }
-    // SAFETY: the flag above was set by this thread.
-    unsafe {
-        channel.enter(|inside| {
-            if thread == DRAINING_THREAD.load(Ordering::Relaxed) {
-                inside.tally().add(Figure::Own, 1);
-            } else if is_wanted(record.detail()) {
-                inside.push(record);
-            }
-        });
-    }
-    COMMON_TAKEN.store(false, Ordering::Release);
-}
-
 /// Switches the hooks on, for one pump.
 pub(crate) fn switch_on() {
+    // Before a hook looks for them; and below those of threads that begin meanwhile.
+    locals().for_each(Local::provide);
     // SeqCst: see `ON`.
     if ON.fetch_add(1, Ordering::SeqCst) == 0 {
-        WANTED.store(Detail::Trace as u8, Ordering::Relaxed);
+        want(Detail::Trace);
     }
     HAS_BEEN_ON.store(true, Ordering::Relaxed);
-    provide(&COMMON);
+    below::begin();
     locals().for_each(Local::provide);
     caller::switch(true);
 }
@@ -591,146 +335,4 @@ pub(crate) fn switch_off() {
 /// Forks that this process has come from.
 pub(crate) fn forks() -> u32 {
     FORKS.load(Ordering::Relaxed)
-}
-
-/// The right to drain; ends when dropped.
-pub(crate) struct Drain {
-    /// It is a thread's.
-    _here: PhantomData<*const ()>,
-}
-
-/// Who drains already.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Draining {
-    /// This thread, further out.
-    Here,
-    /// Another one.
-    Elsewhere,
-}
-
-impl Drain {
-    /// Begins to drain; from now on hooks of this thread stay silent.
-    pub(crate) fn begin() -> Result<Drain, Draining> {
-        let word = thread::word().cast_mut();
-        let nobody = ptr::null_mut();
-        match DRAINER.compare_exchange(nobody, word, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => {
-                DRAINING_THREAD.store(thread::id(), Ordering::Relaxed);
-                Ok(Drain { _here: PhantomData })
-            }
-            Err(other) if ptr::eq(other, word) => Err(Draining::Here),
-            Err(_) => Err(Draining::Elsewhere),
-        }
-    }
-
-    /// Hands the events that wait now to `sink`, each cache's in order.
-    pub(crate) fn pour(&self, sink: &mut dyn FnMut(Record)) {
-        if is_on() {
-            locals().for_each(Local::provide);
-        }
-        for channel in channels() {
-            // SAFETY: this thread has the right to drain.
-            unsafe { channel.pour(sink) };
-        }
-    }
-
-    /// What was counted since the last time.
-    pub(crate) fn count(&self) -> Sums {
-        let mut sums = Sums::new();
-        for channel in channels() {
-            // SAFETY: this thread has the right to drain.
-            unsafe { channel.count(&mut sums) };
-        }
-        sums
-    }
-
-    /// How often each [`Loss`] has occurred since the last time.
-    pub(crate) fn losses(&self) -> [u64; LOSSES] {
-        [0, 1, 2].map(|loss: usize| LOST[loss].swap(0, Ordering::Relaxed))
-    }
-
-    /// Has hooks tell what is of `detail` at most.
-    pub(crate) fn want(&self, detail: Detail) {
-        WANTED.store(detail as u8, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Drain {
-    fn drop(&mut self) {
-        DRAINING_THREAD.store(0, Ordering::Relaxed);
-        DRAINER.store(ptr::null_mut(), Ordering::Release);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec::Vec;
-
-    fn poured() -> Vec<Record> {
-        let drain = Drain::begin().expect("nobody else drains");
-        let mut records = Vec::new();
-        drain.pour(&mut |record| records.push(record));
-        records
-    }
-
-    /// What happens below the caches, by threads that have none at hand.
-    #[test]
-    fn what_happens_below_is_told_of() {
-        let evicted = Event::CacheEvicted {
-            base: 4 << 20,
-            cached: 1,
-            why: "age",
-        };
-        Streaming::notice(evicted);
-        switch_on();
-        // What was before is not told of, nor what others look at.
-        assert_eq!(poured(), []);
-        Streaming::notice(Event::SuperSlabMapped { base: 2 << 20 });
-        Streaming::notice(Event::LookedUp {
-            address: 1,
-            found: 0,
-        });
-        Streaming::notice(evicted);
-        let thread = thread::id();
-        let expected = [
-            Record::SuperSlabMapped {
-                thread,
-                address: 2 << 20,
-            },
-            Record::CacheEvicted {
-                thread,
-                address: 4 << 20,
-                why: "age",
-            },
-        ];
-        assert_eq!(poured(), expected);
-
-        // Who drains is not told of what it causes; who comes in between of another stays out.
-        let drain = Drain::begin().expect("nobody else drains");
-        assert_eq!(Drain::begin().err(), Some(Draining::Here));
-        Streaming::notice(Event::Prewarmed {
-            base: 2 << 20,
-            class: None,
-            left: 0,
-        });
-        assert_eq!(drain.count().get(Figure::Own), 1);
-        COMMON_TAKEN.store(true, Ordering::Release);
-        Streaming::notice(evicted);
-        COMMON_TAKEN.store(false, Ordering::Release);
-        assert_eq!(drain.losses(), [1, 0, 0]);
-        assert_eq!(drain.losses(), [0, 0, 0]);
-        drain.want(Detail::Info);
-        drop(drain);
-        Streaming::notice(Event::CachePurged {
-            base: 2 << 20,
-            why: "",
-        });
-        Streaming::notice(Event::SuperSlabFreed { base: 2 << 20 });
-        let address = 2 << 20;
-        assert_eq!(poured(), [Record::SuperSlabFreed { thread, address }]);
-        switch_off();
-        Streaming::notice(evicted);
-        assert_eq!(poured(), []);
-    }
 }

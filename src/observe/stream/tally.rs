@@ -1,5 +1,5 @@
 //! How often each thing happened to a thread's cache: what the metrics come from, so that they
-//! are right also when a stream is full.
+//! are right also when a stream is full. And how often a hook could do nothing.
 
 use super::record::CLASS_INDICES;
 use core::cell::Cell;
@@ -105,6 +105,38 @@ impl Sums {
             .iter()
             .sum()
     }
+}
+
+/// Why a hook could neither count nor tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub(crate) enum Loss {
+    /// It interrupted another one.
+    Interrupted,
+    /// The thread has no cache: it ends, or is in the middle of a change.
+    NoCache,
+    /// There is no channel: there was no memory for one, or the thread began when the pump did.
+    NoChannel,
+}
+
+pub(crate) const LOSSES: usize = Loss::NoChannel as usize + 1;
+
+/// Relaxed: each is a sum of its own.
+static LOST: [AtomicU64; LOSSES] = [const { AtomicU64::new(0) }; LOSSES];
+
+/// Counts a loss.
+#[cold]
+pub(super) fn lose(loss: Loss) {
+    LOST[loss as usize].fetch_add(1, Ordering::Relaxed);
+}
+
+/// How often each [`Loss`] has occurred since the last time.
+pub(super) fn take_losses() -> [u64; LOSSES] {
+    let mut losses = [0; LOSSES];
+    for (loss, lost) in losses.iter_mut().zip(&LOST) {
+        *loss = lost.swap(0, Ordering::Relaxed);
+    }
+    losses
 }
 
 #[cfg(test)]
