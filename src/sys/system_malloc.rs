@@ -3,16 +3,18 @@
 //! malloc is not linked in, and then the system allocator is not available.
 
 use core::arch::asm;
+use core::arch::global_asm;
 use core::ffi::c_void;
 use core::mem::transmute;
+
+global_asm!(".hidden __ehdr_start", ".hidden _end");
 
 type Malloc = unsafe extern "C" fn(usize) -> *mut c_void;
 type Pair = unsafe extern "C" fn(usize, usize) -> *mut c_void;
 type Realloc = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 
-/// The address of a symbol, after the assembler was told what is said of it: that it is weak has
-/// to be said where it is used, for each object file that the compiler makes of this crate.
+/// The address of a symbol, as the dynamic linker has found it.
 macro_rules! address {
     ($name:literal $(, $directive:literal)*) => {{
         let address: usize;
@@ -30,6 +32,8 @@ macro_rules! address {
     }};
 }
 
+/// As [`address`], of a symbol that may not exist. It is said to be weak here and not once a
+/// file: each object file that the compiler makes of this crate has to say so.
 macro_rules! weak {
     ($name:literal) => {
         address!($name, ".weak")
@@ -51,8 +55,6 @@ pub(crate) fn is_the_process_s() -> bool {
     // SAFETY: forms the addresses of the linker's symbols for the first and last byte.
     unsafe {
         asm!(
-            ".hidden __ehdr_start",
-            ".hidden _end",
             "lea {}, [rip + __ehdr_start]",
             "lea {}, [rip + _end]",
             out(reg) first,
@@ -61,8 +63,8 @@ pub(crate) fn is_the_process_s() -> bool {
         );
     }
     // Defined by the C ABI crate, which exports `malloc`.
-    address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0
-        && !(first..end).contains(&address!("malloc"))
+    let exports = address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0;
+    exports && !(first..end).contains(&address!("malloc"))
 }
 
 /// The system's `malloc`; null when it has none, or no memory.
