@@ -326,7 +326,7 @@ fn free_overdue(front: &'static Front) {
     while front.is_real()
         && let Some(block) = Observed::overdue(ThreadCache::of(front).local())
     {
-        give_back(front, block.as_ptr());
+        deallocate_slower(block.as_ptr());
     }
 }
 

@@ -22,17 +22,32 @@ impl File {
         usize::try_from(descriptor).ok().map(File)
     }
 
-    fn len(&self) -> usize {
+    fn stat(&self) -> Option<libc::stat> {
         // SAFETY: all zero bytes are a valid `stat`.
         let mut stat: libc::stat = unsafe { core::mem::zeroed() };
         // SAFETY: `stat` is a valid place for the result.
         let failed =
             keep_errno(|| unsafe { libc::syscall(libc::SYS_fstat, self.0, &raw mut stat) });
-        if failed == 0 {
-            usize::try_from(stat.st_size).unwrap_or(0)
-        } else {
-            0
-        }
+        (failed == 0).then_some(stat)
+    }
+
+    fn len(&self) -> usize {
+        self.stat()
+            .map_or(0, |stat| usize::try_from(stat.st_size).unwrap_or(0))
+    }
+
+    /// How many directories this one has in it, as the system counts them now.
+    pub(crate) fn directories(&self) -> Option<usize> {
+        // Its own name and the one inside of it are counted as well.
+        (self.stat()?.st_nlink as usize).checked_sub(2)
+    }
+
+    /// Reads a directory from the start again.
+    pub(crate) fn rewind(&self) {
+        // SAFETY: sets the position of a descriptor of ours.
+        keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_lseek, self.0, 0usize, libc::SEEK_SET as usize)
+        });
     }
 
     /// Calls `each` with every name in a directory.

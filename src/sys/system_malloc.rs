@@ -54,8 +54,6 @@ pub(crate) fn is_the_process_s() -> bool {
     // SAFETY: forms the addresses of the linker's symbols for the first and last byte.
     unsafe {
         asm!(
-            ".hidden __ehdr_start",
-            ".hidden _end",
             "lea {}, [rip + __ehdr_start]",
             "lea {}, [rip + _end]",
             out(reg) first,

@@ -441,6 +441,18 @@ static int verifies(void) {
     return 0;
 }
 
+/* A site in a library that is opened late (WATCH_LIBRARY). */
+#include <dlfcn.h>
+
+static int late_library(void) {
+    void *library = dlopen(getenv("WATCH_LIBRARY"), RTLD_NOW);
+    if (library == NULL) return 1;
+    void *(*make)(void);
+    *(void **)&make = dlsym(library, "made_by_the_library");
+    free(hidden(make()));
+    return 0;
+}
+
 /* The system refuses watchpoints. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -477,7 +489,7 @@ int main(int argc, char **argv) {
         {"not_held", not_held},     {"large", large},
         {"faults", faults_of_mine}, {"large_threads", large_threads},
         {"rotating", rotating},     {"verifies", verifies},
-        {"refused", refused},
+        {"refused", refused},       {"late_library", late_library},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (strcmp(name, cases[i].name) == 0) return cases[i].run();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hakmem_tests::watched::{address, lines, lines_with, run, watched};
-use hakmem_tests::{Allocator, Outcome, Run, find, reference, skip};
+use hakmem_tests::{Allocator, Outcome, Run, compile, find, reference, skip};
 use std::os::unix::process::ExitStatusExt;
 
 const SIGABRT: i32 = 6;
@@ -298,6 +298,26 @@ fn what_is_not_understood_is_said_with_its_place() {
     // What is no text is shown as such.
     let outcome = good("\u{1b}[31m=1", "plain");
     assert!(lines_with(&outcome, "HAKMEM_WATCH: ")[0].contains("\"?[31m=1\""));
+}
+
+#[test]
+fn a_site_may_come_with_a_library_that_is_opened_late() {
+    if !applies() {
+        return;
+    }
+    let library = compile::shared_library("watch_late.c");
+    let outcome = watched("late_library")
+        .env("HAKMEM_WATCH", "site=made_by_the_library")
+        .env("WATCH_LIBRARY", &library)
+        .output();
+    outcome.success();
+    let lines = lines_with(&outcome, "watch 1: ");
+    assert_eq!(lines.len(), 2, "{}", outcome.report());
+    assert!(
+        lines[0].contains(" called from libwatch_late_c.so+0x"),
+        "{}",
+        lines[0]
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use super::turn::Turn;
 use crate::metadata;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 const ENTRIES: usize = 1024;
 const WAYS: usize = 4;
@@ -69,6 +69,8 @@ pub(super) struct Known {
 
 struct Entry {
     turn: Turn,
+    /// The address in `known`: looked at without the turn. Relaxed.
+    address: AtomicUsize,
     /// When it was last written: a count.
     seen: AtomicU32,
     known: UnsafeCell<Known>,
@@ -112,7 +114,7 @@ fn places(address: usize) -> &'static [Entry] {
 /// Lets `change` see to what is known of the block at `address`: what was, or zeroes.
 pub(super) fn note(address: usize, change: impl FnOnce(&mut Known)) {
     let places = places(address);
-    let has = |entry: &&Entry| read(entry).is_some_and(|known| known.address == address);
+    let has = |entry: &&Entry| entry.is_of(address);
     let oldest = |entry: &&Entry| entry.seen.load(Ordering::Relaxed);
     let place = places.iter().find(has);
     let Some(entry) = place.or_else(|| places.iter().min_by_key(oldest)) else {
@@ -124,6 +126,7 @@ pub(super) fn note(address: usize, change: impl FnOnce(&mut Known)) {
     // SAFETY: it is this thread's turn.
     let known = unsafe { &mut *entry.known.get() };
     if known.address != address {
+        entry.address.store(address, Ordering::Relaxed);
         *known = Known {
             address,
             bytes: 0,
@@ -141,6 +144,12 @@ pub(super) fn note(address: usize, change: impl FnOnce(&mut Known)) {
         .store(WRITES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
 }
 
+impl Entry {
+    fn is_of(&self, address: usize) -> bool {
+        self.address.load(Ordering::Relaxed) == address
+    }
+}
+
 fn read(entry: &Entry) -> Option<Known> {
     let _turn = entry.turn.take()?;
     // SAFETY: it is this thread's turn.
@@ -151,6 +160,7 @@ fn read(entry: &Entry) -> Option<Known> {
 pub(super) fn of(address: usize) -> Option<Known> {
     places(address)
         .iter()
+        .filter(|entry| entry.is_of(address))
         .filter_map(read)
         .find(|known| known.address == address)
 }

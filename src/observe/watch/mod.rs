@@ -29,6 +29,7 @@ mod rules;
 mod site;
 mod turn;
 
+use super::api::Api;
 use super::caller::{self, Caller};
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
@@ -111,19 +112,27 @@ impl Observer for Watch {
         rules::forked();
         known::forked();
         hit::forked();
+        place::forked();
         guard::forked();
     }
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
-        if is_of_interest(block) {
+        if is_of_interest(block) && !is_passed_over(block, request) {
             allocated(local, block, request);
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> Option<NonNull<u8>> {
-        if is_of_interest(block) && freeing(local, block, release) {
+        let is_selected = rules::any_about_places()
+            || block
+                .record
+                .is_some_and(|record| record.rules.load(Ordering::Relaxed) != 0);
+        let address = block.address.as_ptr() as usize;
+        let concerns =
+            is_selected && is_of_interest(block) || guard::may_have(address) || guard::compares();
+        if concerns && freeing(local, block, release) {
             return None;
         }
         Some(block.address)
@@ -192,6 +201,44 @@ fn is_of_interest(block: &Block<'_, Record>) -> bool {
     rules::may_cover(address, block.bytes, block.class)
         || guard::may_have(address)
         || guard::compares()
+}
+
+/// Whether an allocation is one that no rule selects, by what is quickly said of it; then it
+/// counts as a life.
+#[inline]
+fn is_passed_over(block: &Block<'_, Record>, request: &Request) -> bool {
+    let Some(record) = block.record else {
+        return false;
+    };
+    let caller = request.caller;
+    if rules::any_unknown() {
+        rules::see(caller.pc());
+    }
+    // Behind a face of Rust's the caller is the standard library.
+    let pc = (caller.api() >= Api::Malloc as u8).then(|| caller.pc());
+    let selected_before = record.rules.load(Ordering::Relaxed) != 0;
+    let address = block.address.as_ptr() as usize;
+    if rules::may_select(request.size, pc)
+        || selected_before && rules::any_about_reuse()
+        || caller.other() != 0
+        || guard::may_have(address)
+        || guard::compares()
+    {
+        return false;
+    }
+    record.lives();
+    if selected_before {
+        rules::select(record, 0);
+    }
+    true
+}
+
+impl Record {
+    /// Counts one more life.
+    fn lives(&self) {
+        let lives = self.lives.load(Ordering::Relaxed);
+        self.lives.store(lives.wrapping_add(1), Ordering::Relaxed);
+    }
 }
 
 fn add(rule: Rule) -> Result<u32, WatchError> {
@@ -308,17 +355,16 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
         hit::compare(b"an allocation", request.caller.pc());
     }
     guard::reused(address);
-    rules::see(request.caller.pc());
     let before = block.record.map_or(0, rules::selected);
-    let mut frames = [0; stack::FRAMES];
-    frames[0] = request.caller.pc() as u64;
-    let mut depth = 1;
-    if rules::depth_for(request.caller.api()) > 1 {
-        depth = capture(local, request.caller, &mut frames);
-    }
-    let mut slots = rules::all()
-        .filter(|rule| rule.selects(block, request, &frames[..depth]))
-        .fold(0, |slots, rule| slots | 1 << rule.slot);
+    let api = request.caller.api();
+    let pc = request.caller.pc() as u64;
+    let mut slots = if rules::depth_for(api) > 1 {
+        let mut frames = [0; stack::FRAMES];
+        let depth = capture(local, request.caller, &mut frames);
+        rules::selecting(block, request, &frames[..depth])
+    } else {
+        rules::selecting(block, request, &[pc])
+    };
     let (from, moved) = local.moving.get();
     if from != 0 && from == request.caller.other() {
         // What rules know by its contents and not by its place has moved here.
@@ -327,19 +373,28 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
             .fold(0, |slots, rule| slots | 1 << rule.slot);
     }
     if let Some(record) = block.record {
-        let lives = record.lives.load(Ordering::Relaxed);
-        record.lives.store(lives.wrapping_add(1), Ordering::Relaxed);
+        record.lives();
         if before | slots != 0 {
             rules::select(record, slots);
         }
     }
-    // Rotating rules have nothing to do here.
-    let rest = rules::of(slots)
-        .filter(|rule| rule.rotate.is_none() || rule.on & events::ALLOC != 0)
-        .count();
-    if before | slots == 0 || before == 0 && rest == 0 {
-        return;
+    // Rotating rules have nothing to do here, nor have those that do not wait for a reuse.
+    let wants = |slots: u32, event: u8| {
+        rules::of(slots).any(|rule| rule.rotate.is_none() || rule.on & event != 0)
+    };
+    let before = rules::of(before)
+        .filter(|rule| rule.on & events::REUSE != 0)
+        .fold(0, |slots, rule| slots | 1 << rule.slot);
+    if before != 0 || wants(slots, events::ALLOC) {
+        happened(local, block, request, before, slots);
     }
+}
+
+/// An allocation that rules selected, in the block's last life or now.
+#[cold]
+#[inline(never)]
+fn happened(local: &Local, block: &Block<'_, Record>, request: &Request, before: u32, slots: u32) {
+    let mut frames = [0; stack::FRAMES];
     let mut happening = happening(local, block, request.caller, &mut frames);
     happening.size = request.size;
     act::remember_allocation(&happening, slots);
@@ -368,10 +423,21 @@ fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> bool 
         }
         guard::disarm(address);
     }
+    if slots == 0 {
+        return false;
+    }
     let now = clock::now_ms();
     if rules::of(slots).all(|rule| !rule.may_be_due(now)) {
         return false;
     }
+    freed(local, block, release, slots)
+}
+
+/// A free of a block that rules selected.
+#[cold]
+#[inline(never)]
+fn freed(local: &Local, block: &Block<'_, Record>, release: &Release, slots: u32) -> bool {
+    let address = block.address.as_ptr() as usize;
     let mut frames = [0; stack::FRAMES];
     let mut happening = happening(local, block, release.caller, &mut frames);
     happening.event = events::FREE;

@@ -4,6 +4,7 @@
 use super::elf::Elf;
 use crate::observe::modules::{self, Module};
 use core::ffi::CStr;
+use core::ptr;
 
 const PATH: usize = 1024;
 const NAME: usize = 160;
@@ -16,6 +17,7 @@ pub(super) struct Place {
 }
 
 /// A function's name, cut if it is long, and how far in it an address lies.
+#[derive(Clone, Copy)]
 pub(super) struct Named {
     name: [u8; NAME],
     len: usize,
@@ -43,8 +45,17 @@ impl Place {
         last_component(self.module.path)
     }
 
-    /// The function. Reads the file.
+    /// The function. Reads the file, if nobody has asked for the address before.
     pub(super) fn function(&self) -> Option<Named> {
+        let key = (ptr::from_ref(self.module) as usize, self.offset);
+        names::find(key).unwrap_or_else(|| {
+            let found = self.look_up();
+            names::keep(key, found);
+            found
+        })
+    }
+
+    fn look_up(&self) -> Option<Named> {
         let elf = open(self.module)?;
         let function = elf.function_at(self.offset)?;
         let mut named = Named {
@@ -60,7 +71,7 @@ impl Place {
     /// a name says so.
     pub(super) fn is_ours(&self) -> bool {
         let here = modules::of(Place::of as fn(usize) -> Option<Place> as usize);
-        if !here.is_some_and(|here| core::ptr::eq(here, self.module)) {
+        if !here.is_some_and(|here| ptr::eq(here, self.module)) {
             return false;
         }
         if self.file().starts_with(b"libhakmem") {
@@ -70,6 +81,67 @@ impl Place {
         self.function()
             .is_some_and(|function| function.name().windows(CRATE.len()).any(|w| w == CRATE))
     }
+}
+
+/// The names that were looked up last, by module and offset: files are slow to read.
+mod names {
+    use super::super::turn::Turn;
+    use super::Named;
+    use crate::metadata;
+    use core::cell::UnsafeCell;
+    use core::ptr;
+    use core::sync::atomic::{AtomicPtr, Ordering};
+
+    const ENTRIES: usize = 512;
+    pub(super) type Key = (usize, usize);
+    type Entry = UnsafeCell<(Key, Option<Named>)>;
+
+    static TURN: Turn = Turn::new();
+    /// Zeroed memory, set once by who has the turn; nothing is read without it. A key of zeroes
+    /// is nobody's.
+    static TABLE: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+
+    fn entry(key: Key) -> Option<&'static Entry> {
+        if TABLE.load(Ordering::Relaxed).is_null() {
+            let memory = metadata::allocate(ENTRIES * size_of::<Entry>())?;
+            let table = memory.as_ptr().cast::<Entry>();
+            for at in 0..ENTRIES {
+                // SAFETY: memory for so many, that nobody knows of yet.
+                unsafe { table.add(at).write(UnsafeCell::new(((0, 0), None))) };
+            }
+            TABLE.store(table, Ordering::Relaxed);
+        }
+        let hash = (key.0 ^ key.1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        // SAFETY: the table has so many entries, and is never unmapped.
+        Some(unsafe { &*TABLE.load(Ordering::Relaxed).add(hash % ENTRIES) })
+    }
+
+    /// What was found for a key, if that is known.
+    pub(super) fn find(key: Key) -> Option<Option<Named>> {
+        let _turn = TURN.take()?;
+        // SAFETY: it is this thread's turn.
+        let (of, name) = unsafe { *entry(key)?.get() };
+        (of == key).then_some(name)
+    }
+
+    pub(super) fn keep(key: Key, name: Option<Named>) {
+        if let Some(_turn) = TURN.take()
+            && let Some(entry) = entry(key)
+        {
+            // SAFETY: it is this thread's turn.
+            unsafe { *entry.get() = (key, name) };
+        }
+    }
+
+    /// The one thread of a fork's child.
+    pub(super) fn forked() {
+        TURN.reset();
+    }
+}
+
+/// In a fork's child.
+pub(super) fn forked() {
+    names::forked();
 }
 
 /// What stands behind the last slash.

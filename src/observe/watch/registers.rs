@@ -71,10 +71,12 @@ pub(super) fn watch(word: usize, data: u64) -> Result<usize, Refusal> {
     let events = events(register).ok_or(Refusal::Files)?;
     WORDS[register].store(word, Ordering::Relaxed);
     let mut refused = None;
+    let list = File::open(c"/proc/self/task");
     // A thread that is begun between the list and the event on who begins it is in the next list.
     for _ in 0..4 {
-        let before = events.count.get();
-        for_each_thread(|thread| {
+        let mut threads = 0;
+        for_each_thread(list.as_ref(), |thread| {
+            threads += 1;
             if !events.has(thread) {
                 match Breakpoint::open(word, thread, data) {
                     Ok(breakpoint) => events.add(thread, breakpoint),
@@ -83,7 +85,8 @@ pub(super) fn watch(word: usize, data: u64) -> Result<usize, Refusal> {
                 }
             }
         });
-        if events.count.get() == before {
+        let now = list.as_ref().and_then(File::directories);
+        if now.is_none_or(|now| now <= threads) {
             break;
         }
     }
@@ -143,10 +146,11 @@ pub(super) fn forget(register: usize) {
 }
 
 /// Calls `each` with the kernel's number of every thread of the process.
-fn for_each_thread(mut each: impl FnMut(u32)) {
-    let Some(list) = File::open(c"/proc/self/task") else {
+fn for_each_thread(list: Option<&File>, mut each: impl FnMut(u32)) {
+    let Some(list) = list else {
         return each(crate::sys::thread::id());
     };
+    list.rewind();
     list.for_each_name(|name| {
         let digit = |number: u32, byte: &u8| {
             let digit = char::from(*byte).to_digit(10)?;

@@ -160,6 +160,15 @@ impl Rule {
         self.depth.unwrap_or(usual) as usize
     }
 
+    /// The lowest and the highest address to which a call of a C face may return whose block is
+    /// selected.
+    pub(super) fn callers(&self) -> (usize, usize) {
+        match &self.site {
+            Some(site) if self.depth.is_none_or(|depth| depth == 1) => site.bounds(),
+            _ => (0, usize::MAX),
+        }
+    }
+
     /// Whether a block is selected that is handed out now, by a call with this stack.
     pub(super) fn selects<R>(
         &self,

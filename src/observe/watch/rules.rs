@@ -12,11 +12,11 @@
 //! 2. A rule's memory is never used again.
 
 use super::Record;
-use super::rule::Rule;
+use super::rule::{Rule, events};
 use super::site::Site;
 use super::turn::Turn;
 use crate::metadata;
-use crate::observe::modules;
+use crate::observe::{Block, Request, modules};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Rules that can be in force at once.
@@ -43,6 +43,8 @@ static RULES: [AtomicPtr<Numbered>; SLOTS] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; SLOTS];
 /// Those of them whose rules are about places alone. As `ACTIVE`.
 static PLACE_RULES: AtomicU32 = AtomicU32::new(0);
+/// Those that wait for a reuse. Relaxed.
+static REUSE_RULES: AtomicU32 = AtomicU32::new(0);
 /// Rules that were ever added. Written by who has [`TURN`].
 static ADDED: AtomicU32 = AtomicU32::new(0);
 /// Rules whose site has not been found, and the modules among which it was looked for.
@@ -55,12 +57,23 @@ struct Places {
     classes: AtomicU64,
     from: AtomicUsize,
     to: AtomicUsize,
+    /// Bytes asked for, the least and the most.
+    least: AtomicUsize,
+    most: AtomicUsize,
+    /// Where the caller returns to, from and to: all, if a rule has no site, or one that is
+    /// looked for in the stack.
+    first: AtomicUsize,
+    last: AtomicUsize,
 }
 
 static PLACES: Places = Places {
     classes: AtomicU64::new(0),
     from: AtomicUsize::new(usize::MAX),
     to: AtomicUsize::new(0),
+    least: AtomicUsize::new(usize::MAX),
+    most: AtomicUsize::new(0),
+    first: AtomicUsize::new(usize::MAX),
+    last: AtomicUsize::new(0),
 };
 
 /// Why a rule is not in force.
@@ -78,6 +91,28 @@ pub(super) fn may_cover(address: usize, bytes: usize, class: usize) -> bool {
     PLACES.classes.load(Ordering::Relaxed) & Rule::class_bit(class) != 0
         && PLACES.from.load(Ordering::Relaxed) < address + bytes
         && address < PLACES.to.load(Ordering::Relaxed)
+}
+
+/// Whether a request may be one that a rule selects: the second question.
+#[inline(always)]
+pub(super) fn may_select(size: usize, pc: Option<usize>) -> bool {
+    PLACES.least.load(Ordering::Relaxed) <= size
+        && size <= PLACES.most.load(Ordering::Relaxed)
+        && pc.is_none_or(|pc| {
+            PLACES.first.load(Ordering::Relaxed) <= pc && pc <= PLACES.last.load(Ordering::Relaxed)
+        })
+}
+
+/// Whether any rule is about places alone.
+#[inline(always)]
+pub(super) fn any_about_places() -> bool {
+    PLACE_RULES.load(Ordering::Relaxed) != 0
+}
+
+/// Whether any rule waits for the second life of what it selects.
+#[inline(always)]
+pub(super) fn any_about_reuse() -> bool {
+    REUSE_RULES.load(Ordering::Relaxed) != 0
 }
 
 /// Whether there is any rule.
@@ -111,6 +146,13 @@ pub(super) fn numbered(number: u32) -> Option<&'static Numbered> {
     all().find(|rule| rule.number == number)
 }
 
+/// The slots of the rules that select a block that is handed out now.
+pub(super) fn selecting(block: &Block<'_, Record>, request: &Request, stack: &[u64]) -> u32 {
+    all()
+        .filter(|rule| rule.selects(block, request, stack))
+        .fold(0, |slots, rule| slots | 1 << rule.slot)
+}
+
 /// How many calls of a stack that begins in `api` there have to be for all rules' sites.
 pub(super) fn depth_for(api: u8) -> usize {
     let with_sites = all().filter(|rule| rule.site.is_some());
@@ -137,7 +179,6 @@ pub(super) fn add(rule: Rule) -> Result<u32, Refusal> {
     ADDED.store(number, Ordering::Relaxed);
     RULES[slot as usize].store(place, Ordering::Release);
     ACTIVE.store(active | 1 << slot, Ordering::Release);
-    summarize();
     resolve();
     Ok(number)
 }
@@ -156,19 +197,42 @@ pub(super) fn remove(number: u32) -> bool {
 }
 
 fn summarize() {
-    let (mut classes, mut from, mut to) = (0, usize::MAX, 0);
-    let mut places = 0;
+    let (mut classes, mut places, mut reuse) = (0, 0, 0);
+    let (mut from, mut to) = (usize::MAX, 0);
+    let (mut least, mut most) = (usize::MAX, 0);
+    let (mut first, mut last) = (usize::MAX, 0);
     for rule in all() {
-        places |= u32::from(rule.is_about_places()) << rule.slot;
-        let (first, last) = rule.addresses.unwrap_or((0, usize::MAX));
+        let bit = 1 << rule.slot;
+        if rule.is_about_places() {
+            places |= bit;
+        }
+        if rule.on & events::REUSE != 0 {
+            reuse |= bit;
+        }
+        let (begin, end) = rule.addresses.unwrap_or((0, usize::MAX));
         classes |= rule.classes;
-        from = from.min(first);
-        to = to.max(last);
+        (from, to) = (from.min(begin), to.max(end));
+        if rule.is_about_places() && rule.on & (events::ALLOC | events::REUSE) == 0 {
+            // It knows its blocks when it sees them.
+            continue;
+        }
+        (least, most) = (least.min(rule.sizes.0), most.max(rule.sizes.1));
+        let (begin, end) = rule.callers();
+        (first, last) = (first.min(begin), last.max(end));
     }
     PLACE_RULES.store(places, Ordering::Release);
+    REUSE_RULES.store(reuse, Ordering::Relaxed);
+    for (place, value) in [
+        (&PLACES.from, from),
+        (&PLACES.to, to),
+        (&PLACES.least, least),
+        (&PLACES.most, most),
+        (&PLACES.first, first),
+        (&PLACES.last, last),
+    ] {
+        place.store(value, Ordering::Relaxed);
+    }
     PLACES.classes.store(classes, Ordering::Relaxed);
-    PLACES.from.store(from, Ordering::Relaxed);
-    PLACES.to.store(to, Ordering::Relaxed);
 }
 
 /// Looks for the sites that have not been found. Called by who has the turn.
@@ -184,11 +248,18 @@ fn resolve() {
     }
     SEEN.store(modules::generation(), Ordering::Relaxed);
     UNKNOWN.store(unknown().count() as u32, Ordering::Relaxed);
+    summarize();
+}
+
+/// Whether some site has not been found.
+#[inline(always)]
+pub(super) fn any_unknown() -> bool {
+    UNKNOWN.load(Ordering::Relaxed) > 0
 }
 
 /// Looks for sites again, if some were not found and `pc` lies in a file that is new.
 pub(super) fn see(pc: usize) {
-    if UNKNOWN.load(Ordering::Relaxed) > 0 {
+    if any_unknown() {
         see_slow(pc);
     }
 }

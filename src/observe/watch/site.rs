@@ -87,6 +87,15 @@ impl Site {
             .any(|(from, to)| from.load(Ordering::Relaxed) <= pc && pc < to.load(Ordering::Relaxed))
     }
 
+    /// The lowest and the highest return address; an empty range if it was not found.
+    pub(super) fn bounds(&self) -> (usize, usize) {
+        let ranges = self.ranges().iter();
+        ranges.fold((usize::MAX, 0), |(first, last), (from, to)| {
+            let (from, to) = (from.load(Ordering::Relaxed), to.load(Ordering::Relaxed));
+            (first.min(from), last.max(to))
+        })
+    }
+
     /// Whether one of these calls is made there.
     pub(super) fn is_in(&self, calls: &[u64]) -> bool {
         calls.iter().any(|&pc| self.is(pc as usize))

@@ -6,16 +6,16 @@
 
 use crate::sys::process;
 use crate::sys::thread;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Looks before a waiting thread sleeps, and sleeps before it gives up: some tenths of a second.
-const SPINS: u32 = 200;
-const NAPS: u32 = 4000;
+const SPINS: usize = 200;
+const NAPS: usize = 4000;
 
 /// Which thread's turn it is; 0 for nobody's.
 pub(super) struct Turn {
     /// Acquire on taking pairs with Release on giving back.
-    thread: AtomicU32,
+    thread: AtomicUsize,
 }
 
 /// It is this thread's turn until this is dropped.
@@ -24,14 +24,14 @@ pub(super) struct Taken<'a>(&'a Turn);
 impl Turn {
     pub(super) const fn new() -> Turn {
         Turn {
-            thread: AtomicU32::new(0),
+            thread: AtomicUsize::new(0),
         }
     }
 
     /// Waits for the turn; `None` if it is this thread's already, or does not come.
     pub(super) fn take(&self) -> Option<Taken<'_>> {
-        let this = thread::id();
-        let mut looks = 0u32;
+        let this = thread::identity();
+        let mut looks = 0;
         loop {
             match self
                 .thread
