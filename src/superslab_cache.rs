@@ -77,11 +77,15 @@ impl SuperSlabCache {
     pub(crate) fn take(&mut self) -> Option<NonNull<SharedMeta>> {
         let newest = self.list.front()?;
         // SAFETY: records are never unmapped.
-        let meta = unsafe { newest.as_ref() };
+        self.give(unsafe { newest.as_ref() });
+        Some(newest)
+    }
+
+    /// Takes out one SuperSlab to be used.
+    fn give(&mut self, meta: &SharedMeta) {
         self.remove(meta);
         let cached = self.count;
         meta.notice(|base| Event::CacheTaken { base, cached });
-        Some(newest)
     }
 
     /// Takes out the newest, to be given back because everything is.
@@ -97,6 +101,19 @@ impl SuperSlabCache {
         self.remove(meta);
         let cached = self.count;
         meta.notice(|base| Event::CacheEvicted { base, cached, why });
+    }
+
+    /// Takes out the newest that has pages, to be used, of the `looked_at` newest.
+    pub(crate) fn take_dirty(&mut self, looked_at: usize) -> Option<NonNull<SharedMeta>> {
+        let found = self
+            .list
+            .newest_first()
+            .take(looked_at)
+            // SAFETY: records are never unmapped.
+            .find(|meta| unsafe { meta.as_ref() }.is_dirty())?;
+        // SAFETY: records are never unmapped.
+        self.give(unsafe { found.as_ref() });
+        Some(found)
     }
 
     /// Takes out the oldest if the cache holds more than it may, or if its time is up.
