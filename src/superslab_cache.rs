@@ -77,11 +77,15 @@ impl SuperSlabCache {
     pub(crate) fn take(&mut self) -> Option<NonNull<SharedMeta>> {
         let newest = self.list.front()?;
         // SAFETY: records are never unmapped.
-        let meta = unsafe { newest.as_ref() };
+        self.give(unsafe { newest.as_ref() });
+        Some(newest)
+    }
+
+    /// Takes out one SuperSlab to be used.
+    fn give(&mut self, meta: &SharedMeta) {
         self.remove(meta);
         let cached = self.count;
         meta.notice(|base| Event::CacheTaken { base, cached });
-        Some(newest)
     }
 
     /// Takes out the newest, to be given back because everything is.
@@ -99,7 +103,7 @@ impl SuperSlabCache {
         meta.notice(|base| Event::CacheEvicted { base, cached, why });
     }
 
-    /// Takes out the newest that has pages, of the `looked_at` newest.
+    /// Takes out the newest that has pages, to be used, of the `looked_at` newest.
     pub(crate) fn take_dirty(&mut self, looked_at: usize) -> Option<NonNull<SharedMeta>> {
         let found = self
             .list
@@ -108,7 +112,7 @@ impl SuperSlabCache {
             // SAFETY: records are never unmapped.
             .find(|meta| unsafe { meta.as_ref() }.is_dirty())?;
         // SAFETY: records are never unmapped.
-        self.remove(unsafe { found.as_ref() });
+        self.give(unsafe { found.as_ref() });
         Some(found)
     }
 

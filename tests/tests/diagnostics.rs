@@ -5,7 +5,7 @@
 //! bitmap. The front has 16 entries, and a refill brings 16.
 
 use hakmem_tests::statistics::{Exercise, Report, applies};
-use hakmem_tests::{Allocator, Run};
+use hakmem_tests::{Allocator, Run, tool};
 
 /// The areas that this file is about: each variable, its master switch, and its area there.
 const AREAS: [(&str, &str, &str); 11] = [
@@ -353,6 +353,32 @@ fn the_state_is_dumped() {
             .iter()
             .any(|line| line.contains("its cache is parked"))
     );
+}
+
+/// A Rust program asks for it as well, and in a build without observers nothing comes of it.
+#[test]
+fn rust_programs_dump_their_state() {
+    let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/observed-programs");
+    for features in ["diagnostics", ""] {
+        let manifest = ["--manifest-path", "tests/observed/Cargo.toml"];
+        let build = ["build", "--quiet", "--target-dir", target];
+        let set = ["--features", features];
+        tool::output(&tool::cargo(), [&build[..], &manifest, &set].concat());
+        let program = format!("{target}/debug/dump");
+        let outcome = Run::new(program).allocator(Allocator::Own).output();
+        let stderr = outcome.success().stderr_text();
+        let rows: Vec<String> = stderr
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("hakmem: [state] ")?.to_owned()))
+            .collect();
+        if features.is_empty() {
+            assert_eq!(stderr, "");
+        } else {
+            let row = cells(&rows, &[&outcome.seen[0].pid.to_string(), "1024"]);
+            assert_eq!(row[3], "16", "{row:?}");
+            assert_ne!(row[9], "-", "{row:?}");
+        }
+    }
 }
 
 #[test]
