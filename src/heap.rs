@@ -105,9 +105,12 @@ fn or_enomem(block: Option<NonNull<u8>>) -> *mut u8 {
 
 /// [`serve`], and once more if there is no memory but some that could be given back.
 fn serve_or_relieve(size: usize, align: usize, contents: Contents, caller: Caller) -> *mut u8 {
-    let block = serve(size, align, contents, caller);
+    let mut block = serve(size, align, contents, caller);
     if block.is_none() && size <= large::SIZE_MAX && collect() {
-        return or_enomem(serve(size, align, contents, caller));
+        block = serve(size, align, contents, caller);
+    }
+    if block.is_none() {
+        refused(size, align, caller);
     }
     or_enomem(block)
 }
@@ -218,21 +221,40 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
     if !caller.is_some() {
         return;
     }
-    if !front.is_real() {
-        return Observed::missed();
-    }
     let request = Request {
         size,
         align,
         caller,
     };
-    if let Some(block) = seen(block) {
+    let seen = seen(block);
+    if !front.is_real() {
+        Observed::missed();
+        if let Some((_, block)) = seen {
+            Observed::allocated_apart(&block, &request);
+        }
+        return;
+    }
+    if let Some((_, block)) = seen {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
     }
 }
 
-/// A block as observers see it; `None` if it is no block of ours.
-fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
+/// Tells observers that a request is refused.
+fn refused(size: usize, align: usize, caller: Caller) {
+    let front = Front::current();
+    if caller.is_some() && front.is_real() {
+        let request = Request {
+            size,
+            align,
+            caller,
+        };
+        Observed::refused(ThreadCache::of(front).local(), &request);
+    }
+}
+
+/// A block's slab, and the block as observers see it; `None` if it is no block of ours.
+#[inline(always)]
+fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, observe::Record>)> {
     let address = block.as_ptr() as usize;
     let slab = REGISTRY.slab_of(address)?;
     let (bytes, class, index) = match slab.kind() {
@@ -243,12 +265,13 @@ fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> 
         _ if address != slab.start() => return None,
         _ => (slab.block_bytes(), observe::LARGE, 0),
     };
-    Some(observe::Block {
+    let block = observe::Block {
         address: block,
         bytes,
         class,
         record: slab.record(index),
-    })
+    };
+    Some((slab, block))
 }
 
 /// Frees `block`, which [`allocate`] and its kin returned, or null. Another address is
@@ -274,16 +297,23 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         return Some(block);
     }
     let start = NonNull::new(block)?;
+    // What is no block of ours is reported by whoever cannot free it.
+    let seen = seen(start);
     if !front.is_real() {
         Observed::missed();
+        if let Some((slab, seen)) = seen {
+            let is_remote = slab.kind() == Kind::Blocks;
+            Observed::freeing_apart(&seen, &Release { caller, is_remote });
+        }
         return Some(block);
     }
-    // What is no block of ours is reported by whoever cannot free it.
-    let Some(seen) = seen(start) else {
+    let Some((slab, seen)) = seen else {
         return Some(block);
     };
-    let release = Release { caller };
-    Observed::freeing(ThreadCache::of(front).local(), &seen, &release).map(NonNull::as_ptr)
+    let cache = ThreadCache::of(front);
+    let is_remote = slab.kind() == Kind::Blocks && !cache.owns(slab);
+    let release = Release { caller, is_remote };
+    Observed::freeing(cache.local(), &seen, &release).map(NonNull::as_ptr)
 }
 
 #[inline(never)]
@@ -491,9 +521,9 @@ fn may_stay(block: *mut u8, size: usize, caller: Caller) -> bool {
         align: MIN_ALIGN,
         caller,
     };
-    NonNull::new(block)
-        .and_then(seen)
-        .is_none_or(|block| Observed::resizing(ThreadCache::of(front).local(), &block, &request))
+    NonNull::new(block).and_then(seen).is_none_or(|(_, block)| {
+        Observed::resizing(ThreadCache::of(front).local(), &block, &request)
+    })
 }
 
 /// Tells observers that a block was resized without a copy.
@@ -507,7 +537,7 @@ fn has_resized(block: *mut u8, resized: NonNull<u8>, size: usize, caller: Caller
         align: MIN_ALIGN,
         caller: caller.resizing(block as usize),
     };
-    if let Some(block) = seen(resized) {
+    if let Some((_, block)) = seen(resized) {
         Observed::resized(ThreadCache::of(front).local(), &block, &request);
     }
 }

@@ -18,8 +18,14 @@ pub(crate) mod caller;
 #[cfg(not(feature = "observed"))]
 #[path = "unseen.rs"]
 pub(crate) mod caller;
+#[cfg(feature = "trace")]
+mod modules;
 #[cfg(feature = "observed")]
 pub(crate) mod settings;
+#[cfg(feature = "trace")]
+mod stack;
+#[cfg(feature = "trace")]
+mod trace;
 
 use crate::block::FreeList;
 use crate::fault::Fault;
@@ -42,6 +48,8 @@ pub(crate) struct Request {
 pub(crate) struct Release {
     /// Its [`Caller::other`] is the block that this one is resized into by a copy.
     pub(crate) caller: Caller,
+    /// The block goes home to another thread's slab.
+    pub(crate) is_remote: bool,
 }
 
 /// A block, as hooks see it.
@@ -220,6 +228,24 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn resized(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
 
+    /// A block is handed out or given back on a thread that has no cache to observe it with.
+    #[inline(always)]
+    fn allocated_apart(_: &Block<'_, Self::Record>, _: &Request) {}
+    #[inline(always)]
+    fn freeing_apart(_: &Block<'_, Self::Record>, _: &Release) {}
+
+    /// A request is refused: there is no memory.
+    #[inline(always)]
+    fn refused(_: &Self::Local, _: &Request) {}
+
+    /// The program marks this point, with a text, an address and a number.
+    #[inline(always)]
+    fn marked(_: &[u8], _: usize, _: u64, _: Caller) {}
+
+    /// The allocator ends the process over a fault, and has said so with this line.
+    #[inline(always)]
+    fn aborting(_: Fault, _: *const u8, _: &[u8]) {}
+
     /// A request or a free came through an observed function on a thread that has no cache to
     /// observe it with: one that ends, or a signal handler in the middle of a change.
     #[inline(always)]
@@ -337,6 +363,36 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
+    fn allocated_apart(block: &Block<'_, Self::Record>, request: &Request) {
+        A::allocated_apart(&block.first(), request);
+        B::allocated_apart(&block.second(), request);
+    }
+
+    #[inline(always)]
+    fn freeing_apart(block: &Block<'_, Self::Record>, release: &Release) {
+        A::freeing_apart(&block.first(), release);
+        B::freeing_apart(&block.second(), release);
+    }
+
+    #[inline(always)]
+    fn refused(local: &Self::Local, request: &Request) {
+        A::refused(&local.0, request);
+        B::refused(&local.1, request);
+    }
+
+    #[inline(always)]
+    fn marked(text: &[u8], address: usize, value: u64, caller: Caller) {
+        A::marked(text, address, value, caller);
+        B::marked(text, address, value, caller);
+    }
+
+    #[inline(always)]
+    fn aborting(fault: Fault, address: *const u8, line: &[u8]) {
+        A::aborting(fault, address, line);
+        B::aborting(fault, address, line);
+    }
+
+    #[inline(always)]
     fn missed() {
         A::missed();
         B::missed();
@@ -398,9 +454,20 @@ impl<A, B> Block<'_, (A, B)> {
 /// What this build observes with, in the order in which they see an event.
 pub(crate) type Observed = (Recording, (Watching, Diagnosing));
 
+#[cfg(feature = "trace")]
+type Recording = trace::Recorder;
+#[cfg(not(feature = "trace"))]
 type Recording = Silent;
 type Watching = Silent;
 type Diagnosing = Silent;
+
+/// What of it is compiled in, by feature.
+#[cfg(feature = "trace")]
+pub(crate) const FEATURES: [(&str, bool); 3] = [
+    ("trace", cfg!(feature = "trace")),
+    ("watch", cfg!(feature = "watch")),
+    ("diagnostics", cfg!(feature = "diagnostics")),
+];
 
 /// What is kept of each block in this build.
 pub(crate) type Record = <Observed as Observer>::Record;

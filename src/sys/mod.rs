@@ -8,12 +8,20 @@
 
 pub(crate) mod clock;
 pub(crate) mod environment;
+#[cfg(feature = "trace")]
+pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
+#[cfg(feature = "trace")]
+pub(crate) mod signal;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
+#[cfg(feature = "trace")]
+pub(crate) mod ticket;
+#[cfg(feature = "trace")]
+pub(crate) mod time_stamp;
 
 /// The error of a request that memory cannot serve.
 pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;

@@ -38,3 +38,30 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     // SAFETY: the handler is a static function; the library is never unloaded.
     keep_errno(|| unsafe { libc::atexit(handler) });
 }
+
+/// The process, its parent, and its user, by number.
+#[cfg(feature = "trace")]
+pub(crate) fn ids() -> (u32, u32, u32) {
+    // SAFETY: these have no preconditions.
+    keep_errno(|| unsafe {
+        (
+            libc::syscall(libc::SYS_getpid) as u32,
+            libc::syscall(libc::SYS_getppid) as u32,
+            libc::syscall(libc::SYS_getuid) as u32,
+        )
+    })
+}
+
+/// Random bytes; as many as the kernel has without waiting.
+#[cfg(feature = "trace")]
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    // SAFETY: the bytes are writable for their length.
+    keep_errno(|| unsafe {
+        libc::syscall(
+            libc::SYS_getrandom,
+            bytes.as_mut_ptr(),
+            bytes.len(),
+            libc::GRND_NONBLOCK,
+        )
+    });
+}
