@@ -226,16 +226,20 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
         align,
         caller,
     };
-    let seen = seen(block);
     if !front.is_real() {
-        Observed::missed();
-        if let Some((_, block)) = seen {
-            Observed::allocated_apart(&block, &request);
-        }
-        return;
+        return allocated_apart(block, request);
     }
-    if let Some((_, block)) = seen {
+    if let Some((_, block)) = seen(block) {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_apart(block: NonNull<u8>, request: Request) {
+    Observed::missed();
+    if let Some((_, block)) = seen(block) {
+        Observed::allocated_apart(&block, &request);
     }
 }
 
@@ -297,23 +301,28 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         return Some(block);
     }
     let start = NonNull::new(block)?;
-    // What is no block of ours is reported by whoever cannot free it.
-    let seen = seen(start);
     if !front.is_real() {
-        Observed::missed();
-        if let Some((slab, seen)) = seen {
-            let is_remote = slab.kind() == Kind::Blocks;
-            Observed::freeing_apart(&seen, &Release { caller, is_remote });
-        }
+        freeing_apart(start, caller);
         return Some(block);
     }
-    let Some((slab, seen)) = seen else {
+    // What is no block of ours is reported by whoever cannot free it.
+    let Some((slab, seen)) = seen(start) else {
         return Some(block);
     };
     let cache = ThreadCache::of(front);
     let is_remote = slab.kind() == Kind::Blocks && !cache.owns(slab);
     let release = Release { caller, is_remote };
     Observed::freeing(cache.local(), &seen, &release).map(NonNull::as_ptr)
+}
+
+#[cold]
+#[inline(never)]
+fn freeing_apart(block: NonNull<u8>, caller: Caller) {
+    Observed::missed();
+    if let Some((slab, block)) = seen(block) {
+        let is_remote = slab.kind() == Kind::Blocks;
+        Observed::freeing_apart(&block, &Release { caller, is_remote });
+    }
 }
 
 #[inline(never)]

@@ -63,8 +63,8 @@ pub(crate) struct Block<'a, R> {
     pub(crate) record: Option<&'a R>,
 }
 
-/// The class of a block that has none.
-pub(crate) const LARGE: usize = u8::MAX as usize;
+/// The class of a block that has none, as the trace format has it.
+pub(crate) const LARGE: usize = 254;
 
 /// A point in the allocator's work that is neither an allocation nor a free.
 #[derive(Clone, Copy)]

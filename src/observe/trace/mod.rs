@@ -33,12 +33,13 @@ use super::{Block, Event, Observer, Path as Way, Release, Request};
 use crate::sys::file::{self, Refusal};
 use crate::sys::memory;
 use crate::sys::thread;
+use crate::sys::time_stamp;
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use hakmem_trace_format::{
-    Api, CLASS_LARGE, End, Flags, Kind, Mode, RING_HEADER_BYTES, Record, RingHeader, RingKind,
-    STACK_NONE, Slot, Total, hash_of_frames,
+    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, RING_HEADER_BYTES, Record, RingHeader,
+    RingKind, STACK_NONE, Slot, Total, hash_of_frames,
 };
 use life::{Asked, Life};
 use path::Path;
@@ -49,8 +50,10 @@ use writer::Writer;
 /// a thread that notices late records late.
 static STATE: Aligned = Aligned(AtomicU8::new(OFF));
 const OFF: u8 = 0;
-/// Record all.
+/// Record all, with the time of the processor's counter.
 const ON: u8 = 1;
+/// As the slow paths say.
+const OTHERWISE: u8 = 2;
 
 /// Apart from what is written often.
 #[repr(align(128))]
@@ -124,7 +127,11 @@ impl Observer for Recorder {
         if !session::set_up(plan) {
             return false;
         }
-        STATE.0.store(ON, Ordering::Relaxed);
+        let state = match clock::kind() {
+            ClockKind::Tsc => ON,
+            _ => OTHERWISE,
+        };
+        STATE.0.store(state, Ordering::Relaxed);
         session().is_some()
     }
 
@@ -175,29 +182,32 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Life>, request: &Request) {
-        if state() == OFF {
+        let state = state();
+        if state == OFF {
             return;
         }
-        let caller = request.caller;
-        let kind = match caller.other() {
-            0 => Kind::Allocate,
-            _ => Kind::ResizeIn,
-        };
-        let value = match caller.other() {
-            0 => block.bytes,
-            other => other,
-        };
-        let asked = Asked::new(request.size, request.align);
-        let generation = block.record.map_or(0, |life| life.begin(asked));
-        let record = of_block(kind, block, asked, generation, caller).with_value(value as u64);
-        write_with_stack(local, record, caller);
+        if state == ON
+            && let Some((writer, stack)) = known(local, request.caller)
+        {
+            let record = allocation(block, request, time_stamp::now());
+            return writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
+        }
+        allocated_slow(local, copy(block), *request);
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Life>, release: &Release) -> Option<NonNull<u8>> {
-        if state() != OFF {
-            let (record, caller) = free_record(block, release);
-            write_with_stack(local, record, caller);
+        let state = state();
+        if state == OFF {
+            return Some(block.address);
+        }
+        if state == ON
+            && let Some((writer, stack)) = known(local, release.caller)
+        {
+            let record = free(block, release, time_stamp::now());
+            writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
+        } else {
+            freeing_slow(local, copy(block), *release);
         }
         Some(block.address)
     }
@@ -216,12 +226,13 @@ impl Observer for Recorder {
         if let Some(life) = block.record {
             life.resize(asked);
         }
-        let out = of_block(Kind::ResizeOut, block, was, generation, caller)
+        let now = clock::now();
+        let out = of_block(Kind::ResizeOut, block, was, generation, caller, now)
             .with_address(old)
             .with_value(new)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, out, caller);
-        let into = of_block(Kind::ResizeIn, block, asked, generation, caller)
+        let into = of_block(Kind::ResizeIn, block, asked, generation, caller, now)
             .with_value(old)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, into, caller);
@@ -231,20 +242,13 @@ impl Observer for Recorder {
         let Some(session) = session_if_on() else {
             return;
         };
-        let caller = request.caller;
-        let (kind, value) = match caller.other() {
-            0 => (Kind::Allocate, block.bytes),
-            other => (Kind::ResizeIn, other),
-        };
-        let asked = Asked::new(request.size, request.align);
-        let generation = block.record.map_or(0, |life| life.begin(asked));
-        let record = of_block(kind, block, asked, generation, caller).with_value(value as u64);
+        let record = allocation(block, request, clock::now());
         session.apart.put(record.with_thread(thread::id()));
     }
 
     fn freeing_apart(block: &Block<'_, Life>, release: &Release) {
         if let Some(session) = session_if_on() {
-            let (record, _) = free_record(block, release);
+            let record = free(block, release, clock::now());
             session.apart.put(record.with_thread(thread::id()));
         }
     }
@@ -342,20 +346,34 @@ fn of_block(
     asked: Asked,
     generation: u32,
     caller: Caller,
+    now: u64,
 ) -> Record {
-    let class = (block.class as u8).min(CLASS_LARGE);
     let address = block.address.as_ptr() as u64;
-    Record::new(kind, Api::Unknown, clock::now(), address)
+    Record::new(kind, Api::Unknown, now, address)
         .with_api_code(caller.api())
         .with_size(asked.size())
         .with_align_log2(asked.align_log2())
-        .with_class(class)
+        .with_class(block.class as u8)
         .with_caller(caller.pc() as u64)
         .with_generation(generation)
 }
 
+/// The record of a block that is handed out, whose life begins.
 #[inline(always)]
-fn free_record(block: &Block<'_, Life>, release: &Release) -> (Record, Caller) {
+fn allocation(block: &Block<'_, Life>, request: &Request, now: u64) -> Record {
+    let caller = request.caller;
+    let (kind, value) = match caller.other() {
+        0 => (Kind::Allocate, block.bytes),
+        other => (Kind::ResizeIn, other),
+    };
+    let asked = Asked::new(request.size, request.align);
+    let generation = block.record.map_or(0, |life| life.begin(asked));
+    of_block(kind, block, asked, generation, caller, now).with_value(value as u64)
+}
+
+/// The record of a block that is given back.
+#[inline(always)]
+fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Record {
     let caller = release.caller;
     let kind = match caller.other() {
         0 if release.is_remote => Kind::RemoteFree,
@@ -366,18 +384,56 @@ fn free_record(block: &Block<'_, Life>, release: &Release) -> (Record, Caller) {
         Some(life) => (life.asked(block.bytes), life.generation()),
         None => (Life::without(block.bytes), 0),
     };
-    let record = of_block(kind, block, asked, generation, caller);
-    (record.with_value(caller.other() as u64), caller)
+    let record = of_block(kind, block, asked, generation, caller, now);
+    record.with_value(caller.other() as u64)
+}
+
+/// A block by value: a reference to one that is in registers would bring it into memory.
+#[inline(always)]
+fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
+    Block { ..*block }
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
+    let record = allocation(&block, &request, clock::now());
+    write_with_stack(local, record, request.caller);
+}
+
+#[cold]
+#[inline(never)]
+fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
+    let record = free(&block, &release, clock::now());
+    write_with_stack(local, record, release.caller);
+}
+
+/// This thread's writer and the id of the call's stack, if it is at hand.
+#[inline(always)]
+fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
+    let mut frames = [0; stack::FRAMES];
+    let depth = stack::capture(&local.stack, caller, &mut frames);
+    let hash = hash_of_frames(&frames[..depth.min(stack::FRAMES)]);
+    let writer = local.writer();
+    match writer.known(hash) {
+        0 => None,
+        id => Some((writer, id)),
+    }
 }
 
 /// Writes a record, with the thread and the stack of the call.
-#[inline(always)]
+#[cold]
+#[inline(never)]
 fn write_with_stack(local: &Local, record: Record, caller: Caller) {
-    let writer = local.writer();
+    if !local.writer().has_ring() {
+        begin(local);
+    }
     let mut frames = [0; stack::FRAMES];
     let depth = stack::capture(&local.stack, caller, &mut frames);
     let frames = &frames[..depth.min(stack::FRAMES)];
-    let id = writer.stack_id(hash_of_frames(frames), || add_stack(frames));
+    let id = local
+        .writer()
+        .stack_id(hash_of_frames(frames), || add_stack(frames));
     write(local, record.with_stack(id));
 }
 
@@ -550,6 +606,8 @@ fn slab(local: &Local, record: Record, class: usize) {
         );
     }
 }
+
+const _: () = assert!(super::LARGE == CLASS_LARGE as usize);
 
 /// The numbers of [`super::api::Api`] are those of the format.
 const _: () = {

@@ -13,7 +13,8 @@
 //! 2. It lies in memory that reads as zero in a forked child: a child has no ring, whatever way it
 //!    was forked, until it makes its own.
 //! 3. `slots` is set last, when all else is; and never changes while it is set.
-//! 4. A number is taken in one instruction, so that a signal handler that records in the middle
+//! 4. The id of a stack is known only if there is a ring.
+//! 5. A number is taken in one instruction, so that a signal handler that records in the middle
 //!    of a record takes the next one.
 
 use crate::sys::memory::{self, PAGE};
@@ -83,14 +84,14 @@ impl Writer {
 
     /// Forgets all: for a forked child.
     pub(super) fn wipe(&self) {
+        for entry in &self.stacks.0 {
+            entry.set(0);
+        }
         self.slots.set(ptr::null());
         self.next.set(0);
         self.skip.set(0);
         self.is_making.set(false);
         self.file.set(None);
-        for entry in &self.stacks.0 {
-            entry.set(0);
-        }
     }
 
     /// Whether there is a ring.
@@ -129,17 +130,41 @@ impl Writer {
         if slots.is_null() {
             return false;
         }
+        self.put_in(slots, record);
+        true
+    }
+
+    /// The id of a stack with this hash; 0 if it is not known here, or if there is no ring.
+    #[inline(always)]
+    pub(super) fn known(&self, hash: u64) -> u32 {
+        self.stacks.known(hash)
+    }
+
+    /// Writes a record of which the stack's id was known here (4).
+    #[inline(always)]
+    pub(super) fn put_known(&self, record: Record) {
+        self.put_in(self.slots.get(), record);
+    }
+
+    #[inline(always)]
+    fn put_in(&self, slots: *const Slot, record: Record) {
         let number = ticket::take(&self.next);
         // SAFETY: a ring has as many slots as the mask says (3).
         let slot = unsafe { &*slots.add((number & self.mask.get()) as usize) };
         slot.put(record, number + 1);
-        true
     }
 
     /// The id of a stack with this hash, or else what `find` says, which is kept.
-    #[inline(always)]
     pub(super) fn stack_id(&self, hash: u64, find: impl FnOnce() -> Option<u32>) -> u32 {
-        self.stacks.id(hash, find)
+        if !self.has_ring() {
+            return 0;
+        }
+        match self.stacks.known(hash) {
+            0 => find()
+                .inspect(|&id| self.stacks.keep(hash, id))
+                .unwrap_or(0),
+            known => known,
+        }
     }
 
     /// The newest records, the oldest of them first; at most `count`.
@@ -164,20 +189,18 @@ struct StackIds([Cell<u64>; STACKS]);
 const _: () = assert!(STACKS.is_power_of_two());
 
 impl StackIds {
+    /// The id of a stack with this hash; 0 if it is not known here.
     #[inline(always)]
-    fn id(&self, hash: u64, find: impl FnOnce() -> Option<u32>) -> u32 {
-        let entry = &self.0[hash as usize % STACKS];
-        let known = entry.get();
-        if (known ^ hash) >> 32 == 0 && known as u32 != 0 {
-            return known as u32;
+    fn known(&self, hash: u64) -> u32 {
+        let entry = self.0[hash as usize % STACKS].get();
+        match (entry ^ hash) >> 32 {
+            0 => entry as u32,
+            _ => 0,
         }
-        match find() {
-            Some(id) => {
-                entry.set(hash >> 32 << 32 | u64::from(id));
-                id
-            }
-            None => 0,
-        }
+    }
+
+    fn keep(&self, hash: u64, id: u32) {
+        self.0[hash as usize % STACKS].set(hash >> 32 << 32 | u64::from(id));
     }
 }
 
@@ -213,7 +236,11 @@ mod tests {
 
     #[test]
     fn keeps_ids_of_stacks() {
+        let slots = [Slot::EMPTY; 8];
         let writer = Writer::make().expect("memory");
+        assert_eq!(writer.stack_id(0x1_0000_0001, || unreachable!()), 0);
+        // SAFETY: the slots are there to the end of the test.
+        unsafe { writer.set_ring(slots.as_ptr(), 8) };
         assert_eq!(writer.stack_id(0x1_0000_0001, || Some(7)), 7);
         assert_eq!(writer.stack_id(0x1_0000_0001, || unreachable!()), 7);
         // Another hash of the same place.
