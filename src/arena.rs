@@ -14,6 +14,7 @@
 //!    [`EDGES_MAX`] neighbours differ: each such place may cost a mapping as well.
 
 use crate::metadata::{self, MappingKind};
+use crate::observe::{Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::superslab::{SLOTS, SUPERSLAB_BYTES};
 use crate::sys::lock::Lock;
@@ -82,7 +83,7 @@ pub(crate) fn set_up() {
     let mut len = LARGEST;
     while len >= SMALLEST {
         if len <= allowed
-            && let Some(base) = memory::reserve(len, UNIT)
+            && let Some(base) = reserve(len)
         {
             if REGISTRY.set_up(base, len) {
                 metadata::record(base, len, MappingKind::Arena);
@@ -96,6 +97,15 @@ pub(crate) fn set_up() {
         }
         len /= 2;
     }
+}
+
+/// Reserves address space for the arena: where an observer wants it, if nothing is there.
+fn reserve(len: usize) -> Option<usize> {
+    let wanted = Observed::arena_base();
+    if wanted != 0 && memory::reserve_at(wanted, len) {
+        return Some(wanted);
+    }
+    memory::reserve(len, UNIT)
 }
 
 impl Arena {

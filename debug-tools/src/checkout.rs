@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Status, say};
-use crate::library;
+use crate::library::{self, Face};
 
 /// The package that the library is built from.
 const PACKAGE: &str = "hakmem-capi";
@@ -42,7 +42,10 @@ impl Checkout {
 
     fn of_either(executable: &Path, compiled_from: &Path) -> Option<Self> {
         let profile = executable.parent()?;
-        if !profile.ends_with("release") && !profile.ends_with("debug") {
+        if !["release", "debug", "observed"]
+            .iter()
+            .any(|p| profile.ends_with(p))
+        {
             return None;
         }
         let target = profile.parent()?;
@@ -61,15 +64,16 @@ impl Checkout {
     }
 
     /// The path of the library that the clone has, or would have.
-    pub fn library(&self) -> PathBuf {
-        self.target.join("release").join(library::FILE_NAME)
+    pub fn library(&self, face: Face) -> PathBuf {
+        self.target.join(face.profile()).join(library::FILE_NAME)
     }
 
     /// Builds the library. Cargo's messages go to standard error, as do ours.
-    pub fn build_library(&self) -> Result<(), Failure> {
-        let command = format!("cargo build --release -p {PACKAGE}");
+    pub fn build_library(&self, face: Face) -> Result<(), Failure> {
+        let command = face.build_command();
         say(format_args!(
-            "hakmem: this clone has no {} yet; building it in {}: {command}",
+            "hakmem: this clone has no {}/{} yet; building it in {}: {command}",
+            face.profile(),
             library::FILE_NAME,
             self.root.display()
         ));
@@ -78,7 +82,8 @@ impl Checkout {
             .try_clone_to_owned()
             .and_then(|stderr| {
                 Command::new("cargo")
-                    .args(["build", "--release", "-p", PACKAGE, "--target-dir"])
+                    .args(command.split(' ').skip(1))
+                    .arg("--target-dir")
                     .arg(&self.target)
                     .current_dir(&self.root)
                     .env_remove("CARGO_BUILD_TARGET")
@@ -91,10 +96,10 @@ impl Checkout {
                 format!("`{command}` failed ({status}); its messages stand above"),
                 "mend what they say and run the same command again".to_owned(),
             ),
-            Ok(_) if !self.library().is_file() => (
+            Ok(_) if !self.library(face).is_file() => (
                 format!(
                     "`{command}` went well, but left no {}",
-                    self.library().display()
+                    self.library(face).display()
                 ),
                 "find where cargo put it (a configured build target?) and give it: \
                  `hakmem run --lib PATH …`"
@@ -162,8 +167,12 @@ mod tests {
                 Checkout::of_either(&root.path().join(binary), Path::new("/nonexistent")).unwrap();
             assert_eq!(checkout.root, root.path());
             assert_eq!(
-                checkout.library(),
+                checkout.library(Face::Release),
                 root.path().join(target).join("release/libhakmem.so")
+            );
+            assert_eq!(
+                checkout.library(Face::Observed),
+                root.path().join(target).join("observed/libhakmem.so")
             );
         }
     }
@@ -195,11 +204,14 @@ mod tests {
         let checkout = Checkout::of_either(&binary, root.path()).unwrap();
         assert_eq!(checkout.root, root.path().canonicalize().unwrap());
         assert_eq!(
-            checkout.library(),
+            checkout.library(Face::Release),
             elsewhere.path().join("release/libhakmem.so")
         );
         let target = elsewhere.path().join("x86_64-unknown-linux-gnu");
         let checkout = Checkout::of_either(&target.join("debug/hakmem"), root.path()).unwrap();
-        assert_eq!(checkout.library(), target.join("release/libhakmem.so"));
+        assert_eq!(
+            checkout.library(Face::Release),
+            target.join("release/libhakmem.so")
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! An ELF file, as far as it matters to preloading: for which machine it is, what loads it, and
-//! what it exports.
+//! An ELF file, as far as it matters here: for which machine it is, what loads it, what it
+//! exports, and its build id.
 //!
 //! The file is not trusted. It is read in pieces, as they are needed; a broken one is an error.
 
@@ -181,6 +181,13 @@ fn read_headers(cache: &ReadCache<File>) -> Result<(Kind, Option<PathBuf>), obje
     };
     let interpreter = interpreter.map(|path| PathBuf::from(OsStr::from_bytes(path)));
     Ok((kind, interpreter))
+}
+
+/// The GNU build id of a file. None if it has none.
+pub fn build_id(file: File) -> Result<Option<Vec<u8>>, ElfError> {
+    let cache = ReadCache::new(file);
+    let elf = object::File::parse(&cache)?;
+    Ok(elf.build_id()?.map(<[u8]>::to_vec))
 }
 
 #[cfg(test)]

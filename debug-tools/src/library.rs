@@ -1,13 +1,14 @@
 //! `libhakmem.so`: where it lies, and whether the file there is one.
 //!
-//! It is looked for where the running binary lies, so that a tool and a library of one build
-//! stay together:
+//! There are two, one for each [`Face`]: the production library, and the observed one, which
+//! records. Either is the one that `HAKMEM_RUN_LIBRARY` names, or it is looked for where the
+//! running binary lies, so that a tool and a library of one build stay together:
 //!
-//! | the binary | the library |
-//! |---|---|
-//! | `target/PROFILE/hakmem` in a clone | `target/release/libhakmem.so`, which is built if it is missing |
-//! | `PREFIX/bin/hakmem` | `PREFIX/lib/`, `PREFIX/lib/x86_64-linux-gnu/` |
-//! | anywhere | beside it; this comes before `PREFIX` |
+//! | the binary | the production library | the observed one |
+//! |---|---|---|
+//! | `target/PROFILE/hakmem` in a clone, which builds what is missing | `target/release/libhakmem.so` | `target/observed/libhakmem.so` |
+//! | anywhere | beside it, `libhakmem.so` | `libhakmem-observed.so` |
+//! | `PREFIX/bin/hakmem` | `PREFIX/lib/`, `PREFIX/lib/x86_64-linux-gnu/` | the same |
 
 use std::env;
 use std::fs::File;
@@ -17,8 +18,60 @@ use crate::checkout::Checkout;
 use crate::elf::{Elf, ElfError, Kind};
 use crate::failure::{Failure, Status};
 
-/// The name of the production library.
+/// The variable that names the library to use.
+pub const VARIABLE: &str = "HAKMEM_RUN_LIBRARY";
+
+/// The name of the file that a build leaves.
 pub const FILE_NAME: &str = "libhakmem.so";
+
+/// Which of the libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// The one for production, with nothing in it that observes.
+    Release,
+    /// The one that records and watches.
+    Observed,
+}
+
+impl Face {
+    /// The name under which it is installed.
+    pub const fn installed_name(self) -> &'static str {
+        match self {
+            Self::Release => FILE_NAME,
+            Self::Observed => "libhakmem-observed.so",
+        }
+    }
+
+    /// The cargo profile, whose directory in a clone's target directory has it.
+    pub const fn profile(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Observed => "observed",
+        }
+    }
+
+    /// The cargo features that it is built with.
+    pub const fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Release => &[],
+            Self::Observed => &["observe-all"],
+        }
+    }
+
+    /// The command that builds it in a clone.
+    pub fn build_command(self) -> String {
+        let profile = match self {
+            Self::Release => "--release".to_owned(),
+            Self::Observed => format!("--profile {}", self.profile()),
+        };
+        let mut command = format!("cargo build {profile} -p hakmem-capi");
+        for feature in self.features() {
+            command.push_str(" --features ");
+            command.push_str(feature);
+        }
+        command
+    }
+}
 
 /// What a malloc library has to define.
 const SYMBOL: &str = "malloc";
@@ -39,7 +92,8 @@ impl Library {
                 why,
                 format!(
                     "give the path of a {FILE_NAME}: `hakmem run --lib PATH …`; in a clone, \
-                     `cargo build --release -p hakmem-capi` makes target/release/{FILE_NAME}"
+                     `{}` makes target/release/{FILE_NAME}",
+                    Face::Release.build_command()
                 ),
             )
             .at(path)
@@ -66,27 +120,30 @@ impl Library {
         }
     }
 
-    /// The one that belongs to the running binary.
-    pub fn find() -> Result<Self, Failure> {
+    /// The one that the environment names, or that belongs to the running binary.
+    pub fn find(face: Face) -> Result<Self, Failure> {
+        if let Some(path) = env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
+            return Self::at(Path::new(&path));
+        }
         let executable = env::current_exe().map_err(|error| {
             Failure::new(
                 Status::Usage,
-                format!("cannot look for {FILE_NAME}"),
+                format!("cannot look for {}", face.installed_name()),
                 format!("the place of the running hakmem is unknown: {error}"),
                 "name the library: `hakmem run --lib PATH …`",
             )
         })?;
         if let Some(checkout) = Checkout::of(&executable) {
-            let path = checkout.library();
+            let path = checkout.library(face);
             if !path.exists() {
-                checkout.build_library()?;
+                checkout.build_library(face)?;
             }
             return Self::at(&path);
         }
-        let places = places_near(&executable);
+        let places = places_near(&executable, face);
         match places.iter().find(|path| path.exists()) {
             Some(path) => Self::at(path),
-            None => Err(missing(&executable, &places)),
+            None => Err(missing(&executable, &places, face)),
         }
     }
 
@@ -105,24 +162,28 @@ impl Library {
 }
 
 /// Where the library is looked for outside of a clone, in this order.
-fn places_near(executable: &Path) -> Vec<PathBuf> {
+fn places_near(executable: &Path, face: Face) -> Vec<PathBuf> {
+    let name = face.installed_name();
     let directory = executable.parent().unwrap_or(Path::new("/"));
-    let mut places = vec![directory.join(FILE_NAME)];
+    let mut places = vec![directory.join(name)];
     if let Some(prefix) = directory.parent() {
-        places.push(prefix.join("lib").join(FILE_NAME));
-        places.push(prefix.join("lib/x86_64-linux-gnu").join(FILE_NAME));
+        places.push(prefix.join("lib").join(name));
+        places.push(prefix.join("lib/x86_64-linux-gnu").join(name));
     }
     places
 }
 
-fn missing(executable: &Path, places: &[PathBuf]) -> Failure {
+fn missing(executable: &Path, places: &[PathBuf], face: Face) -> Failure {
     let places: Vec<_> = places.iter().map(|p| p.display().to_string()).collect();
     Failure::new(
         Status::Usage,
-        format!("there is no {FILE_NAME} for this hakmem"),
+        format!("there is no {} for this hakmem", face.installed_name()),
         format!("none of these exists: {}", places.join(", ")),
-        "install the library there, or name it: `hakmem run --lib PATH …`; in a clone of the \
-         project, `cargo build --release -p hakmem-capi` makes it",
+        format!(
+            "install the library there, or name it: `hakmem run --lib PATH …` or {VARIABLE}=PATH; \
+             in a clone of the project, `{}` makes it",
+            face.build_command()
+        ),
     )
     .at(executable)
 }
@@ -163,13 +224,17 @@ mod tests {
     #[test]
     fn is_looked_for_beside_and_in_the_prefix() {
         assert_eq!(
-            places_near(Path::new("/usr/bin/hakmem")),
+            places_near(Path::new("/usr/bin/hakmem"), Face::Release),
             [
                 "/usr/bin/libhakmem.so",
                 "/usr/lib/libhakmem.so",
                 "/usr/lib/x86_64-linux-gnu/libhakmem.so"
             ]
             .map(PathBuf::from)
+        );
+        assert_eq!(
+            places_near(Path::new("/bin/hakmem"), Face::Observed)[0],
+            Path::new("/bin/libhakmem-observed.so")
         );
     }
 }

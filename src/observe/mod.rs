@@ -183,6 +183,13 @@ pub(crate) trait Observer: 'static {
         false
     }
 
+    /// Where the arena is to be, a multiple of 2 MiB; 0 where it does not matter. Asked when it
+    /// is reserved, which may be before the environment can be read.
+    #[inline(always)]
+    fn arena_base() -> usize {
+        0
+    }
+
     /// Whether a value of the production variable `name` that other builds do not understand is
     /// one that this build does.
     #[inline(always)]
@@ -302,6 +309,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn set_up() -> bool {
         let first = A::set_up();
         B::set_up() || first
+    }
+
+    #[inline(always)]
+    fn arena_base() -> usize {
+        let base = A::arena_base();
+        if base != 0 { base } else { B::arena_base() }
     }
 
     #[inline(always)]

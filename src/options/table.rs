@@ -210,6 +210,11 @@ pub const PRODUCTION: &[Variable] = &[
 /// explain and check a configuration.
 pub const DEBUG: &[Variable] = &[
     debug(
+        "HAKMEM_FIXED_ADDRESSES",
+        0,
+        "Puts blocks at the same addresses in each run; `hakmem run --fixed-addresses` sets it.",
+    ),
+    debug(
         "HAKMEM_INTEGRITY_CHECKS",
         1,
         "Checks the allocator's structures while the program runs.",

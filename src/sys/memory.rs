@@ -135,8 +135,8 @@ pub(crate) unsafe fn purge(address: usize, len: usize) {
     }
 }
 
-/// Reserves a range that the kernel may have unmapped; false if something is there.
-fn reserve_again(address: usize, len: usize) -> bool {
+/// Reserves `len` bytes at `address`; false if something is there.
+pub(crate) fn reserve_at(address: usize, len: usize) -> bool {
     match map(address, len, libc::PROT_NONE, libc::MAP_FIXED_NOREPLACE) {
         Some(there) if there == address => true,
         Some(elsewhere) => {
@@ -250,7 +250,7 @@ pub(crate) unsafe fn relocate(from: usize, len: usize, to: usize) -> Moved {
     match error {
         libc::EINVAL | libc::ENOSYS | libc::EPERM => Moved::Not,
         // It may have unmapped the place before it refused.
-        _ if reserve_again(to, len) => Moved::Reserved,
+        _ if reserve_at(to, len) => Moved::Reserved,
         _ => Moved::Lost,
     }
 }

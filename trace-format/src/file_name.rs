@@ -21,14 +21,14 @@ pub enum FileName {
     Crash,
 }
 
-/// The longest name, in bytes, with the zero byte at its end.
-const LONGEST: usize = 32;
-
 impl FileName {
+    /// Bytes that any name fits into, with the zero byte at its end.
+    pub const MAX_BYTES: usize = 32;
+
     /// Writes the name with a zero byte at its end, as `open` takes it, and says how long it is
     /// without that byte.
-    pub fn write(self, to: &mut [u8; LONGEST]) -> usize {
-        *to = [0; LONGEST];
+    pub fn write(self, to: &mut [u8; Self::MAX_BYTES]) -> usize {
+        *to = [0; Self::MAX_BYTES];
         let (stem, first, second): (&[u8], _, _) = match self {
             Self::Session => (b"session", None, None),
             Self::Ring(ring) => (b"ring", Some(ring), None),
@@ -82,7 +82,7 @@ impl FileName {
 
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; LONGEST];
+        let mut buffer = [0; Self::MAX_BYTES];
         let length = self.write(&mut buffer);
         // All of it is ASCII.
         f.write_str(core::str::from_utf8(&buffer[..length]).unwrap_or_default())
@@ -109,7 +109,7 @@ mod tests {
             (FileName::Modules, "modules"),
             (FileName::Crash, "crash"),
         ] {
-            let mut buffer = [1; LONGEST];
+            let mut buffer = [1; FileName::MAX_BYTES];
             let length = file.write(&mut buffer);
             assert_eq!(&buffer[..length], name.as_bytes());
             assert_eq!(buffer[length], 0);

@@ -17,7 +17,7 @@ use crate::record::{RECORD_BYTES, Record};
 /// a number sees at least that record's other words. The fence after the 0 pairs with a reader's
 /// fence before it looks at word 0 again; a process that is killed needs neither, as what it
 /// stored is seen in the order of its instructions.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub struct Slot {
     words: [AtomicU64; 8],
@@ -26,11 +26,6 @@ pub struct Slot {
 const _: () = assert!(size_of::<Slot>() == RECORD_BYTES && align_of::<Slot>() == RECORD_BYTES);
 
 impl Slot {
-    /// An empty one.
-    pub const EMPTY: Self = Self {
-        words: [const { AtomicU64::new(0) }; 8],
-    };
-
     /// Seals the record with `seq`, not 0, and writes it here. For the owner of the file alone.
     #[inline(always)]
     pub fn put(&self, record: Record, seq: u64) {

@@ -224,7 +224,7 @@ impl StackTable {
     #[inline]
     fn is(&self, id: u32, commit: u64, frames: &[u64]) -> bool {
         let start = id as u64;
-        start + frames.len() as u64 + 1 <= self.log_words
+        start + (frames.len() as u64) < self.log_words
             && self.log(start).load(Ordering::Acquire) == commit
             && (start + 1..)
                 .zip(frames)

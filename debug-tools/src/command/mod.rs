@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+mod history;
 mod run;
 
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub enum Command {
     Run(run::Run),
+    History(history::History),
 }
 
 impl Command {
@@ -19,6 +21,7 @@ impl Command {
     pub fn execute(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Run(run) => match run.execute()? {},
+            Self::History(history) => history.execute(),
         }
     }
 }

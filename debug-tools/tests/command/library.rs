@@ -125,7 +125,7 @@ fn a_clone_builds_it_once() {
     let library = room.path("target/release/libhakmem.so");
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("has no libhakmem.so yet; building it in"),
+        said.contains("has no release/libhakmem.so yet; building it in"),
         "{said}"
     );
     assert!(maps_show(&maps, &library), "{maps}");

@@ -1,6 +1,8 @@
 //! Tests of the `hakmem` command from outside.
 
+mod history;
 mod library;
+mod observed;
 mod refusals;
 mod run;
 mod support;

@@ -1,0 +1,101 @@
+//! The directory that the observed library records to, as `hakmem run` chooses it.
+//!
+//! What the user has set counts. Else it is `hakmem-trace.PID` in the directory that `hakmem`
+//! was started in: the program may change its own before the library makes the directory.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{self, Path, PathBuf};
+use std::process;
+
+use crate::failure::{Failure, Status, say};
+
+/// The variable that tells the library.
+pub const VARIABLE: &str = "HAKMEM_TRACE_DIR";
+
+/// What it is without a word from the user; `%p` is the process id, of each process of its own.
+const DEFAULT: &str = "hakmem-trace.%p";
+
+/// A trace directory, with `%p` as it is.
+#[derive(Debug)]
+pub struct TraceDirectory {
+    path: PathBuf,
+}
+
+impl TraceDirectory {
+    /// The one that the command line says, or else the environment.
+    pub fn choose(given: Option<&Path>) -> Result<Self, Failure> {
+        let set = env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        let path = match (given, &set) {
+            (Some(path), _) => path,
+            (None, Some(value)) => Path::new(value),
+            (None, None) => Path::new(DEFAULT),
+        };
+        let absolute = path::absolute(path).map_err(|error| {
+            Failure::new(
+                Status::Usage,
+                "cannot tell where the trace is to go",
+                error.to_string(),
+                "give an absolute path: `hakmem run --trace-dir DIR …`",
+            )
+            .at(path)
+        })?;
+        Ok(Self { path: absolute })
+    }
+
+    /// For the environment.
+    pub fn value(&self) -> &OsStr {
+        self.path.as_os_str()
+    }
+
+    /// Where the trace of this very process will be.
+    fn of_this_process(&self) -> PathBuf {
+        let id = process::id().to_string();
+        let bytes = self.path.as_os_str().as_bytes();
+        let mut filled = Vec::with_capacity(bytes.len());
+        let mut rest = bytes;
+        while let Some(at) = rest.windows(2).position(|pair| pair == b"%p") {
+            filled.extend_from_slice(&rest[..at]);
+            filled.extend_from_slice(id.as_bytes());
+            rest = &rest[at + 2..];
+        }
+        filled.extend_from_slice(rest);
+        OsString::from_vec(filled).into()
+    }
+
+    /// Says where the trace goes, and what to do with it.
+    pub fn announce(&self) {
+        let directory = self.of_this_process();
+        let directory = directory.display();
+        say(format_args!(
+            "hakmem: recording to {directory}\n\
+             hakmem: what happened to an address: hakmem history {directory} ADDRESS"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_id_takes_its_place() {
+        let directory = TraceDirectory::choose(Some(Path::new("/t/%p/x%p%%p"))).unwrap();
+        let id = process::id();
+        assert_eq!(
+            directory.of_this_process(),
+            PathBuf::from(format!("/t/{id}/x{id}%{id}"))
+        );
+        assert_eq!(directory.value(), "/t/%p/x%p%%p");
+    }
+
+    #[test]
+    fn a_relative_path_becomes_an_absolute_one() {
+        let directory = TraceDirectory::choose(Some(Path::new("traces"))).unwrap();
+        assert_eq!(
+            Path::new(directory.value()),
+            env::current_dir().unwrap().join("traces")
+        );
+    }
+}

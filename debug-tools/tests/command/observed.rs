@@ -1,0 +1,157 @@
+//! `hakmem run` without `--release`: the observed library, and where it records to.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::{HAKMEM, MALLOC, Room, maps_show, refusal};
+
+/// `HAKMEM run`, with nothing set that it looks at.
+fn observed(hakmem: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(hakmem.as_ref());
+    command.arg("run");
+    for variable in ["LD_PRELOAD", "HAKMEM_TRACE_DIR", "HAKMEM_RUN_LIBRARY"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What the program and hakmem wrote; the program succeeded.
+fn texts(command: &mut Command) -> (String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{status}: {said}");
+    (String::from_utf8(stdout).unwrap(), said)
+}
+
+#[test]
+fn it_is_found_under_its_installed_name() {
+    let room = Room::new();
+    let hakmem = room.copy(HAKMEM, "bin/hakmem");
+    // The production library is another one.
+    room.shared_library("bin/libhakmem.so", MALLOC);
+    let said = refusal(observed(&hakmem).arg("true"), 2);
+    assert!(said.contains("there is no libhakmem-observed.so"), "{said}");
+    assert!(said.contains("--features observe-all"), "{said}");
+
+    let library = room.shared_library("lib/libhakmem-observed.so", MALLOC);
+    let (maps, _) = texts(observed(&hakmem).args(["cat", "/proc/self/maps"]));
+    assert!(maps_show(&maps, &library), "{maps}");
+}
+
+#[test]
+fn a_variable_names_it() {
+    let room = Room::new();
+    let library = room.library();
+    for arguments in [&[][..], &["--release"]] {
+        let mut command = observed(HAKMEM);
+        command.args(arguments).args(["cat", "/proc/self/maps"]);
+        let (maps, _) = texts(command.env("HAKMEM_RUN_LIBRARY", &library));
+        assert!(maps_show(&maps, &library), "{maps}");
+    }
+    let mut command = observed(HAKMEM);
+    command
+        .arg("true")
+        .env("HAKMEM_RUN_LIBRARY", "/nonexistent.so");
+    let said = refusal(&mut command, 2);
+    assert!(said.contains("/nonexistent.so"), "{said}");
+}
+
+#[test]
+fn a_clone_builds_it_with_its_features() {
+    let room = Room::new();
+    let workspace =
+        "[workspace]\nmembers = [\"capi\"]\n\n[profile.observed]\ninherits = \"release\"\n";
+    room.write("Cargo.toml", workspace, "644");
+    room.write(
+        "capi/Cargo.toml",
+        "[package]\nname = \"hakmem-capi\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [lib]\nname = \"hakmem\"\npath = \"lib.rs\"\ncrate-type = [\"cdylib\"]\n\n\
+         [features]\nobserve-all = []\n",
+        "644",
+    );
+    let source = "#[cfg(not(feature = \"observe-all\"))]\ncompile_error!(\"no feature\");\n\
+        unsafe extern \"C\" { fn __libc_malloc(size: usize) -> *mut u8; }\n\
+        #[unsafe(no_mangle)]\n\
+        pub extern \"C\" fn malloc(size: usize) -> *mut u8 { unsafe { __libc_malloc(size) } }\n";
+    room.write("capi/lib.rs", source, "644");
+    let hakmem = room.copy(HAKMEM, "target/release/hakmem");
+    let (maps, said) = texts(observed(&hakmem).args(["cat", "/proc/self/maps"]));
+    let library = room.path("target/observed/libhakmem.so");
+    assert!(maps_show(&maps, &library), "{maps}");
+    assert!(said.contains("has no observed/libhakmem.so yet"), "{said}");
+}
+
+#[test]
+fn the_program_is_told_where_to_record_and_so_is_the_user() {
+    let room = Room::new();
+    let library = room.library();
+    let run = |arguments: &[&str], set: Option<&str>| {
+        let mut command = observed(HAKMEM);
+        command
+            .current_dir(room.path(""))
+            .arg("--lib")
+            .arg(&library);
+        command.args(arguments);
+        command.args(["--", "sh", "-c", "echo $HAKMEM_TRACE_DIR $$"]);
+        if let Some(set) = set {
+            command.env("HAKMEM_TRACE_DIR", set);
+        }
+        let (out, said) = texts(&mut command);
+        let (directory, id) = out.trim().rsplit_once(' ').unwrap();
+        (directory.to_owned(), id.to_owned(), said)
+    };
+    let here = fs::canonicalize(room.path("")).unwrap();
+    let (directory, id, said) = run(&[], None);
+    assert_eq!(Path::new(&directory), here.join("hakmem-trace.%p"));
+    let filled = here.join(format!("hakmem-trace.{id}"));
+    assert!(
+        said.contains(&format!("recording to {}\n", filled.display())),
+        "{said}"
+    );
+    assert!(said.contains("hakmem history"), "{said}");
+
+    let (directory, _, said) = run(&["--quiet"], Some("/elsewhere/%p"));
+    assert_eq!((directory.as_str(), said.as_str()), ("/elsewhere/%p", ""));
+
+    let (directory, _, said) = run(&["--trace-dir", "mine"], Some("/elsewhere"));
+    assert_eq!(Path::new(&directory), here.join("mine"));
+    assert!(said.contains("/mine\n"), "{said}");
+}
+
+#[test]
+fn the_production_library_is_told_nothing() {
+    let room = Room::new();
+    let mut command = observed(HAKMEM);
+    command.args(["--release", "--lib"]).arg(room.library());
+    let (out, said) = texts(command.args(["--", "sh", "-c", "echo ${HAKMEM_TRACE_DIR-none}"]));
+    assert_eq!((out.as_str(), said.as_str()), ("none\n", ""));
+}
+
+#[test]
+fn fixed_addresses_come_again() {
+    let room = Room::new();
+    let source = "#include <stdio.h>\n#include <stdlib.h>\n\
+        int main(void) { int here; printf(\"%p %p %s\\n\", (void *)&here, (void *)main, \
+        getenv(\"HAKMEM_FIXED_ADDRESSES\")); }";
+    let program = room.compile("where", source, &["-pie", "-fPIE"]);
+    let once = || {
+        let mut command = observed(HAKMEM);
+        command.args(["--quiet", "--fixed-addresses", "--lib"]);
+        command.arg(room.library()).arg(&program);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        if said.contains("personality(2) was refused") {
+            eprintln!("SKIPPED: this system does not let randomisation be switched off");
+            return String::from("1");
+        }
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = once();
+    assert!(first.trim_end().ends_with('1'), "{first}");
+    assert_eq!(first, once());
+}
