@@ -18,12 +18,8 @@ pub(crate) mod caller;
 #[cfg(not(feature = "observed"))]
 #[path = "unseen.rs"]
 pub(crate) mod caller;
-#[cfg(feature = "trace")]
-mod modules;
 #[cfg(feature = "observed")]
 pub(crate) mod settings;
-#[cfg(feature = "trace")]
-mod stack;
 #[cfg(feature = "trace")]
 mod trace;
 
