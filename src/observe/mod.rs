@@ -19,7 +19,11 @@ pub(crate) mod caller;
 #[path = "unseen.rs"]
 pub(crate) mod caller;
 #[cfg(feature = "observed")]
+pub(crate) mod modules;
+#[cfg(feature = "observed")]
 pub(crate) mod settings;
+#[cfg(feature = "observed")]
+pub(crate) mod stack;
 #[cfg(feature = "trace")]
 mod trace;
 

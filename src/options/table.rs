@@ -244,6 +244,26 @@ pub const DEBUG: &[Variable] = &[
         0,
         "Logs the SuperSlabs that are mapped ahead at start-up.",
     ),
+    Variable {
+        kind: Kind::Text,
+        range: None,
+        default: None,
+        ..debug(
+            "HAKMEM_STACKS",
+            0,
+            "How stacks of calls are walked: fp, table, dwarf, or off for the caller alone; \
+             fp if not set.",
+        )
+    },
+    Variable {
+        kind: Kind::Count,
+        range: Some(Range { min: 1, max: 64 }),
+        ..debug(
+            "HAKMEM_STACK_DEPTH",
+            16,
+            "How many return addresses are kept of a stack, the innermost.",
+        )
+    },
     debug(
         "HAKMEM_SUPER_LOOKUP_DEBUG",
         0,

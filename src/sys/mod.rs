@@ -10,11 +10,15 @@ pub(crate) mod clock;
 pub(crate) mod environment;
 #[cfg(feature = "trace")]
 pub(crate) mod file;
+#[cfg(feature = "observed")]
+pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
 #[cfg(feature = "trace")]
 pub(crate) mod signal;
+#[cfg(feature = "observed")]
+pub(crate) mod stack;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
@@ -22,6 +26,8 @@ pub(crate) mod thread;
 pub(crate) mod ticket;
 #[cfg(feature = "trace")]
 pub(crate) mod time_stamp;
+#[cfg(feature = "observed")]
+pub(crate) mod unwinder;
 
 /// The error of a request that memory cannot serve.
 pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;

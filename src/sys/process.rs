@@ -65,3 +65,28 @@ pub(crate) fn fill_random(bytes: &mut [u8]) {
         )
     });
 }
+
+/// The path of the program's file; the bytes of it.
+#[cfg(feature = "observed")]
+pub(crate) fn program(buffer: &mut [u8]) -> usize {
+    let link = c"/proc/self/exe".as_ptr();
+    // SAFETY: the buffer is writable for its length.
+    let len = keep_errno(|| unsafe {
+        libc::syscall(libc::SYS_readlink, link, buffer.as_mut_ptr(), buffer.len())
+    });
+    usize::try_from(len).unwrap_or(0)
+}
+
+/// The path of the directory that the process is in; the bytes of it, 0 if it has none.
+#[cfg(feature = "observed")]
+pub(crate) fn directory(buffer: &mut [u8]) -> usize {
+    // SAFETY: the buffer is writable for its length.
+    let len = keep_errno(|| unsafe {
+        libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len())
+    });
+    // With the zero byte at its end; a directory out of reach has no slash at its start.
+    match usize::try_from(len) {
+        Ok(len) if len > 1 && buffer[0] == b'/' => len - 1,
+        _ => 0,
+    }
+}

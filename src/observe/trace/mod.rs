@@ -27,6 +27,7 @@ mod shared_ring;
 mod writer;
 
 use super::caller::Caller;
+use super::modules;
 use super::settings;
 use super::stack;
 use super::{Block, Event, Observer, Path as Way, Release, Request};
@@ -35,6 +36,7 @@ use crate::sys::memory;
 use crate::sys::thread;
 use crate::sys::time_stamp;
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use hakmem_trace_format::{
@@ -123,6 +125,8 @@ impl Observer for Recorder {
         let Some(plan) = read_plan() else {
             return false;
         };
+        stack::set_up();
+        modules::set_up();
         clock::choose();
         if !session::set_up(plan) {
             return false;
@@ -411,9 +415,8 @@ fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
 /// This thread's writer and the id of the call's stack, if it is at hand.
 #[inline(always)]
 fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
-    let mut frames = [0; stack::FRAMES];
-    let depth = stack::capture(&local.stack, caller, &mut frames);
-    let hash = hash_of_frames(&frames[..depth.min(stack::FRAMES)]);
+    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
+    let hash = hash_of_frames(stack::capture_into(&local.stack, caller, &mut room));
     let writer = local.writer();
     match writer.known(hash) {
         0 => None,
@@ -428,9 +431,8 @@ fn write_with_stack(local: &Local, record: Record, caller: Caller) {
     if !local.writer().has_ring() {
         begin(local);
     }
-    let mut frames = [0; stack::FRAMES];
-    let depth = stack::capture(&local.stack, caller, &mut frames);
-    let frames = &frames[..depth.min(stack::FRAMES)];
+    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
+    let frames = stack::capture_into(&local.stack, caller, &mut room);
     let id = local
         .writer()
         .stack_id(hash_of_frames(frames), || add_stack(frames));

@@ -1,0 +1,144 @@
+//! The walk by unwind tables: exact in code that has them, with frame pointers or without.
+//!
+//! ```text
+//! pc ──► rule (rules.rs) ──► CFA ──► pc of the caller, in the word below it
+//!                             └────► its frame pointer, if it was saved
+//! ```
+//!
+//! The plain rules, which are nearly all, are applied in a loop that stays on the thread's own
+//! stack; what is not plain, and other stacks, by the slow twin. Code of no file (a compiler's at
+//! run time) is taken to keep frame pointers.
+
+use super::bounds::Bounds;
+use super::frame_pointers::{self, LOWEST_CODE, Reader};
+use super::rule::{Kind, SavedFp};
+use super::rules::Rules;
+use super::{Registers, Room};
+use crate::observe::modules;
+
+/// Below the stack pointer nothing of a function's is overwritten by a signal.
+const RED_ZONE: usize = 128;
+
+/// Writes the return addresses to `room`, `most` of them at most; says how many. The first is
+/// where a call returns to.
+#[inline(always)]
+pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usize) -> usize {
+    room[0].write(from.pc as u64);
+    let own = bounds.known();
+    if !own.contains(from.sp) {
+        return walk_slow(bounds, from, true, room, 1, most);
+    }
+    let rules = Rules::now();
+    let mut at = from;
+    let mut count = 1;
+    while count < most {
+        let rule = rules.at(at.pc.wrapping_sub(1));
+        let base = if rule.is_from_fp() { at.fp } else { at.sp };
+        let cfa = base.wrapping_add(rule.offset());
+        let slot = cfa.wrapping_add(rule.fp_offset());
+        // Upwards, and on the stack; all words aligned.
+        let fits = cfa.wrapping_sub(at.sp + 8) <= own.hi.wrapping_sub(at.sp + 8)
+            && slot.wrapping_sub(own.lo) <= (own.hi - 8).wrapping_sub(own.lo)
+            && (cfa | slot).is_multiple_of(8);
+        if !rule.is_plain() || !fits {
+            return walk_slow(bounds, at, true, room, count, most);
+        }
+        // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
+        unsafe {
+            at.pc = *((cfa - 8) as *const usize);
+            if rule.saves_fp() {
+                at.fp = *(slot as *const usize);
+            }
+        }
+        at.sp = cfa;
+        if at.pc < LOWEST_CODE {
+            break;
+        }
+        room[count].write(at.pc as u64);
+        count += 1;
+    }
+    count
+}
+
+/// As [`walk`], on any stack and by any rule; `count` addresses are there, and `at` is where the
+/// walk has come to: where a call `returns` to, or an instruction that was interrupted.
+#[cold]
+#[inline(never)]
+pub(super) fn walk_slow(
+    bounds: &Bounds,
+    mut at: Registers,
+    mut returns: bool,
+    room: &mut Room,
+    mut count: usize,
+    most: usize,
+) -> usize {
+    let mut reader = Reader::new(bounds, at.sp);
+    while count < most {
+        let address = at.pc.wrapping_sub(usize::from(returns));
+        let rule = Rules::now().at(address);
+        let next = if rule.kind() == Kind::Signal {
+            returns = false;
+            // The handler has returned: on another stack, or higher on this one.
+            frame_pointers::saved_registers(at.sp).inspect(|saved| {
+                reader = Reader::new(bounds, saved.sp);
+            })
+        } else {
+            let next = step(bounds, &mut reader, at, rule, returns);
+            returns = true;
+            next
+        };
+        let Some(next) = next.filter(|next| next.pc >= LOWEST_CODE) else {
+            break;
+        };
+        at = next;
+        room[count].write(at.pc as u64);
+        count += 1;
+    }
+    count
+}
+
+/// One frame up.
+fn step(
+    bounds: &Bounds,
+    reader: &mut Reader,
+    at: Registers,
+    rule: super::rule::Rule,
+    returns: bool,
+) -> Option<Registers> {
+    let word = |reader: &mut Reader, address: usize| reader.word(bounds, address, at.sp);
+    let cfa = match rule.kind() {
+        Kind::FromSp => at.sp.wrapping_add(rule.offset()),
+        Kind::FromFp => at.fp.wrapping_add(rule.offset()),
+        Kind::AtSp => word(reader, at.sp.wrapping_add(rule.offset()))?.wrapping_add(rule.beyond()),
+        Kind::AtFp => word(reader, at.fp.wrapping_add(rule.offset()))?.wrapping_add(rule.beyond()),
+        Kind::Chain => return chain(bounds, reader, at, returns),
+        Kind::Signal | Kind::Outermost | Kind::Unknown => return None,
+    };
+    // Upwards: past the return address at least.
+    if cfa < at.sp.checked_add(8)? {
+        return None;
+    }
+    let fp = match rule.saved_fp() {
+        SavedFp::Kept => at.fp,
+        // At a function's return it has been popped, and is below the stack pointer.
+        SavedFp::BelowCfa(_) => {
+            let slot = cfa.wrapping_add(rule.fp_offset());
+            reader.word(bounds, slot, at.sp.saturating_sub(RED_ZONE))?
+        }
+        SavedFp::AtFp(_) => word(reader, at.fp.wrapping_add(rule.fp_offset()))?,
+    };
+    let pc = word(reader, cfa - 8)?;
+    Some(Registers { pc, sp: cfa, fp })
+}
+
+/// One frame up by the frame pointer. Code of a file is not believed to keep one unless the
+/// return address is of a file, too.
+fn chain(bounds: &Bounds, reader: &mut Reader, at: Registers, returns: bool) -> Option<Registers> {
+    let [fp, pc] = reader.frame(bounds, at.fp, at.sp)?;
+    let address = at.pc.wrapping_sub(usize::from(returns));
+    if modules::of(address).is_some() && modules::meet(pc).is_none() {
+        return None;
+    }
+    let sp = at.fp + frame_pointers::FRAME;
+    Some(Registers { pc, sp, fp })
+}
