@@ -28,6 +28,7 @@ mod block;
 pub mod c_abi;
 mod config;
 mod counters;
+pub mod debug;
 mod fault;
 mod global;
 mod heap;

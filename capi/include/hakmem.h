@@ -120,6 +120,14 @@ HAKMEM_API int hakmem_walk(hakmem_visitor visitor, void *argument);
  */
 HAKMEM_API const void *hakmem_root(void);
 
+/*
+ * Marks this point in the trace of a library that records one: a text, of which 512 bytes are
+ * kept, or NULL, and an address and a number of the program's choice. `hakmem history` shows it
+ * among what happened to the address. Does nothing in every other library, and while nothing is
+ * recorded. May be called in a signal handler.
+ */
+HAKMEM_API void hakmem_mark(const char *text, const void *address, unsigned long value);
+
 #ifdef __cplusplus
 }
 #endif

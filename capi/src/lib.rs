@@ -6,6 +6,7 @@
 #![no_std]
 
 mod cxx;
+mod debug;
 mod introspection;
 mod malloc;
 mod start;

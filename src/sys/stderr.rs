@@ -102,6 +102,11 @@ impl Line {
         self.text(b"0x").text(&digits[at..])
     }
 
+    /// What there is of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
     /// Ends the line and writes it, unless descriptor 2 is not the standard error
     /// that the program started with.
     pub(crate) fn write(mut self) {

@@ -90,6 +90,14 @@ impl Local {
     }
 }
 
+impl Local {
+    /// Whether an address is known to lie on the thread's own stack.
+    #[allow(dead_code, reason = "asked by the flight recorder")]
+    pub(crate) fn has(&self, address: usize) -> bool {
+        self.bounds.known().contains(address)
+    }
+}
+
 /// Reads the variables. Once, at the process's set-up.
 pub(crate) fn set_up() {
     let mode = match settings::text("HAKMEM_STACKS") {

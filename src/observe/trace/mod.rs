@@ -16,43 +16,57 @@
 //! 2. A forked child never writes to its parent's files: what leads there reads as zero in it.
 //! 3. What cannot be had is said on one line, and recording goes off: the program goes on.
 //!
-//! `writer.rs` `shared_ring.rs` write records; `session.rs` `path.rs` have the files, `clock.rs`
-//! the time, `life.rs` what is kept of each block.
+//! `writer.rs` `full.rs` `shared_ring.rs` write records; `session.rs` `path.rs` `module_file.rs`
+//! `crash.rs` have the other files, `clock.rs` the time, `known_stacks.rs` the ids of stacks,
+//! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
+//! say records on standard error.
 
 mod clock;
+mod crash;
+mod dump;
+mod filter;
+mod full;
+mod known_stacks;
 mod life;
+mod local;
+mod module_file;
 mod path;
+mod plan;
 mod session;
 mod shared_ring;
+mod text;
 mod writer;
 
 use super::caller::Caller;
 use super::modules;
-use super::settings;
 use super::stack;
 use super::{Block, Event, Observer, Path as Way, Release, Request};
-use crate::sys::file::{self, Refusal};
-use crate::sys::memory;
+use crate::fault::Fault;
+use crate::size_class::{SLOT_BYTES, SizeClass};
+use crate::sys::file::Refusal;
+use crate::sys::stderr::Line;
 use crate::sys::thread;
 use crate::sys::time_stamp;
-use core::cell::Cell;
 use core::mem::MaybeUninit;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use filter::Filter;
 use hakmem_trace_format::{
-    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, RING_HEADER_BYTES, Record, RingHeader,
-    RingKind, STACK_NONE, Slot, Total, hash_of_frames,
+    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, STACK_NONE, Total,
+    hash_of_frames,
 };
+use known_stacks::Innermost;
 use life::{Asked, Life};
-use path::Path;
-use session::Plan;
+use local::Local;
+use plan::Plan;
+use session::Session;
 use writer::Writer;
 
 /// What the hooks do. Written by the set-up, and once more when something cannot be had. Relaxed:
 /// a thread that notices late records late.
 static STATE: Aligned = Aligned(AtomicU8::new(OFF));
 const OFF: u8 = 0;
-/// Record all, with the time of the processor's counter.
+/// Record all in rings, with the time of the processor's counter, and stacks along frame pointers.
 const ON: u8 = 1;
 /// As the slow paths say.
 const OTHERWISE: u8 = 2;
@@ -61,41 +75,11 @@ const OTHERWISE: u8 = 2;
 #[repr(align(128))]
 struct Aligned(AtomicU8);
 
-/// Events not recorded since the last session. Relaxed: a sum.
+/// Events not recorded and not counted by a session yet. Relaxed: a sum.
 static LOST: AtomicU64 = AtomicU64::new(0);
-
-/// The newest of all [`Local`]s that have a writer. Pushed Release, read Acquire.
-static LOCALS: AtomicPtr<Local> = AtomicPtr::new(ptr::null_mut());
 
 /// Records.
 pub(crate) struct Recorder;
-
-/// What a thread cache has of it.
-pub(crate) struct Local {
-    /// Never null.
-    writer: Cell<*const Writer>,
-    stack: stack::Local,
-    /// The ring that is mapped, for a child to cover: here, as the writer forgets.
-    mapping: Cell<usize>,
-    /// The [`Local`] pushed before this one.
-    before: Cell<*const Local>,
-}
-
-impl Local {
-    #[inline(always)]
-    fn writer(&self) -> &Writer {
-        // SAFETY: writers are never unmapped.
-        unsafe { &*self.writer.get() }
-    }
-
-    /// All that have a writer.
-    fn all() -> impl Iterator<Item = &'static Local> {
-        // SAFETY: a local is part of a cache, which is never unmapped.
-        let first = unsafe { LOCALS.load(Ordering::Acquire).as_ref() };
-        // SAFETY: as above.
-        core::iter::successors(first, |local| unsafe { local.before.get().as_ref() })
-    }
-}
 
 #[inline(always)]
 fn state() -> u8 {
@@ -104,39 +88,102 @@ fn state() -> u8 {
 
 /// Stops, for want of what the line says.
 #[cold]
-fn give_up(what: &[u8], path: &[u8], refusal: Refusal) {
+fn complain(what: &[u8], path: &[u8], refusal: Refusal) {
     if STATE.0.swap(OFF, Ordering::Relaxed) != OFF {
-        session::complain(what, path, refusal);
+        Line::new()
+            .text(b"hakmem: trace: ")
+            .text(what)
+            .text(path)
+            .text(b": ")
+            .text(refusal.text())
+            .text(b"; nothing more is recorded")
+            .write();
     }
+}
+
+/// Says, once, that the segments are as large as they may be.
+#[cold]
+fn say_full() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        Line::new()
+            .text(b"hakmem: trace: HAKMEM_TRACE_MAX_MB is reached; ")
+            .text(b"from here on the newest records of each thread are kept")
+            .write();
+    }
+}
+
+/// Counts events that are not recorded.
+#[cold]
+fn lose(events: u64) {
+    match session::get() {
+        Some(session) => session.add(Total::Lost, events),
+        None => {
+            LOST.fetch_add(events, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Takes what was counted without a session.
+fn lost() -> u64 {
+    LOST.swap(0, Ordering::Relaxed)
+}
+
+/// The session, made if there is none; `None` if that cannot be, or somebody else makes it.
+fn session() -> Option<&'static Session> {
+    match session::get_or_make() {
+        None => {
+            lose(1);
+            None
+        }
+        Some(Ok(session)) => Some(session),
+        Some(Err(refusal)) => {
+            let directory = match &session::plan().template {
+                Some(path) => path.bytes(),
+                None => b"memory",
+            };
+            complain(b"cannot make a session in ", directory, refusal);
+            None
+        }
+    }
+}
+
+fn session_if_on() -> Option<&'static Session> {
+    (state() != OFF).then(session)?
 }
 
 impl Observer for Recorder {
     type Local = Local;
-    const NEW: Local = Local {
-        writer: Cell::new(Writer::NONE),
-        stack: stack::Local::NEW,
-        mapping: Cell::new(0),
-        before: Cell::new(ptr::null()),
-    };
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each thread has a copy"
+    )]
+    const NEW: Local = Local::NEW;
     type Record = Life;
     type Span = ();
 
     fn set_up() -> bool {
-        let Some(plan) = read_plan() else {
+        let Some(plan) = Plan::read() else {
             return false;
         };
         stack::set_up();
         modules::set_up();
         clock::choose();
+        let is_plain = clock::kind() == ClockKind::Tsc
+            && stack::mode() == stack::Mode::FramePointers
+            && plan.mode == Mode::Ring
+            && plan.filter == Filter::NONE
+            && !plan.is_verbose;
         if !session::set_up(plan) {
             return false;
         }
-        let state = match clock::kind() {
-            ClockKind::Tsc => ON,
-            _ => OTHERWISE,
-        };
+        let state = if is_plain { ON } else { OTHERWISE };
         STATE.0.store(state, Ordering::Relaxed);
-        session().is_some()
+        if session().is_none() {
+            return false;
+        }
+        crash::set_up();
+        true
     }
 
     fn exits() {
@@ -144,11 +191,10 @@ impl Observer for Recorder {
             return;
         };
         let mut events = 0;
-        for local in Local::all() {
-            let writer = local.writer();
+        for writer in Local::all().map(Local::writer) {
             events += writer.next_seq() - 1;
             if let Some(file) = writer.file.get() {
-                // SAFETY: the mapped file of a ring.
+                // SAFETY: the mapped file of a ring or segment.
                 unsafe { RingHeader::set_next_seq(file, writer.next_seq()) };
             }
         }
@@ -159,29 +205,34 @@ impl Observer for Recorder {
                 unsafe { RingHeader::set_next_seq(file, ring.next_seq()) };
             }
         }
+        module_file::update(session);
         if let Some(page) = session.page() {
             page.set_total(Total::Events, events);
             clock::add_point(page);
             page.set_end(End::Exited, 0, clock::now());
         }
+        if session::plan().dump > 0 {
+            dump::dump(session, session::plan().dump);
+        }
     }
 
     fn forked() {
-        session::forget();
-        for local in Local::all() {
-            local.writer().wipe();
+        if session::forget() {
+            for local in Local::all() {
+                local.writer().wipe();
+            }
         }
     }
 
     fn began(local: &Local, _adopted: bool) {
         local.stack.began();
         if state() != OFF {
-            begin(local);
+            local.begin();
         }
     }
 
     fn ended(local: &Local) {
-        end(local);
+        local.end();
     }
 
     #[inline(always)]
@@ -216,20 +267,39 @@ impl Observer for Recorder {
         Some(block.address)
     }
 
+    #[inline(always)]
+    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> bool {
+        if state() == OTHERWISE {
+            let is_traced = block
+                .record
+                .is_some_and(|life| life.asked(block.bytes).is_traced());
+            local.begin_if_new();
+            local.writer().set_resizes_traced(is_traced);
+        }
+        true
+    }
+
     fn resized(local: &Local, block: &Block<'_, Life>, request: &Request) {
         if state() == OFF {
             return;
         }
         let caller = request.caller;
-        let (old, new) = (caller.other() as u64, block.address.as_ptr() as u64);
-        let was = block
-            .record
-            .map_or_else(|| Life::without(0), |life| life.asked(0));
-        let generation = block.record.map_or(0, Life::generation);
-        let asked = Asked::new(request.size, request.align);
+        let (was, generation) = match block.record {
+            Some(life) => (life.asked(0), life.generation()),
+            None => (Life::without(0), 0),
+        };
+        let mut asked = Asked::new(request.size, request.align);
+        let is_left_out = is_filtered() && !was.is_traced();
+        if is_left_out {
+            asked = asked.untraced();
+        }
         if let Some(life) = block.record {
             life.resize(asked);
         }
+        if is_left_out {
+            return;
+        }
+        let (old, new) = (caller.other() as u64, block.address.as_ptr() as u64);
         let now = clock::now();
         let out = of_block(Kind::ResizeOut, block, was, generation, caller, now)
             .with_address(old)
@@ -243,17 +313,23 @@ impl Observer for Recorder {
     }
 
     fn allocated_apart(block: &Block<'_, Life>, request: &Request) {
-        let Some(session) = session_if_on() else {
-            return;
-        };
-        let record = allocation(block, request, clock::now());
-        session.apart.put(record.with_thread(thread::id()));
+        if let Some(session) = session_if_on()
+            && !is_filtered()
+        {
+            let record = allocation(block, request, clock::now());
+            put_apart(session, record);
+        }
     }
 
     fn freeing_apart(block: &Block<'_, Life>, release: &Release) {
-        if let Some(session) = session_if_on() {
-            let record = free(block, release, clock::now());
-            session.apart.put(record.with_thread(thread::id()));
+        let is_left_out = || {
+            let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
+            is_filtered() && !block.record.is_some_and(is_traced)
+        };
+        if let Some(session) = session_if_on()
+            && !is_left_out()
+        {
+            put_apart(session, free(block, release, clock::now()));
         }
     }
 
@@ -289,57 +365,37 @@ impl Observer for Recorder {
         if caller.is_some() {
             record = record.with_caller(caller.pc() as u64);
         }
+        say_if_verbose(&record);
         session.rare.put_with_text(record, text);
+    }
+
+    fn aborting(fault: Fault, address: *const u8, line: &[u8]) {
+        if let Some(session) = session::get() {
+            crash::leave(session, fault as i32, address as usize, line);
+        }
     }
 
     #[inline(always)]
     fn span(_: Way) {}
 }
 
-/// What the variables ask for; `None` if nothing is to be recorded.
-fn read_plan() -> Option<Plan> {
-    let named = settings::text("HAKMEM_TRACE_DIR").filter(|path| !path.is_empty());
-    if named.is_none() && !settings::is_on("HAKMEM_TRACE_ALLOCATIONS") {
-        return None;
-    }
-    let mut template = Path::EMPTY;
-    let directory = named.unwrap_or(b"hakmem-trace.%p");
-    if !directory.starts_with(b"/") {
-        let mut buffer = [0; 1024];
-        if let Some(length) = file::working_directory(&mut buffer) {
-            template.push(&buffer[..length]);
-            template.push(b"/");
-        }
-    }
-    template.push(directory);
-    let kilobytes = settings::count("HAKMEM_TRACE_RING_KB").max(1);
-    let slots = u64::from(kilobytes) * 1024 / size_of::<Slot>() as u64;
-    Some(Plan {
-        template: Some(template),
-        mode: Mode::Ring,
-        ring_slots: slots.next_power_of_two(),
-        stacks_bytes: u64::from(settings::count("HAKMEM_TRACE_STACKS_MB").max(1)) << 20,
-        full_bytes: 0,
-    })
+/// Whether a filter leaves out some blocks. There is a plan.
+fn is_filtered() -> bool {
+    state() == OTHERWISE && session::plan().filter != Filter::NONE
 }
 
-/// The session, made if there is none and something is to be recorded.
-fn session() -> Option<&'static session::Session> {
-    match session::get_or_make()? {
-        Ok(session) => Some(session),
-        Err(refusal) => {
-            let directory = match &session::plan().template {
-                Some(path) => path.bytes(),
-                None => b"memory",
-            };
-            give_up(b"cannot make a session in ", directory, refusal);
-            None
-        }
+/// Says a record on standard error, if all are said.
+#[cold]
+fn say_if_verbose(record: &Record) {
+    if state() == OTHERWISE && session::plan().is_verbose {
+        text::say(record);
     }
 }
 
-fn session_if_on() -> Option<&'static session::Session> {
-    (state() != OFF).then(session)?
+fn put_apart(session: &Session, record: Record) {
+    let record = record.with_thread(thread::id());
+    say_if_verbose(&record);
+    session.apart.put(record);
 }
 
 /// A record about a block, but for its value, stack and thread.
@@ -401,13 +457,36 @@ fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
 #[cold]
 #[inline(never)]
 fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
+    let caller = request.caller;
+    if is_filtered() {
+        local.begin_if_new();
+        let writer = local.writer();
+        let is_traced = match caller.other() {
+            0 => {
+                let (thread, pc) = (writer.thread(), caller.pc());
+                let filter = &session::plan().filter;
+                filter.takes(request.size, block.class, thread, pc, writer.skip())
+            }
+            _ => writer.resizes_traced(),
+        };
+        if !is_traced {
+            if let Some(life) = block.record {
+                life.begin(Asked::new(request.size, request.align).untraced());
+            }
+            return;
+        }
+    }
     let record = allocation(&block, &request, clock::now());
-    write_with_stack(local, record, request.caller);
+    write_with_stack(local, record, caller);
 }
 
 #[cold]
 #[inline(never)]
 fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
+    let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
+    if is_filtered() && !block.record.is_some_and(is_traced) {
+        return;
+    }
     let record = free(&block, &release, clock::now());
     write_with_stack(local, record, release.caller);
 }
@@ -415,12 +494,20 @@ fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
 /// This thread's writer and the id of the call's stack, if it is at hand.
 #[inline(always)]
 fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
-    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
-    let hash = hash_of_frames(stack::capture_into(&local.stack, caller, &mut room));
     let writer = local.writer();
-    match writer.known(hash) {
+    // SAFETY: the call waits for us.
+    match unsafe { writer.known.id(innermost(caller)) } {
         0 => None,
         id => Some((writer, id)),
+    }
+}
+
+#[inline(always)]
+fn innermost(caller: Caller) -> Innermost {
+    Innermost {
+        pc: caller.pc(),
+        sp: caller.sp(),
+        fp: caller.fp(),
     }
 }
 
@@ -428,145 +515,32 @@ fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
 #[cold]
 #[inline(never)]
 fn write_with_stack(local: &Local, record: Record, caller: Caller) {
-    if !local.writer().has_ring() {
-        begin(local);
-    }
+    local.begin_if_new();
     let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
     let frames = stack::capture_into(&local.stack, caller, &mut room);
-    let id = local
-        .writer()
-        .stack_id(hash_of_frames(frames), || add_stack(frames));
-    write(local, record.with_stack(id));
+    let writer = local.writer();
+    let id = writer.stack_id(hash_of_frames(frames), || add_stack(frames));
+    if id != STACK_NONE && state() == ON {
+        let is_own = |address| local.stack.has(address);
+        // SAFETY: the call waits for us; the own stack is mapped.
+        unsafe { writer.known.keep(innermost(caller), frames, id, is_own) };
+    }
+    let record = record.with_stack(id);
+    say_if_verbose(&record.with_thread(writer.thread()));
+    local.write(record);
 }
 
 /// Puts a stack in the table; `None` if there is none to put it in.
 #[cold]
 #[inline(never)]
 fn add_stack(frames: &[u64]) -> Option<u32> {
-    let stacks = session::get()?.stacks()?;
-    let id = stacks.insert(frames);
+    let session = session::get()?;
+    let id = session.stacks()?.insert(frames);
+    for &frame in frames {
+        modules::meet(frame as usize);
+    }
+    module_file::update(session);
     (id != STACK_NONE).then_some(id)
-}
-
-#[inline(always)]
-fn write(local: &Local, record: Record) {
-    let writer = local.writer();
-    if !writer.put(record.with_thread(writer.thread())) {
-        write_slow(local, record);
-    }
-}
-
-/// A thread's first record, or one of a child that was forked.
-#[cold]
-#[inline(never)]
-fn write_slow(local: &Local, record: Record) {
-    begin(local);
-    let writer = local.writer();
-    if !writer.put(record.with_thread(writer.thread())) && state() != OFF {
-        lose(1);
-    }
-}
-
-/// Counts events that are not recorded.
-#[cold]
-fn lose(events: u64) {
-    match session::get() {
-        Some(session) => session.add(Total::Lost, events),
-        None => {
-            LOST.fetch_add(events, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Gives this thread a ring to write to, if it has none, and notes that it is this thread's.
-#[cold]
-fn begin(local: &Local) {
-    if local.writer.get() == Writer::NONE {
-        let Some(writer) = Writer::make() else {
-            return give_up(b"cannot make a ring", b"", Refusal::NO_MEMORY);
-        };
-        local.writer.set(writer);
-        push(local);
-    }
-    let writer = local.writer();
-    // A signal handler may come in the middle.
-    if writer.is_making.replace(true) {
-        return;
-    }
-    if let Some(session) = session_if_on() {
-        let tid = thread::id();
-        if !writer.has_ring() {
-            make_ring(local, writer, session);
-        }
-        if let Some(file) = writer.file.get() {
-            writer.set_thread(tid);
-            let now = clock::now();
-            // SAFETY: the mapped file of a ring.
-            unsafe {
-                RingHeader::set_owner(file, tid, writer.next_seq(), now, &thread::name());
-            }
-            session.add(Total::Threads, 1);
-            let lost = LOST.swap(0, Ordering::Relaxed);
-            if lost > 0 {
-                session.add(Total::Lost, lost);
-            }
-            session.rare.put(
-                Record::new(Kind::ThreadBegan, Api::Internal, now, 0)
-                    .with_value(u64::from(writer.next_seq() > 1))
-                    .with_thread(tid),
-            );
-        }
-    }
-    writer.is_making.set(false);
-}
-
-fn make_ring(local: &Local, writer: &Writer, session: &session::Session) {
-    let slots = session::plan().ring_slots;
-    let bytes = RingHeader::file_bytes(slots) as usize;
-    let old = local.mapping.replace(0);
-    if old != 0 {
-        // SAFETY: the parent's ring, which this process does not use.
-        unsafe { memory::cover(old, bytes) };
-    }
-    let number = session.number_a_ring();
-    match session.make_ring(RingKind::Ring, number, slots) {
-        Ok(file) => {
-            local.mapping.set(file.as_ptr() as usize);
-            writer.ring.set(number);
-            writer.file.set(Some(file));
-            // SAFETY: the slots lie behind the header, and are never unmapped.
-            unsafe { writer.set_ring(file.as_ptr().add(RING_HEADER_BYTES).cast(), slots) };
-        }
-        Err(refusal) => give_up(
-            b"cannot make a ring in ",
-            session.directory().bytes(),
-            refusal,
-        ),
-    }
-}
-
-fn push(local: &Local) {
-    let new = ptr::from_ref(local).cast_mut();
-    let mut head = LOCALS.load(Ordering::Relaxed);
-    loop {
-        local.before.set(head);
-        match LOCALS.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => return,
-            Err(now) => head = now,
-        }
-    }
-}
-
-/// Notes that this thread writes no more.
-fn end(local: &Local) {
-    let writer = local.writer();
-    let (Some(file), Some(session)) = (writer.file.get(), session::get()) else {
-        return;
-    };
-    // SAFETY: the mapped file of a ring.
-    unsafe { RingHeader::set_idle(file, writer.next_seq()) };
-    let record = Record::new(Kind::ThreadEnded, Api::Internal, clock::now(), 0);
-    session.rare.put(record.with_thread(writer.thread()));
 }
 
 /// Records what happened to a thread's cache.
@@ -578,35 +552,49 @@ fn happened(local: &Local, event: Event<'_>) {
             .with_class(class as u8)
             .with_value(blocks as u64)
     };
-    match event {
-        Event::Refilled { class, blocks } => write(local, of_class(Kind::Refill, class, blocks)),
-        Event::Drained { class, blocks } => write(local, of_class(Kind::Drain, class, blocks)),
-        Event::Collected { slab, blocks } => {
-            write(local, record(Kind::Collect, slab).with_value(blocks as u64))
+    let record = match event {
+        Event::Refilled { class, blocks } => of_class(Kind::Refill, class, blocks),
+        Event::Drained { class, blocks } => of_class(Kind::Drain, class, blocks),
+        Event::Collected { slab, blocks } => record(Kind::Collect, slab).with_value(blocks as u64),
+        Event::SlabOpened { start, class } => {
+            return of_slab(local, record(Kind::SlabOpened, start), class);
         }
-        Event::SlabOpened { start, class } => slab(local, record(Kind::SlabOpened, start), class),
-        Event::SlabClosed { start, class } => slab(local, record(Kind::SlabClosed, start), class),
+        Event::SlabClosed { start, class } => {
+            return of_slab(local, record(Kind::SlabClosed, start), class);
+        }
         _ => return,
-    }
+    };
     if clock::is_due(now)
-        && let Some(page) = session::get().and_then(session::Session::page)
+        && let Some(page) = session::get().and_then(Session::page)
     {
         clock::add_point(page);
     }
+    // A filter is for what the program does; what this makes the caches do would drown it.
+    if is_filtered() {
+        return;
+    }
+    say_if_verbose(&record.with_thread(local.writer().thread()));
+    // The cache may be one that no thread has.
+    if local.writer().file.get().is_some() {
+        local.write(record);
+    } else if let Some(session) = session_if_on() {
+        session.apart.put(record.with_thread(thread::id()));
+    }
 }
 
-fn slab(local: &Local, record: Record, class: usize) {
-    let size_class = crate::size_class::SizeClass::from_index(class);
-    if let Some(session) = session_if_on() {
-        let bytes = size_class.slots() * crate::size_class::SLOT_BYTES;
-        session.slabs.put(
-            record
-                .with_class(class as u8)
-                .with_size(bytes as u64)
-                .with_value(size_class.bytes() as u64)
-                .with_thread(local.writer().thread()),
-        );
-    }
+fn of_slab(local: &Local, record: Record, class: usize) {
+    let Some(session) = session_if_on() else {
+        return;
+    };
+    let size_class = SizeClass::from_index(class);
+    let bytes = size_class.slots() * SLOT_BYTES;
+    let record = record
+        .with_class(class as u8)
+        .with_size(bytes as u64)
+        .with_value(size_class.bytes() as u64)
+        .with_thread(local.writer().thread());
+    say_if_verbose(&record);
+    session.slabs.put(record);
 }
 
 const _: () = assert!(super::LARGE == CLASS_LARGE as usize);

@@ -12,22 +12,23 @@
 //!    what the parent had mapped.
 
 use super::clock;
+use super::module_file::{self, Noted};
 use super::path::Path;
+use super::plan::Plan;
 use super::shared_ring::SharedRing;
 use crate::metadata::{MAPPED, MappingKind};
-use crate::observe::FEATURES;
+use crate::observe::{FEATURES, stack};
 use crate::size_class::SizeClass;
 use crate::sys::file::{self, Descriptor, Refusal};
 use crate::sys::memory::{self, PAGE};
 use crate::sys::process;
-use crate::sys::stderr::Line;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use hakmem_trace_format::{
-    Api, CrashPage, FileName, Kind, Mode, ModuleHeader, Plain, Record, RingHeader, RingKind,
+    Api, CrashPage, FileName, Kind, ModuleHeader, Plain, Record, RingHeader, RingKind,
     SESSION_BYTES, SessionHeader, SessionPage, StackTable, StacksMode, Total,
 };
 
@@ -46,18 +47,6 @@ const APART_SLOTS: u64 = 1024;
 /// Files that can be noted in `modules`.
 pub(super) const MODULES: u64 = 1024;
 
-/// What the variables say of this process's sessions, and its children's.
-pub(super) struct Plan {
-    /// The directory, absolute, perhaps with `%p` in it; none if nothing goes to files.
-    pub(super) template: Option<Path>,
-    pub(super) mode: Mode,
-    pub(super) ring_slots: u64,
-    /// Bytes of the table of stacks.
-    pub(super) stacks_bytes: u64,
-    /// The most bytes of full mode's segments.
-    pub(super) full_bytes: u64,
-}
-
 /// See the head of this file. All bytes zero: none.
 pub(super) struct Session {
     /// Released when the fields are written; read Acquire.
@@ -74,6 +63,7 @@ pub(super) struct Session {
     stacks: Cell<Option<StackTable>>,
     pub(super) modules: Cell<Option<NonNull<u8>>>,
     pub(super) crash: Cell<Option<NonNull<u8>>>,
+    pub(super) noted: Noted,
     /// Threads, marks, files, faults.
     pub(super) rare: SharedRing,
     /// Slabs opened and closed.
@@ -91,6 +81,9 @@ static LAST_ID: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 static LAST_PID: AtomicU32 = AtomicU32::new(0);
 static MAPPINGS: [[AtomicU64; 2]; FILES] = [const { [const { AtomicU64::new(0) }; 2] }; FILES];
 
+/// The kernel wipes such memory in a forked child. Written once, at the set-up; Relaxed.
+static WIPES: AtomicBool = AtomicBool::new(false);
+
 struct PlanCell(UnsafeCell<MaybeUninit<Plan>>);
 
 // SAFETY: written in `set_up`, before `SESSION` is; read after.
@@ -105,7 +98,8 @@ pub(super) fn set_up(plan: Plan) -> bool {
         return false;
     };
     // SAFETY: mapped just now. Where the kernel does not know it, `forked` wipes.
-    unsafe { memory::wipe_on_fork(place, bytes) };
+    let wipes = unsafe { memory::wipe_on_fork(place, bytes) };
+    WIPES.store(wipes, Ordering::Relaxed);
     // SAFETY: nobody reads it before `SESSION` is set.
     unsafe { (*PLAN.0.get()).write(plan) };
     SESSION.store(place as *mut Session, Ordering::Release);
@@ -143,29 +137,16 @@ pub(super) fn get_or_make() -> Option<Result<&'static Session, Refusal>> {
     }
 }
 
-/// Forgets the parent's session: in a forked child.
-pub(super) fn forget() {
-    if let Some(session) = place() {
-        // SAFETY: the child has one thread, which is here; zero bytes are valid.
-        unsafe {
-            ptr::from_ref(session)
-                .cast_mut()
-                .cast::<u8>()
-                .write_bytes(0, size_of::<Session>())
-        };
-    }
-}
-
-/// Says on a line why something could not be had.
-pub(super) fn complain(what: &[u8], path: &[u8], refusal: Refusal) {
-    Line::new()
-        .text(b"hakmem: trace: ")
-        .text(what)
-        .text(path)
-        .text(b": ")
-        .text(refusal.text())
-        .text(b"; nothing more is recorded")
-        .write();
+/// Forgets the parent's session in a forked child, where the kernel has not; says whether it
+/// had to.
+pub(super) fn forget() -> bool {
+    let Some(session) = place().filter(|_| !WIPES.load(Ordering::Relaxed)) else {
+        return false;
+    };
+    let place = ptr::from_ref(session).cast_mut().cast::<u8>();
+    // SAFETY: the child has one thread, which is here; zero bytes are valid.
+    unsafe { place.write_bytes(0, size_of::<Session>()) };
+    true
 }
 
 impl Session {
@@ -282,7 +263,12 @@ impl Session {
         header.start_monotonic = first.monotonic;
         header.start_realtime = crate::sys::clock::realtime();
         header.mode = plan.mode.code();
-        header.stacks = StacksMode::FramePointers.code();
+        header.stacks = match stack::mode() {
+            stack::Mode::Off => StacksMode::Off,
+            stack::Mode::FramePointers => StacksMode::FramePointers,
+            stack::Mode::Table | stack::Mode::Exact => StacksMode::Unwind,
+        }
+        .code();
         header.ring_capacity = plan.ring_slots;
         header.rare_capacity = RARE_SLOTS;
         header.machine = 62;
@@ -306,6 +292,7 @@ impl Session {
                 .put(record.with_value(u64::from(parent)).with_thread(pid));
         }
         self.state.store(THERE, Ordering::Release);
+        module_file::update(self);
         Ok(())
     }
 

@@ -43,6 +43,15 @@ impl SharedRing {
         self.mask.get() + 1
     }
 
+    /// The record with this number, as far as it is there.
+    pub(super) fn get(&self, number: u64) -> Record {
+        match self.file.get() {
+            // SAFETY: the file has as many slots as the mask says, and stays mapped.
+            Some(file) => unsafe { RingHeader::slot(file, number & self.mask.get()) }.get(),
+            None => Record::from_words([0; 8]),
+        }
+    }
+
     /// Writes a record.
     pub(super) fn put(&self, record: Record) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);

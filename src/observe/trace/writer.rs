@@ -4,7 +4,7 @@
 //!   0 ┌──────────────────────────────────┐
 //!     │ slots, mask, next, thread, …     │ one cache line, the owner's
 //! 128 ├──────────────────────────────────┤
-//!     │ stack ids, by the stack's hash   │
+//!     │ known stacks; ids by hash        │
 //!     └──────────────────────────────────┘
 //! ```
 //!
@@ -17,6 +17,11 @@
 //! 5. A number is taken in one instruction, so that a signal handler that records in the middle
 //!    of a record takes the next one.
 
+use super::full;
+use super::known_stacks::KnownStacks;
+use super::local::Local;
+use super::session::Session;
+use crate::sys::file::Refusal;
 use crate::sys::memory::{self, PAGE};
 use crate::sys::ticket;
 use core::cell::Cell;
@@ -40,12 +45,18 @@ pub(super) struct Writer {
     /// The number in the ring's name.
     pub(super) ring: Cell<u32>,
     /// Requests that a filter has still to leave out.
-    pub(super) skip: Cell<u32>,
+    skip: Cell<u32>,
     /// Somebody makes the ring.
     pub(super) is_making: Cell<bool>,
     /// The whole of the ring's file.
     pub(super) file: Cell<Option<NonNull<u8>>>,
-    stacks: StackIds,
+    /// Where the dump at the end has read to.
+    pub(super) cursor: Cell<u64>,
+    /// The block that is resized now is traced, says a filter.
+    is_traced: Cell<bool>,
+    pub(super) segments: full::Segments,
+    pub(super) known: KnownStacks,
+    ids: StackIds,
 }
 
 /// Bytes of the mapping that a writer lies in.
@@ -66,7 +77,11 @@ static NO_WRITER: NoWriter = NoWriter(Writer {
     skip: Cell::new(0),
     is_making: Cell::new(false),
     file: Cell::new(None),
-    stacks: StackIds([const { Cell::new(0) }; STACKS]),
+    cursor: Cell::new(0),
+    is_traced: Cell::new(false),
+    segments: full::Segments::NONE,
+    known: KnownStacks::NONE,
+    ids: StackIds([const { Cell::new(0) }; STACKS]),
 });
 
 impl Writer {
@@ -84,7 +99,8 @@ impl Writer {
 
     /// Forgets all: for a forked child.
     pub(super) fn wipe(&self) {
-        for entry in &self.stacks.0 {
+        self.known.forget();
+        for entry in &self.ids.0 {
             entry.set(0);
         }
         self.slots.set(ptr::null());
@@ -92,6 +108,7 @@ impl Writer {
         self.skip.set(0);
         self.is_making.set(false);
         self.file.set(None);
+        self.segments.wipe();
     }
 
     /// Whether there is a ring.
@@ -118,6 +135,23 @@ impl Writer {
         self.thread.get()
     }
 
+    /// Requests that a filter has still to leave out.
+    pub(super) fn skip(&self) -> &Cell<u32> {
+        &self.skip
+    }
+
+    /// Whether the block that is resized now is traced.
+    pub(super) fn resizes_traced(&self) -> bool {
+        self.is_traced.get()
+    }
+
+    /// Notes that for the block that takes its place. Nobody has the constant writer.
+    pub(super) fn set_resizes_traced(&self, is_traced: bool) {
+        if !core::ptr::eq(self, Writer::NONE) {
+            self.is_traced.set(is_traced);
+        }
+    }
+
     /// The number that the next record gets.
     pub(super) fn next_seq(&self) -> u64 {
         self.next.get() + 1
@@ -132,12 +166,6 @@ impl Writer {
         }
         self.put_in(slots, record);
         true
-    }
-
-    /// The id of a stack with this hash; 0 if it is not known here, or if there is no ring.
-    #[inline(always)]
-    pub(super) fn known(&self, hash: u64) -> u32 {
-        self.stacks.known(hash)
     }
 
     /// Writes a record of which the stack's id was known here (4).
@@ -159,26 +187,84 @@ impl Writer {
         if !self.has_ring() {
             return 0;
         }
-        match self.stacks.known(hash) {
-            0 => find()
-                .inspect(|&id| self.stacks.keep(hash, id))
-                .unwrap_or(0),
+        match self.ids.known(hash) {
+            0 => find().inspect(|&id| self.ids.keep(hash, id)).unwrap_or(0),
             known => known,
         }
     }
 
-    /// The newest records, the oldest of them first; at most `count`.
-    pub(super) fn newest(&self, count: u64) -> impl Iterator<Item = Record> {
-        let end = self.next.get();
-        let slots = self.slots.get();
-        let held = match slots.is_null() {
-            true => 0,
-            false => end.min(self.mask.get() + 1),
-        };
-        (end - held.min(count)..end).map(move |number| {
-            // SAFETY: a ring has as many slots as the mask says (3).
-            unsafe { &*slots.add((number & self.mask.get()) as usize) }.get()
-        })
+    /// Slots of the ring; 0 without one.
+    pub(super) fn slots(&self) -> u64 {
+        if self.has_ring() {
+            self.mask.get() + 1
+        } else {
+            0
+        }
+    }
+
+    /// The record with this number, as far as it is there. There is a ring.
+    pub(super) fn get(&self, number: u64) -> Record {
+        // SAFETY: a ring has as many slots as the mask says (3).
+        unsafe { &*self.slots.get().add((number & self.mask.get()) as usize) }.get()
+    }
+
+    /// Writes a record with a number that was taken before. There is a ring.
+    pub(super) fn put_at(&self, number: u64, record: Record) {
+        // SAFETY: a ring has as many slots as the mask says (3).
+        let slot = unsafe { &*self.slots.get().add((number & self.mask.get()) as usize) };
+        slot.put(record, number + 1);
+    }
+
+    /// Writes a record to this thread's segments; if there may be no more, a ring takes their
+    /// place.
+    #[cold]
+    pub(super) fn put_in_segments(&self, local: &Local, session: &Session, record: Record) {
+        let ring = self.ring.get();
+        match self.segments.put(&self.next, ring, session, record) {
+            full::Put::Done => {}
+            full::Put::Full(number) => {
+                super::say_full();
+                let made = local.make_ring(session);
+                if self.is_made(session, made) {
+                    local.note_owner();
+                    self.put_at(number, record);
+                }
+                return;
+            }
+            full::Put::Refused(refusal) => {
+                self.is_made(session, Err(refusal));
+            }
+        }
+        self.note_segment(local);
+    }
+
+    /// Makes this thread's first segment, or a ring if there may be none.
+    pub(super) fn begin_segments(&self, local: &Local, session: &Session) -> Result<(), Refusal> {
+        let ring = self.ring.get();
+        if self.segments.begin(&self.next, ring, session)? {
+            self.note_segment(local);
+            return Ok(());
+        }
+        super::say_full();
+        local.make_ring(session)
+    }
+
+    /// Notes whose segment it is, if there is a new one.
+    fn note_segment(&self, local: &Local) {
+        let file = self.segments.file();
+        if let Some(address) = file
+            && self.file.replace(file) != file
+        {
+            local.set_mapping(address.as_ptr() as usize, full::BYTES);
+            local.note_owner();
+        }
+    }
+
+    fn is_made(&self, session: &Session, made: Result<(), Refusal>) -> bool {
+        if let Err(refusal) = made {
+            super::complain(b"cannot write to ", session.directory().bytes(), refusal);
+        }
+        made.is_ok()
     }
 }
 
@@ -215,7 +301,7 @@ mod tests {
 
     #[test]
     fn overwrites_the_oldest() {
-        let slots = [Slot::EMPTY; 8];
+        let slots: [Slot; 8] = core::array::from_fn(|_| Slot::default());
         let writer = Writer::make().expect("memory");
         assert!(!writer.put(record(1)));
         // SAFETY: the slots are there to the end of the test.
@@ -223,20 +309,19 @@ mod tests {
         for address in 1..=11 {
             assert!(writer.put(record(address)));
         }
-        let newest: std::vec::Vec<_> = writer.newest(100).collect();
-        assert_eq!(newest.len(), 8);
-        for (record, expected) in newest.iter().zip(4..) {
+        assert_eq!((writer.slots(), writer.next_seq()), (8, 12));
+        for number in 3..11 {
+            let record = writer.get(number);
             assert!(record.is_whole());
-            assert_eq!((record.seq(), record.address()), (expected, expected));
+            assert_eq!((record.seq(), record.address()), (number + 1, number + 1));
         }
-        assert_eq!(writer.newest(2).count(), 2);
         writer.wipe();
         assert!(!writer.put(record(1)));
     }
 
     #[test]
     fn keeps_ids_of_stacks() {
-        let slots = [Slot::EMPTY; 8];
+        let slots: [Slot; 8] = core::array::from_fn(|_| Slot::default());
         let writer = Writer::make().expect("memory");
         assert_eq!(writer.stack_id(0x1_0000_0001, || unreachable!()), 0);
         // SAFETY: the slots are there to the end of the test.
