@@ -219,15 +219,17 @@ pub const DEBUG: &[Variable] = &[
         1,
         "Checks the allocator's structures while the program runs.",
     ),
-    debug(
+    debug_count(
         "HAKMEM_PTR_TRACE_DUMP",
+        Kind::Count,
+        (0, 1 << 20),
         0,
-        "Dumps the trace of pointers when the program ends.",
+        "Dumps the newest records when the program ends: as many as it says, or 128 if it is 1.",
     ),
     debug(
         "HAKMEM_PTR_TRACE_VERBOSE",
         0,
-        "Traces pointers with every step that they take through the caches.",
+        "Says each record on standard error when it is made.",
     ),
     debug(
         "HAKMEM_SS_FREE_DEBUG",

@@ -39,6 +39,13 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     keep_errno(|| unsafe { libc::atexit(handler) });
 }
 
+/// The process, by number.
+#[cfg(feature = "trace")]
+pub(crate) fn id() -> u32 {
+    // SAFETY: getpid has no preconditions.
+    keep_errno(|| unsafe { libc::syscall(libc::SYS_getpid) as u32 })
+}
+
 /// The process, its parent, and its user, by number.
 #[cfg(feature = "trace")]
 pub(crate) fn ids() -> (u32, u32, u32) {

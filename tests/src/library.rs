@@ -14,6 +14,15 @@ pub fn archive() -> &'static Path {
     &built().archive
 }
 
+/// `libhakmem.so` with observers in it.
+pub fn observed() -> &'static Path {
+    static OBSERVED: OnceLock<PathBuf> = OnceLock::new();
+    OBSERVED.get_or_init(|| {
+        let messages = build(&["--profile", "observed", "--features", "observe-all"]);
+        artifact(&messages, "libhakmem.so")
+    })
+}
+
 struct Library {
     shared: PathBuf,
     archive: PathBuf,
@@ -23,7 +32,13 @@ fn built() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| match std::env::var_os("HAKMEM_TESTS_LIBRARY") {
         Some(shared) => given(PathBuf::from(shared)),
-        None => build(),
+        None => {
+            let messages = build(&["--release"]);
+            Library {
+                shared: artifact(&messages, "libhakmem.so"),
+                archive: artifact(&messages, "libhakmem.a"),
+            }
+        }
     })
 }
 
@@ -35,22 +50,20 @@ fn given(shared: PathBuf) -> Library {
     Library { shared, archive }
 }
 
-/// Asks cargo itself where the files are, whatever target directory it uses.
-fn build() -> Library {
+/// Builds it, and says what cargo says: cargo itself knows where the files are, whatever target
+/// directory it uses.
+fn build(how: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "-p", "hakmem-capi"])
+        .args(["build", "-p", "hakmem-capi"])
+        .args(how)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo cannot be run");
     assert!(output.status.success(), "libhakmem.so does not build");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    Library {
-        shared: artifact(&messages, "libhakmem.so"),
-        archive: artifact(&messages, "libhakmem.a"),
-    }
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The path in cargo's messages whose last component is `name`.

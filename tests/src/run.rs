@@ -21,6 +21,8 @@ pub enum Allocator {
     Tested,
     /// The one that the program has by itself.
     Own,
+    /// hakmem's with observers, and every process has to prove it.
+    Observed,
     /// hakmem's, linked into the program: no preload, and no testimony, for a
     /// static program loads no witness.
     Linked,
@@ -197,8 +199,12 @@ impl Run {
 
     fn preload(&self) -> OsString {
         let mut preload = OsString::new();
-        if self.has_hakmem() {
-            preload.push(library::shared());
+        let library = match self.allocator {
+            Allocator::Observed => Some(library::observed()),
+            _ => self.has_hakmem().then(library::shared),
+        };
+        if let Some(library) = library {
+            preload.push(library);
             preload.push(":");
         }
         preload.push(witness::library());
@@ -272,7 +278,11 @@ impl Running {
         if self.allocator == Allocator::Linked {
             return;
         }
-        let expected = self.allocator == Allocator::Tested && !reference();
+        let expected = match self.allocator {
+            Allocator::Observed => true,
+            Allocator::Tested => !reference(),
+            _ => false,
+        };
         let first = |seen: &&Sighting| seen.pid == self.child.id();
         assert!(
             outcome.seen.iter().any(|seen| first(&seen)),
@@ -289,6 +299,9 @@ impl Running {
                 expected,
                 "is its malloc hakmem's? {seen:?}"
             );
+            if self.allocator == Allocator::Observed {
+                assert_eq!(seen.malloc, library::observed(), "is it the observed one?");
+            }
         }
     }
 

@@ -16,7 +16,6 @@ use super::session::{self, Session};
 use super::text::Text;
 use crate::observe::stack;
 use crate::sys::memory::PAGE;
-use crate::sys::process;
 use crate::sys::signal::{self, Before, Delivery, Info, SIGSEGV};
 use crate::sys::thread;
 use core::cell::UnsafeCell;
@@ -139,13 +138,12 @@ pub(super) fn leave(session: &Session, code: i32, address: usize, line: &[u8]) {
     let Some(file) = session.crash.get() else {
         return;
     };
-    let (pid, _, _) = process::ids();
     let cause = CrashCause {
         signal: 0,
         code,
         fault_address: address as u64,
         time: clock::now(),
-        pid,
+        pid: session.pid(),
         tid: thread::id(),
     };
     // SAFETY: the session's file, made and mapped.

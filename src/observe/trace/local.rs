@@ -10,10 +10,11 @@ use super::clock;
 use super::crash;
 use super::session::{self, Session};
 use super::writer::Writer;
-use super::{OFF, complain, lose, lost, session_if_on, state};
+use super::{complain, lost, session_if_on};
 use crate::observe::stack;
 use crate::sys::file::Refusal;
 use crate::sys::memory;
+use crate::sys::process;
 use crate::sys::signal;
 use crate::sys::thread;
 use core::cell::Cell;
@@ -30,6 +31,8 @@ pub(crate) struct Local {
     pub(super) stack: stack::Local,
     /// The address and the bytes of the ring, or the segment, that is mapped.
     mapping: Cell<(usize, usize)>,
+    /// The process in which the thread is in the middle of [`Local::begin`]; 0 if it is not.
+    beginning: Cell<u32>,
     /// A stack for signal handlers; 0 if there is none.
     signal_stack: Cell<usize>,
     /// The [`Local`] pushed before this one.
@@ -48,6 +51,7 @@ impl Local {
         writer: Cell::new(Writer::NONE),
         stack: stack::Local::NEW,
         mapping: Cell::new((0, 0)),
+        beginning: Cell::new(0),
         signal_stack: Cell::new(0),
         before: Cell::new(ptr::null()),
     };
@@ -99,8 +103,9 @@ impl Local {
         let record = record.with_thread(writer.thread());
         if session::plan().mode == Mode::Full && writer.file.get().is_some() && !writer.has_ring() {
             writer.put_in_segments(self, session, record);
-        } else if !writer.put(record) && state() != OFF {
-            lose(1);
+        } else if !writer.put(record) {
+            // A signal handler has come while the ring is made.
+            session.apart.put(record.with_thread(thread::id()));
         }
     }
 
@@ -112,33 +117,39 @@ impl Local {
     }
 
     /// Gives this thread a ring to write to, if it has none, and notes that it is this thread's.
+    /// Does nothing in a signal handler that comes in the middle.
     #[cold]
     pub(super) fn begin(&self) {
-        if self.writer.get() == Writer::NONE {
-            let Some(writer) = Writer::make() else {
-                return complain(b"cannot make a ring", b"", Refusal::NO_MEMORY);
-            };
+        let process = process::id();
+        // A child that was forked in the middle begins anew.
+        if self.beginning.replace(process) == process {
+            return;
+        }
+        if self.writer.get() == Writer::NONE
+            && let Some(writer) = Writer::make()
+        {
             self.writer.set(writer);
             self.push();
         }
-        let writer = self.writer();
-        // Another thread, another stack.
-        writer.known.forget();
-        // A signal handler may come in the middle.
-        if writer.is_making.replace(true) {
-            return;
-        }
-        if let Some(session) = session_if_on() {
+        if self.writer.get() == Writer::NONE {
+            complain(b"cannot make a ring", b"", Refusal::NO_MEMORY);
+        } else if let Some(session) = session_if_on() {
             self.begin_in(session);
         }
-        writer.is_making.set(false);
+        self.beginning.set(0);
     }
 
     fn begin_in(&self, session: &Session) {
         let writer = self.writer();
         let thread = thread::id();
-        writer.set_thread(thread);
         let is_first = writer.file.get().is_none();
+        if !is_first && writer.thread() == thread {
+            // The thread's first allocation came before its cache said that it begins.
+            return;
+        }
+        // Another thread, another stack.
+        writer.known.forget();
+        writer.set_thread(thread);
         if is_first {
             self.cover();
             writer.ring.set(session.number_a_ring());

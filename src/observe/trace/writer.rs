@@ -46,8 +46,6 @@ pub(super) struct Writer {
     pub(super) ring: Cell<u32>,
     /// Requests that a filter has still to leave out.
     skip: Cell<u32>,
-    /// Somebody makes the ring.
-    pub(super) is_making: Cell<bool>,
     /// The whole of the ring's file.
     pub(super) file: Cell<Option<NonNull<u8>>>,
     /// Where the dump at the end has read to.
@@ -75,7 +73,6 @@ static NO_WRITER: NoWriter = NoWriter(Writer {
     thread: Cell::new(0),
     ring: Cell::new(0),
     skip: Cell::new(0),
-    is_making: Cell::new(false),
     file: Cell::new(None),
     cursor: Cell::new(0),
     is_traced: Cell::new(false),
@@ -106,7 +103,6 @@ impl Writer {
         self.slots.set(ptr::null());
         self.next.set(0);
         self.skip.set(0);
-        self.is_making.set(false);
         self.file.set(None);
         self.segments.wipe();
     }
