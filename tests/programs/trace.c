@@ -211,6 +211,8 @@ static void handler_that_allocates(int signal) {
 }
 
 static void signals(void) {
+    /* Until there is a session, what handlers do is counted as lost. */
+    free(malloc(10));
     struct sigaction action = {.sa_handler = handler_that_allocates, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval often = {.it_interval = {0, 50}, .it_value = {0, 50}};
@@ -311,9 +313,36 @@ static void many(void) {
     for (int i = 0; i < 200000; i++) free(malloc(64));
 }
 
-static void directory_gone(void) {
+static pthread_barrier_t barrier;
+static void *waiting_thread(void *argument) {
+    free(malloc(33));
+    pthread_barrier_wait(&barrier);
+    free(malloc(34));
+    return argument;
+}
+
+/* As many threads at a time. */
+static void many_threads(void) {
+    enum { THREADS = 40 };
+    pthread_t threads[THREADS];
+    pthread_barrier_init(&barrier, NULL, THREADS + 1);
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, waiting_thread, NULL) == 0, "a thread");
+    }
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+}
+
+static void directory_goes_away(void) {
     free(malloc(10));
-    thousand_threads();
+    char command[1100];
+    snprintf(command, sizeof command, "rm -r '%s'", getenv("HAKMEM_TRACE_DIR"));
+    char *const arguments[] = {"sh", "-c", command, NULL};
+    char *const no_environment[] = {NULL};
+    pid_t child;
+    CHECK(posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, no_environment) == 0, "spawned");
+    wait_for(child);
+    many_threads();
 }
 
 static pthread_key_t key;
@@ -331,6 +360,8 @@ static void *with_a_destructor(void *argument) {
 
 /* Allocations in the last destructors of a thread. */
 static void thread_end(void) {
+    /* So that the allocator's key is the older one, whose destructor runs first. */
+    free(malloc(10));
     pthread_key_create(&key, at_the_end);
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, with_a_destructor, &key) == 0, "a thread");
@@ -354,5 +385,5 @@ CASES(CASE(blocks), CASE(lives), CASE(flood), CASE(memory_hog), CASE(fault_here)
       CASE(fault_by_abort), CASE(stack_overflow), CASE(stack_overflow_in_thread),
       CASE(break_point), CASE(illegal), CASE(killed_by_a_signal), CASE(foreign_free),
       CASE(handler_of_the_program), CASE(signals), CASE(thousand_threads), CASE(forks),
-      CASE(raw_fork), CASE(execs), CASE(sizes), CASE(many), CASE(directory_gone),
+      CASE(raw_fork), CASE(execs), CASE(sizes), CASE(many), CASE(many_threads), CASE(directory_goes_away),
       CASE(thread_end), CASE(two_copies))

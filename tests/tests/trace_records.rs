@@ -65,7 +65,7 @@ fn blocks() {
 
     let block = first(&trace, Kind::Allocate, told["malloc"]).record;
     is(
-        &first,
+        &block,
         &expected(Api::Malloc, 100, class_bytes(&trace, &block)),
     );
     assert!(class_bytes(&trace, &block) >= 100);
@@ -324,26 +324,29 @@ fn signals() {
     }
 }
 
-/// What a thread does after its cache has gone.
+/// What a thread does after its cache has gone is recorded in the ring that threads share which
+/// have none.
 #[test]
 fn thread_end() {
     let recorded = Recording::of("thread_end").finish();
     recorded.outcome.success();
     let trace = recorded.trace();
-    let of = |kind| {
-        let events = of_kind(&trace, kind);
-        let events = events.iter().filter(|event| event.record.size() == 555);
-        events.map(|event| event.file).collect::<Vec<_>>()
+    let of = |kinds: &[Kind]| -> Vec<(Record, FileName)> {
+        let events = trace.records().map(|event| (event.record, event.file));
+        let events = events.map(|(record, file)| (record, trace.files()[file].name()));
+        let is = |record: &Record| record.size() == 555 && kinds.contains(&record.kind().unwrap());
+        events.filter(|(record, _)| is(record)).collect()
     };
-    let (allocated, freed) = (of(Kind::Allocate), of(Kind::Free));
-    assert_eq!((allocated.len(), freed.len()), (4, 4 - away(&trace)));
-}
-
-/// How many of the last blocks went home from a thread without a cache.
-fn away(trace: &Trace) -> usize {
-    let events = of_kind(trace, Kind::RemoteFree);
-    events
-        .iter()
-        .filter(|event| event.record.size() == 555)
-        .count()
+    let allocated = of(&[Kind::Allocate]);
+    let freed = of(&[Kind::Free, Kind::RemoteFree]);
+    assert_eq!((allocated.len(), freed.len()), (4, 4));
+    let began = of_kind(&trace, Kind::ThreadBegan);
+    let thread = began.last().expect("a thread").record.thread();
+    let both = || allocated.iter().chain(&freed);
+    assert!(both().all(|(record, _)| record.thread() == thread));
+    assert!(
+        both().any(|(_, file)| *file == FileName::Ring(0)),
+        "{allocated:?}"
+    );
+    assert!(both().all(|(record, _)| record.caller() != 0 && record.api().is_some()));
 }

@@ -90,10 +90,14 @@ fn state() -> u8 {
 #[cold]
 fn complain(what: &[u8], path: &[u8], refusal: Refusal) {
     if STATE.0.swap(OFF, Ordering::Relaxed) != OFF {
+        // The end says more than the beginning, and the reason has to fit.
+        const SHOWN: usize = 120;
+        let cut = path.len().saturating_sub(SHOWN);
         Line::new()
             .text(b"hakmem: trace: ")
             .text(what)
-            .text(path)
+            .text(if cut > 0 { b"..." } else { b"" })
+            .text(&path[cut..])
             .text(b": ")
             .text(refusal.text())
             .text(b"; nothing more is recorded")

@@ -36,6 +36,7 @@ impl Plan {
         let directory = match settings::text("HAKMEM_TRACE_DIR") {
             Some(directory) if !directory.is_empty() => Some(directory),
             _ if settings::is_on("HAKMEM_TRACE_ALLOCATIONS") => Some(DIRECTORY),
+            _ if settings::text("HAKMEM_TRACE") == Some(b"1") => Some(DIRECTORY),
             _ => None,
         };
         let is_verbose = settings::is_on("HAKMEM_PTR_TRACE_VERBOSE");

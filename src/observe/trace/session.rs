@@ -38,6 +38,15 @@ const THERE: u32 = 2;
 
 /// Files that a session has but for its threads' rings, and so mappings.
 const FILES: usize = 7;
+const SHARED_FILES: [FileName; FILES] = [
+    FileName::Session,
+    FileName::Stacks,
+    FileName::Modules,
+    FileName::Crash,
+    FileName::Rare(0),
+    FileName::Rare(1),
+    FileName::Ring(0),
+];
 /// Directories that are tried before there is no name left.
 const ATTEMPTS: u32 = 1000;
 /// Slots of a ring of rare events.
@@ -131,7 +140,12 @@ pub(super) fn get_or_make() -> Option<Result<&'static Session, Refusal>> {
         .state
         .compare_exchange(NONE, MAKING, Ordering::Acquire, Ordering::Acquire)
     {
-        Ok(_) => Some(session.make().map(|()| session)),
+        Ok(_) => Some(
+            session
+                .make()
+                .map(|()| session)
+                .inspect_err(|_| session.unmake()),
+        ),
         Err(THERE) => Some(Ok(session)),
         Err(_) => None,
     }
@@ -294,6 +308,33 @@ impl Session {
         self.state.store(THERE, Ordering::Release);
         module_file::update(self);
         Ok(())
+    }
+
+    /// Takes away what was made of a session that cannot be.
+    #[cold]
+    fn unmake(&self) {
+        for [address, len] in &MAPPINGS {
+            let (address, len) = (
+                address.swap(0, Ordering::Relaxed),
+                len.load(Ordering::Relaxed),
+            );
+            if address != 0 {
+                // SAFETY: made by this thread just now; without a session nobody uses it.
+                unsafe { memory::unmap(address as usize, len as usize) };
+            }
+        }
+        let Ok(path) = self.directory().as_c_str() else {
+            return;
+        };
+        let Ok(directory) = file::open_directory(path) else {
+            return;
+        };
+        if self.is_filed.get() {
+            for name in SHARED_FILES {
+                let mut buffer = [0; 32];
+                directory.remove(name_of(name, &mut buffer));
+            }
+        }
     }
 
     /// The files that all threads share.
