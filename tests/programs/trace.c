@@ -28,13 +28,19 @@ extern const char behind_the_call[];
 __asm__(".text\n"
         ".globl malloc_from_a_known_place\n"
         "malloc_from_a_known_place:\n"
+        "    .cfi_startproc\n"
         "    push %rbp\n"
+        "    .cfi_def_cfa_offset 16\n"
+        "    .cfi_offset %rbp, -16\n"
         "    mov %rsp, %rbp\n"
+        "    .cfi_def_cfa_register %rbp\n"
         "    call malloc@PLT\n"
         ".globl behind_the_call\n"
         "behind_the_call:\n"
         "    pop %rbp\n"
-        "    ret\n");
+        "    .cfi_def_cfa %rsp, 8\n"
+        "    ret\n"
+        "    .cfi_endproc\n");
 
 __attribute__((noinline, optimize("no-omit-frame-pointer"))) static void *through_a_frame(size_t size) {
     void *block = malloc_from_a_known_place(size);
@@ -184,6 +190,7 @@ static void killed_by_a_signal(void) {
 /* A fault that the allocator finds. */
 static void foreign_free(void) {
     static char here[64];
+    free(malloc(10));
     tell("address", here + 16);
     void (*volatile give_back)(void *) = free;
     give_back(here + 16);
