@@ -17,7 +17,7 @@ use crate::size_class::{MID_MAX, MIN_ALIGN, SizeClass, TINY_MAX, Tier};
 use crate::slab::{Kind, Slab};
 use crate::sys;
 use crate::sys::system_malloc;
-use crate::thread_cache::front::Front;
+use crate::thread_cache::front::{Front, Push};
 use crate::thread_cache::{Busy, NoCache, ThreadCache, parked};
 use core::ptr::{self, NonNull};
 
@@ -289,10 +289,11 @@ pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
     let Some(block) = freeing(front, block, caller) else {
         return;
     };
-    if front.push(block) {
-        return;
+    match front.push(block) {
+        Push::Done => {}
+        Push::NotOurs => deallocate_slow(block, front),
+        Push::Failed => deallocate_slower(block),
     }
-    deallocate_slow(block);
 }
 
 #[inline(always)]
@@ -325,19 +326,24 @@ fn freeing_apart(block: NonNull<u8>, caller: Caller) {
     }
 }
 
+/// A block that is none of the thread's own, and has a cache for it to wait in.
 #[inline(never)]
-fn deallocate_slow(block: *mut u8) {
-    let front = Front::current();
-    if front.is_real()
-        && let Some(slab) = REGISTRY.slab_of(block as usize)
-        && ThreadCache::of(front).free_remote(slab, block)
-    {
-        return;
+fn deallocate_slow(block: *mut u8, front: &'static Front) {
+    if !ThreadCache::of(front).free_remote(block) {
+        deallocate_remote(block, front);
     }
-    deallocate_slower(block);
 }
 
-/// Not a block of another thread's, or of a thread that has no cache now.
+/// The first block of its slot that waits, or the last one before all go home.
+#[inline(never)]
+fn deallocate_remote(block: *mut u8, front: &'static Front) {
+    if !ThreadCache::of(front).free_remote_slow(block) {
+        deallocate_slower(block);
+    }
+}
+
+/// No block of another thread's, or none that this thread's view of the registry has, or of a
+/// thread that has no cache now.
 #[cold]
 #[inline(never)]
 fn deallocate_slower(block: *mut u8) {

@@ -28,8 +28,8 @@ use crate::config;
 use crate::counters::{self, Counter};
 use crate::superslab::{ALL, SLOTS, SuperSlab};
 
-/// Slots that are filled before the first huge page: 8 MiB.
-const FLOOR: usize = 4 * SLOTS;
+/// Slots that are filled before the first huge page: 16 MiB.
+const FLOOR: usize = 8 * SLOTS;
 /// The share of the filled slots that the unfilled ones may come to before one more is huge.
 const SHARE: usize = 8;
 

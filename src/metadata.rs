@@ -87,9 +87,21 @@ pub(crate) fn record(address: usize, len: usize, kind: MappingKind) {
 /// Zeroed memory for a structure of `len` bytes, for good.
 pub(crate) fn allocate(len: usize) -> Option<NonNull<u8>> {
     let len = len.next_multiple_of(ALIGN);
+    take(len, |next| next)
+}
+
+/// As [`allocate`], `offset` bytes from the start of a page, a multiple of [`ALIGN`].
+pub(crate) fn allocate_at(offset: usize, len: usize) -> Option<NonNull<u8>> {
+    debug_assert!(offset < PAGE && offset.is_multiple_of(ALIGN));
+    let len = len.next_multiple_of(ALIGN);
+    take(len, |next| next + (offset.wrapping_sub(next) & (PAGE - 1)))
+}
+
+/// `len` bytes at the place that `place` makes of the next one that is free.
+fn take(len: usize, place: impl Fn(usize) -> usize) -> Option<NonNull<u8>> {
     let mut bump = BUMP.lock();
-    if bump.end - bump.next < len {
-        let least = len.next_multiple_of(PAGE);
+    if bump.end < place(bump.next) + len {
+        let least = (len + PAGE).next_multiple_of(PAGE);
         let (address, chunk) = [CHUNK.max(least), least]
             .into_iter()
             .find_map(|chunk| Some((memory::map_zeroed(chunk, PAGE)?, chunk)))?;
@@ -97,8 +109,8 @@ pub(crate) fn allocate(len: usize) -> Option<NonNull<u8>> {
         bump.next = address;
         bump.end = address + chunk;
     }
-    let start = bump.next;
-    bump.next += len;
+    let start = place(bump.next);
+    bump.next = start + len;
     NonNull::new(start as *mut u8)
 }
 

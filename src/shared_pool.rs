@@ -11,6 +11,10 @@
 //! new       2 MiB more of the arena
 //! ```
 //!
+//! Dirty slots go before clean ones: their pages are there. Where more than a slack
+//! ([`DIRTY_SLACK`]) lie dirty, those of other SuperSlabs go before clean ones of the hint, and who
+//! takes clean ones all the same has as many dirty ones given back.
+//!
 //! When a SuperSlab is full, all the hints to it move on together to the one that served
 //! next: else each class would miss once for every SuperSlab.
 //!
@@ -34,7 +38,7 @@ use crate::slab::{Site, Slab};
 use crate::superslab::{ALL, SLOTS, SUPERSLAB_BYTES, SuperSlab};
 use crate::superslab_cache::SuperSlabCache;
 use crate::sys::clock;
-use crate::sys::lock::Lock;
+use crate::sys::lock::{Guard, Lock};
 use crate::sys::memory;
 use crate::unit_stock;
 use core::cell::Cell;
@@ -43,6 +47,9 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// Milliseconds that dirty memory beyond the bound may stay.
 const PURGE_AGE_MS: u64 = 100;
+/// Dirty slots that stay where they are although clean ones are taken: 512 KiB. What was freed
+/// just now is not somebody else's at once, so that a second free of it is noticed.
+const DIRTY_SLACK: usize = (512 << 10) / SLOT_BYTES;
 /// SuperSlabs of one list that a claim looks at before it goes on.
 const LOOKED_AT: usize = 16;
 /// Lists of SuperSlabs by free slots: 1, 2-3, 4-7, 8-15, 16-32.
@@ -168,7 +175,7 @@ impl<const LINK: usize> List<LINK> {
     }
 
     /// The records as they stand; the list may be changed once the iteration has ended.
-    fn newest_first(&self) -> impl Iterator<Item = NonNull<SharedMeta>> + use<LINK> {
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = NonNull<SharedMeta>> + use<LINK> {
         let mut at = self.front;
         core::iter::from_fn(move || {
             let meta = NonNull::new(at.cast_mut())?;
@@ -219,6 +226,9 @@ static HINTS: [AtomicPtr<SuperSlab>; CLASSES + 1] =
 
 /// One thread purges at a time.
 static PURGING: AtomicBool = AtomicBool::new(false);
+
+/// Slots, where they are, and the stage that served them.
+type Claimed = (Site, &'static SuperSlab, Counter);
 
 /// What an acquire found.
 pub(crate) enum Found {
@@ -312,7 +322,33 @@ impl Pool {
         }
     }
 
-    fn claim_in_use(&mut self, slots: usize) -> Option<(Site, &'static SuperSlab)> {
+    /// Slots in a row that have their pages, of the fullest SuperSlab that has such, or else of
+    /// an empty one.
+    fn claim_used(&mut self, slots: usize) -> Option<Claimed> {
+        for list in 0..LISTS {
+            if (2 << list) <= slots && list + 1 < LISTS {
+                continue;
+            }
+            for meta in self.in_use[list].newest_first().take(LOOKED_AT) {
+                // SAFETY: records are never unmapped.
+                let meta = unsafe { meta.as_ref() };
+                if let Some(site) = meta.superslab().claim_used(slots) {
+                    self.place_by_free(meta);
+                    return Some((site, meta.superslab(), Counter::AcquireInUse));
+                }
+            }
+        }
+        let meta = self.cache.take_dirty(LOOKED_AT)?;
+        // SAFETY: records are never unmapped.
+        let meta = unsafe { meta.as_ref() };
+        let superslab = meta.superslab();
+        superslab.give_back(ALL);
+        let site = superslab.claim_used(slots);
+        self.place_by_free(meta);
+        Some((site?, superslab, Counter::AcquireCached))
+    }
+
+    fn claim_in_use(&mut self, slots: usize) -> Option<(Site, &'static SuperSlab, usize)> {
         for list in 0..LISTS {
             if (2 << list) <= slots && list + 1 < LISTS {
                 continue;
@@ -323,9 +359,9 @@ impl Pool {
                     // SAFETY: records are never unmapped.
                     let meta = unsafe { meta.as_ref() };
                     let superslab = meta.superslab();
-                    if let Some(site) = superslab.claim(slots) {
+                    if let Some((site, clean)) = superslab.claim(slots) {
                         self.place_by_free(meta);
-                        return Some((site, superslab));
+                        return Some((site, superslab, clean));
                     }
                     // Claims by hint do not move what they claim from.
                     let free = superslab.free();
@@ -390,7 +426,7 @@ fn meta_of(superslab: &SuperSlab) -> &'static SharedMeta {
 /// system: hint, reuse, in use.
 pub(crate) fn acquire(class: SizeClass) -> Option<Found> {
     let index = class.index();
-    if let Some(site) = hint(index).and_then(|s| s.claim(class.slots())) {
+    if let Some(site) = claim_hinted(index, class.slots()) {
         counters::add(Counter::AcquireHint, 1);
         return Some(Found::Site(site));
     }
@@ -402,21 +438,67 @@ pub(crate) fn acquire(class: SizeClass) -> Option<Found> {
         counters::add(Counter::AcquireReuse, 1);
         return Some(Found::Slab(slab));
     }
-    let (site, superslab) = pool.claim_in_use(class.slots())?;
-    drop(pool);
+    let (site, superslab, stage) = claim_in_use(pool, index, class.slots())?;
     move_hints(index, superslab);
-    counters::add(Counter::AcquireInUse, 1);
+    counters::add(stage, 1);
     Some(Found::Site(site))
 }
 
 /// `slots` slots in a row that are of no class, from memory that is ours already.
 pub(crate) fn acquire_run(slots: usize) -> Option<Site> {
-    if let Some(site) = hint(RUN_HINT).and_then(|s| s.claim(slots)) {
+    if let Some(site) = claim_hinted(RUN_HINT, slots) {
         return Some(site);
     }
-    let (site, superslab) = POOL.lock().claim_in_use(slots)?;
+    let (site, superslab, _) = claim_in_use(POOL.lock(), RUN_HINT, slots)?;
     HINTS[RUN_HINT].store(ptr::from_ref(superslab).cast_mut(), Ordering::Relaxed);
     Some(site)
+}
+
+/// Slots in a row of the SuperSlab that the hint `index` points to: clean ones only while there
+/// are none elsewhere that have their pages.
+fn claim_hinted(index: usize, slots: usize) -> Option<Site> {
+    let superslab = hint(index)?;
+    if counters::slots_dirty() > DIRTY_SLACK {
+        return superslab.claim_used(slots);
+    }
+    superslab.claim(slots).map(|(site, _)| site)
+}
+
+/// Slots in a row of SuperSlabs in use: such that have their pages, or else of the hint
+/// `index`, or of any.
+fn claim_in_use(mut pool: Guard<'static, Pool>, index: usize, slots: usize) -> Option<Claimed> {
+    if counters::slots_dirty() > DIRTY_SLACK
+        && let Some(claimed) = pool.claim_used(slots)
+    {
+        drop(pool);
+        if let Counter::AcquireCached = claimed.2 {
+            enforce_limits();
+        }
+        return Some(claimed);
+    }
+    let hinted = hint(index).and_then(|superslab| {
+        let (site, clean) = superslab.claim(slots)?;
+        Some((site, superslab, clean, Counter::AcquireHint))
+    });
+    let (site, superslab, clean, stage) = match hinted {
+        Some(claimed) => claimed,
+        None => {
+            let (site, superslab, clean) = pool.claim_in_use(slots)?;
+            (site, superslab, clean, Counter::AcquireInUse)
+        }
+    };
+    drop(pool);
+    pay_for(clean, superslab);
+    Some((site, superslab, stage))
+}
+
+/// When `clean` slots of a SuperSlab are taken into use: gives back as much of what lies dirty,
+/// beyond what a change of sizes needs.
+fn pay_for(clean: usize, superslab: &SuperSlab) {
+    // In a huge page they have their memory.
+    if clean > 0 && !superslab.is_unfilled() {
+        purge_while(|_, purged| purged < clean && counters::slots_dirty() > DIRTY_SLACK);
+    }
 }
 
 /// A slab's worth of slots for `class` from an empty SuperSlab, cached or new.
@@ -434,7 +516,7 @@ pub(crate) fn grow_run(slots: usize) -> Option<Site> {
     Some(site)
 }
 
-fn claim_from_empty(slots: usize) -> Option<(Site, &'static SuperSlab, Counter)> {
+fn claim_from_empty(slots: usize) -> Option<Claimed> {
     debug_assert!(slots <= SLOTS);
     loop {
         let cached = POOL.lock().cache.take();
@@ -452,7 +534,8 @@ fn claim_from_empty(slots: usize) -> Option<(Site, &'static SuperSlab, Counter)>
         let site = superslab.claim(slots);
         settle(meta);
         // Hints may still point to a SuperSlab that was cached, and others be faster.
-        if let Some(site) = site {
+        if let Some((site, clean)) = site {
+            pay_for(clean, superslab);
             return Some((site, superslab, stage));
         }
     }

@@ -55,7 +55,20 @@ struct Shape {
     bytes: u32,
     blocks: u16,
     slots: u8,
-    reciprocal: u64,
+    reciprocal: Reciprocal,
+}
+
+/// What divides by a class's size: see the head of this file.
+#[derive(Clone, Copy)]
+pub(crate) struct Reciprocal(u64);
+
+impl Reciprocal {
+    /// Whole blocks in `offset` bytes from a slab's start; any number for an offset that is
+    /// outside.
+    #[inline(always)]
+    pub(crate) const fn quotient(self, offset: usize) -> usize {
+        ((offset as u64).wrapping_mul(self.0) >> RECIPROCAL_SHIFT) as usize
+    }
 }
 
 const fn class_bytes(index: usize) -> usize {
@@ -85,7 +98,7 @@ const SHAPES: [Shape; 64] = {
             bytes: 0,
             blocks: 0,
             slots: 0,
-            reciprocal: 0,
+            reciprocal: Reciprocal(0),
         }
     }; 64];
     let mut index = 0;
@@ -105,7 +118,7 @@ const SHAPES: [Shape; 64] = {
             bytes: bytes as u32,
             blocks: (span / bytes) as u16,
             slots: class_slots(index) as u8,
-            reciprocal,
+            reciprocal: Reciprocal(reciprocal),
         };
         index += 1;
     }
@@ -189,7 +202,12 @@ impl SizeClass {
     /// `offset` is inside the slab.
     #[inline(always)]
     pub(crate) fn block_index(self, offset: usize) -> usize {
-        ((offset as u64 * self.shape().reciprocal) >> RECIPROCAL_SHIFT) as usize
+        self.shape().reciprocal.quotient(offset)
+    }
+
+    /// What divides an offset by the size of a block.
+    pub(crate) const fn reciprocal(self) -> Reciprocal {
+        self.shape().reciprocal
     }
 
     pub(crate) const fn tier(self) -> Tier {

@@ -81,6 +81,8 @@ pub(crate) struct Slab {
     used: Cell<u16>,
     fresh: Cell<u16>,
     listed: Cell<bool>,
+    /// Whether blocks came back from other threads, since it was opened.
+    travels: Cell<bool>,
     /// Free words, and as many listed words behind them.
     inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
     remote: Remote,
@@ -150,6 +152,18 @@ impl Stock {
 // SAFETY: the headers in stock are reached through the lock alone.
 unsafe impl Send for Stock {}
 
+/// How many blocks from the first on are `step` bytes from one another.
+#[inline(always)]
+fn count_steps(blocks: &[core::cell::Cell<*mut u8>], step: usize) -> usize {
+    let mut next = blocks.first().map_or(0, |block| block.get() as usize);
+    let follows = |block: &&core::cell::Cell<*mut u8>| {
+        let follows = block.get() as usize == next;
+        next = next.wrapping_add(step);
+        follows
+    };
+    blocks.iter().take_while(follows).count()
+}
+
 /// Where a slab's memory is and what it is for.
 pub(crate) struct Site {
     pub(crate) start: usize,
@@ -157,6 +171,25 @@ pub(crate) struct Site {
     pub(crate) superslab: *const SuperSlab,
     /// All of it reads as zero.
     pub(crate) clean: bool,
+}
+
+/// Neighbouring blocks. The highest comes first, so that a stack gives them out in the order
+/// of their addresses.
+pub(crate) struct Run {
+    end: usize,
+    bytes: usize,
+    len: usize,
+}
+
+impl Iterator for Run {
+    type Item = *mut u8;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<*mut u8> {
+        self.len = self.len.checked_sub(1)?;
+        self.end -= self.bytes;
+        Some(self.end as *mut u8)
+    }
 }
 
 impl Slab {
@@ -283,6 +316,7 @@ impl Slab {
             used: Cell::new(0),
             fresh: Cell::new(0),
             listed: Cell::new(false),
+            travels: Cell::new(false),
             inline_free: Aligned(core::array::from_fn(|_| Cell::new(0))),
             remote: Remote {
                 rsum: AtomicU64::new(0),
@@ -311,6 +345,7 @@ impl Slab {
         self.constant.class.set(class.index() as u8);
         self.constant.blocks.set(blocks as u16);
         self.used.set(0);
+        self.travels.set(false);
         self.fresh.set(if site.clean { 0 } else { blocks as u16 });
         if !site.clean && self.fills_pages() {
             counters::filled_changed(0, self.slots());
@@ -515,6 +550,11 @@ impl Slab {
         unsafe { &*self.constant.remote.get().add(word) }
     }
 
+    /// Whether free blocks are likely to be in another processor's cache.
+    pub(crate) fn travels(&self) -> bool {
+        self.travels.get()
+    }
+
     /// The index of the block at `address`, which lies in the slab.
     pub(crate) fn index_of(&self, address: usize) -> Result<usize, Fault> {
         let offset = address - self.start();
@@ -538,10 +578,20 @@ impl Slab {
         self.summary.get() != 0
     }
 
-    /// Takes up to `want` free blocks, lowest addresses first, and hands each to
-    /// `each`; returns how many. Of neighbours the highest comes first, so that a stack
-    /// gives them out in the order of their addresses.
-    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(*mut u8)) -> usize {
+    /// Whether no free block has been handed out since the slab's memory was clean.
+    pub(crate) fn has_fresh_alone(&self) -> bool {
+        let word = self.summary.get().trailing_zeros() as usize;
+        if word >= usize::from(self.constant.words.get()) {
+            return false;
+        }
+        let lowest = word * 64 + self.free_word(word).get().trailing_zeros() as usize;
+        lowest >= usize::from(self.fresh.get())
+    }
+
+    /// Takes up to `want` free blocks, lowest addresses first, and hands them to `each`,
+    /// neighbours together; returns how many.
+    #[inline(always)]
+    pub(crate) fn take(&self, want: usize, mut each: impl FnMut(Run)) -> usize {
         let bytes = self.class().bytes();
         let start = self.start();
         let mut summary = self.summary.get();
@@ -556,11 +606,11 @@ impl Slab {
                 let first = bits.trailing_zeros() as usize;
                 let run = (!(bits >> first)).trailing_zeros() as usize;
                 let run = run.min(want - taken);
-                let mut block = start + (word * 64 + first + run) * bytes;
-                for _ in 0..run {
-                    block -= bytes;
-                    each(block as *mut u8);
-                }
+                each(Run {
+                    end: start + (word * 64 + first + run) * bytes,
+                    bytes,
+                    len: run,
+                });
                 bits &= !((u64::MAX >> (64 - run)) << first);
                 taken += run;
                 last = word * 64 + first + run - 1;
@@ -624,9 +674,23 @@ impl Slab {
     pub(crate) fn put_back(&self, blocks: &[core::cell::Cell<*mut u8>]) -> usize {
         let (start, span, class, count) = (self.start(), self.span(), self.class(), self.blocks());
         let bytes = class.bytes();
+        let inside =
+            |block: &core::cell::Cell<*mut u8>| (block.get() as usize).wrapping_sub(start) < span;
+        if let Some(alone) = blocks.first()
+            && inside(alone)
+            && !blocks.get(1).is_some_and(inside)
+        {
+            let offset = alone.get() as usize - start;
+            let index = class.block_index(offset);
+            if index * bytes != offset || index >= count {
+                fault::abort(Call::Free, alone.get(), Fault::Interior);
+            }
+            self.put_back_word(index / 64, 1 << (index % 64), 1);
+            return 1;
+        }
         let mut at = 0;
         // The blocks of one word of the bitmap at a time.
-        let mut word = 0;
+        let mut word = usize::MAX;
         let mut bits = 0;
         let mut counted = 0;
         while let Some(block) = blocks.get(at) {
@@ -639,21 +703,22 @@ impl Slab {
             if index * bytes != offset || index >= count {
                 fault::abort(Call::Free, block, Fault::Interior);
             }
-            // With its neighbours, as far as they follow it and are in the same word.
+            // With its neighbours, as far as they follow it, upwards or downwards, and are in
+            // the same word.
             let bit = index % 64;
-            let mut run = 1;
-            let mut next = block as usize + bytes;
-            while let Some(block) = blocks.get(at + run)
-                && block.get() as usize == next
-                && bit + run < 64
-                && index + run < count
-            {
-                run += 1;
-                next += bytes;
+            let rest = &blocks[at..];
+            let most = (64 - bit).min(count - index);
+            let mut run = count_steps(&rest[..rest.len().min(most)], bytes);
+            let mut lowest = bit;
+            if run == 1 {
+                run = count_steps(&rest[..rest.len().min(bit + 1)], bytes.wrapping_neg());
+                lowest = bit + 1 - run;
             }
-            let mask = (u64::MAX >> (64 - run)) << bit;
+            let mask = (u64::MAX >> (64 - run)) << lowest;
             if index / 64 != word {
-                self.put_back_word(word, bits, at - counted);
+                if word != usize::MAX {
+                    self.put_back_word(word, bits, at - counted);
+                }
                 word = index / 64;
                 bits = 0;
                 counted = at;
@@ -664,7 +729,9 @@ impl Slab {
             bits |= mask;
             at += run;
         }
-        self.put_back_word(word, bits, at - counted);
+        if word != usize::MAX {
+            self.put_back_word(word, bits, at - counted);
+        }
         at
     }
 
@@ -680,9 +747,7 @@ impl Slab {
             fault::abort(Call::Free, block, Fault::DoubleFree);
         }
         cell.set(cell.get() | bits);
-        if bits != 0 {
-            self.summary.set(self.summary.get() | 1 << word);
-        }
+        self.summary.set(self.summary.get() | 1 << word);
         self.used.set(used - returned as u16);
     }
 
@@ -712,6 +777,7 @@ impl Slab {
             return Err((0, Fault::DoubleFree));
         };
         self.used.set(used);
+        self.travels.set(true);
         Ok(announced)
     }
 

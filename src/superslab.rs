@@ -50,6 +50,25 @@ const fn run(first: u32, slots: usize) -> u32 {
     (ALL >> (SLOTS - slots)) << first
 }
 
+/// The first of `slots` consecutive slots of those in `mask`.
+fn find_run(mask: u32, slots: usize) -> Option<u32> {
+    if mask == 0 {
+        return None;
+    }
+    if slots == 1 {
+        return Some(mask.trailing_zeros());
+    }
+    // Bit i of `starts` stays set while the run from i on is in the mask.
+    let mut starts = mask;
+    let mut have = 1;
+    while have < slots {
+        let step = have.min(slots - have);
+        starts &= starts >> step;
+        have += step;
+    }
+    (starts != 0).then(|| u32::BITS - 1 - starts.leading_zeros())
+}
+
 impl SuperSlab {
     pub(crate) const OFFSETS: [(&'static str, usize); 4] = [
         ("superslab.base", core::mem::offset_of!(SuperSlab, base)),
@@ -93,11 +112,24 @@ impl SuperSlab {
         mask & !self.clean.load(Ordering::Relaxed)
     }
 
-    /// Claims `slots` consecutive slots; lock-free.
-    pub(crate) fn claim(&self, slots: usize) -> Option<Site> {
+    /// Claims `slots` consecutive slots; lock-free. Says also how many of them were clean.
+    pub(crate) fn claim(&self, slots: usize) -> Option<(Site, usize)> {
+        self.claim_by(slots, Self::find)
+    }
+
+    /// As [`SuperSlab::claim`], but slots alone that are not clean.
+    pub(crate) fn claim_used(&self, slots: usize) -> Option<Site> {
+        self.claim_by(slots, Self::find_used).map(|(site, _)| site)
+    }
+
+    fn claim_by(
+        &self,
+        slots: usize,
+        find: impl Fn(&Self, u32, usize) -> Option<u32>,
+    ) -> Option<(Site, usize)> {
         let mut free = self.free.load(Ordering::Relaxed);
         loop {
-            let first = self.find(free, slots)?;
+            let first = find(self, free, slots)?;
             let mask = run(first, slots);
             match self.free.compare_exchange_weak(
                 free,
@@ -114,37 +146,33 @@ impl SuperSlab {
         }
     }
 
-    /// The first of `slots` consecutive free slots.
+    /// The first of `slots` consecutive free slots: of those that are not clean, if there are
+    /// so many.
     fn find(&self, free: u32, slots: usize) -> Option<u32> {
-        if free == 0 {
-            return None;
-        }
-        if slots == 1 {
-            let dirty = free & !self.clean.load(Ordering::Relaxed);
-            let from = if dirty != 0 { dirty } else { free };
-            return Some(from.trailing_zeros());
-        }
-        // Bit i of `starts` stays set while the run from i on is free.
-        let mut starts = free;
-        let mut have = 1;
-        while have < slots {
-            let step = have.min(slots - have);
-            starts &= starts >> step;
-            have += step;
-        }
-        (starts != 0).then(|| u32::BITS - 1 - starts.leading_zeros())
+        self.find_used(free, slots)
+            .or_else(|| find_run(free, slots))
     }
 
-    fn claimed(&self, first: u32, slots: usize) -> Site {
+    fn find_used(&self, free: u32, slots: usize) -> Option<u32> {
+        find_run(free & !self.clean.load(Ordering::Relaxed), slots)
+    }
+
+    fn claimed(&self, first: u32, slots: usize) -> (Site, usize) {
         let mask = run(first, slots);
         let clean = self.clean.fetch_and(!mask, Ordering::Relaxed) & mask;
         counters::slots_claimed(slots, (mask & !clean).count_ones() as usize);
-        Site {
+        let site = Site {
             start: self.base() + ((first as usize) << SLOT_SHIFT),
             slots,
             superslab: self,
             clean: clean == mask,
-        }
+        };
+        (site, clean.count_ones() as usize)
+    }
+
+    /// Whether huge pages may have brought what nobody has had yet.
+    pub(crate) fn is_unfilled(&self) -> bool {
+        self.unfilled.load(Ordering::Relaxed) != 0
     }
 
     /// Of a SuperSlab that the caller holds whole, keeps the first `held` slots, which
@@ -245,21 +273,35 @@ mod tests {
     #[test]
     fn singles_come_from_the_bottom_dirty_ones_first() {
         let s = superslab(ALL, !0b100);
-        assert_eq!(s.claim(1).unwrap().start, s.base() + 2 * SLOT_BYTES);
-        let second = s.claim(1).unwrap();
+        assert_eq!(s.claim(1).unwrap().0.start, s.base() + 2 * SLOT_BYTES);
+        let (second, clean) = s.claim(1).unwrap();
+        assert_eq!(clean, 1);
         assert!(second.clean && second.start == s.base());
     }
 
     #[test]
     fn runs_come_from_the_top_and_must_be_whole() {
         let s = superslab(ALL & !(1 << 30), ALL);
-        let site = s.claim(16).unwrap();
+        let (site, _) = s.claim(16).unwrap();
         assert_eq!(site.start, s.base() + 14 * SLOT_BYTES);
         assert!(s.claim(16).is_none());
-        assert_eq!(s.claim(4).unwrap().start, s.base() + 10 * SLOT_BYTES);
+        assert_eq!(s.claim(4).unwrap().0.start, s.base() + 10 * SLOT_BYTES);
         let whole = superslab(ALL, ALL);
-        assert_eq!(whole.claim(SLOTS).unwrap().start, whole.base());
+        assert_eq!(whole.claim(SLOTS).unwrap().0.start, whole.base());
         assert_eq!(whole.free(), 0);
+    }
+
+    #[test]
+    fn what_has_pages_goes_first() {
+        // Dirty are 0..=3 and 8..=11.
+        let s = superslab(ALL, !0xf0f);
+        let (site, clean) = s.claim(4).unwrap();
+        assert_eq!((site.start, clean), (s.base() + 8 * SLOT_BYTES, 0));
+        assert!(s.claim_used(5).is_none());
+        assert_eq!(s.claim_used(4).unwrap().start, s.base());
+        let (site, clean) = s.claim(2).unwrap();
+        assert_eq!((site.start, clean), (s.base() + 30 * SLOT_BYTES, 2));
+        assert!(s.claim_used(1).is_none());
     }
 
     #[test]

@@ -78,6 +78,19 @@ impl SuperSlabCache {
         Some(meta)
     }
 
+    /// Takes out the newest that has pages, of the `looked_at` newest.
+    pub(crate) fn take_dirty(&mut self, looked_at: usize) -> Option<NonNull<SharedMeta>> {
+        let found = self
+            .list
+            .newest_first()
+            .take(looked_at)
+            // SAFETY: records are never unmapped.
+            .find(|meta| unsafe { meta.as_ref() }.is_dirty())?;
+        // SAFETY: records are never unmapped.
+        self.remove(unsafe { found.as_ref() });
+        Some(found)
+    }
+
     /// Takes out the oldest if the cache holds more than it may, or if its time is up.
     pub(crate) fn overdue(&mut self) -> Option<NonNull<SharedMeta>> {
         let oldest = self.list.back()?;

@@ -115,7 +115,7 @@ pub const PRODUCTION: &[Variable] = &[
         Setting::TinyDrainThresh,
         "HAKMEM_TINY_DRAIN_THRESH",
         (0, 1024),
-        128,
+        256,
         "How many frees of other threads' blocks a thread holds back before it publishes them.",
     ),
     switch(
@@ -128,7 +128,7 @@ pub const PRODUCTION: &[Variable] = &[
         Setting::TinyP0Batch,
         "HAKMEM_TINY_P0_BATCH",
         (4, 128),
-        16,
+        64,
         "How many blocks a refill takes from a slab's bitmap at once.",
     ),
     switch(

@@ -10,6 +10,12 @@
 //! and finds the null below the bottom when there is none; a push stops at `end`. Neither
 //! touches the blocks.
 //!
+//! All fast paths read the front's first line. Where in a page it lies is [`OFFSET`]: processors
+//! that guess the way in the first-level cache by a hash of the address (AMD's since Zen) take two
+//! lines of the same place in a page for one another when the hashes agree, and then each load of
+//! the one throws out the other. The blocks in use most are the first ones of a slab, at
+//! the start of a page, and so are the registry's entries for them.
+//!
 //! A thread that has no cache yet has the constant [`EMPTY`], whose bins are empty and full
 //! at once and whose registry ends before it begins: so the fast paths need not ask.
 //!
@@ -22,6 +28,10 @@ use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+
+/// Where in a page a cache's front begins: far from the page's start, and on a multiple of
+/// few block sizes.
+pub(crate) const OFFSET: usize = 0xc80;
 
 /// Entries of the table from sizes to bins: one for each 16 bytes to [`TINY_MAX`].
 const STEPS: usize = TINY_MAX / 16 + 1;
@@ -36,6 +46,15 @@ pub(crate) struct Front {
     /// Byte offset from the front's start to the bin that serves a size.
     table: [u16; STEPS],
     bins: [Bin; CLASSES],
+}
+
+/// What became of a block that was to go to its front.
+pub(crate) enum Push {
+    Done,
+    /// Its slot is no slab of this thread's. The front is a cache's.
+    NotOurs,
+    /// The front is full, or the address is none of the arena's.
+    Failed,
 }
 
 /// An array of free blocks; see the head of this file.
@@ -105,7 +124,14 @@ pub(crate) struct Quiet {
 
 impl Quiet {
     pub(crate) fn begin() -> Quiet {
-        let word = Cell::new(thread::word());
+        Self::begin_from(thread::word())
+    }
+
+    /// As [`Quiet::begin`], for who knows the thread's word.
+    #[inline(always)]
+    pub(crate) fn begin_from(word: *const u8) -> Quiet {
+        debug_assert!(ptr::eq(word, thread::word()));
+        let word = Cell::new(word);
         thread::set_word(ptr::from_ref(&BUSY).cast());
         compiler_fence(Ordering::SeqCst);
         Quiet { word }
@@ -213,27 +239,45 @@ impl Front {
         }
     }
 
-    /// Pushes a block whose slab this thread's cache owns; false when it is not so,
-    /// when the front is full, or when the address is none of the arena's.
+    /// Pushes a block whose slab this thread's cache owns.
     #[inline(always)]
-    pub(crate) fn push(&self, block: *mut u8) -> bool {
+    pub(crate) fn push(&self, block: *mut u8) -> Push {
         let slot = (block as usize).wrapping_sub(self.base.get()) >> SLOT_SHIFT;
         if slot >= self.limit.get() {
-            return false;
+            return Push::Failed;
         }
         // SAFETY: entries below `limit` are readable.
         let owner = unsafe { &*self.owners.get().add(slot) }.load(Ordering::Relaxed);
         let offset = owner.wrapping_sub(ptr::from_ref(self) as usize);
         if offset >= size_of::<Front>() {
-            return false;
+            return Push::NotOurs;
         }
         // SAFETY: an owner entry is the address of a bin; it lies in this front.
         let bin = unsafe { &*ptr::from_ref(self).byte_add(offset).cast::<Bin>() };
-        bin.push(block)
+        match bin.push(block) {
+            true => Push::Done,
+            false => Push::Failed,
+        }
     }
 }
 
 impl Bin {
+    /// Puts blocks on top.
+    ///
+    /// # Safety
+    /// There is room for them.
+    #[inline(always)]
+    pub(crate) unsafe fn push_all(&self, blocks: impl Iterator<Item = *mut u8>) {
+        let mut top = self.top.get();
+        for block in blocks {
+            // SAFETY: `top` is below `end`, by the caller's clause, so it is a word of the array.
+            unsafe { *top = block };
+            // SAFETY: as above.
+            top = unsafe { top.add(1) };
+        }
+        self.top.set(top);
+    }
+
     /// Gives the bin an empty array.
     ///
     /// # Safety

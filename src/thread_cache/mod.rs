@@ -31,8 +31,8 @@ use crate::observe::{Event, Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
-use crate::slab::{Kind, Site, Slab};
-use crate::sys::thread;
+use crate::slab::{Kind, Run, Site, Slab};
+use crate::sys::{memory, thread};
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
@@ -59,6 +59,10 @@ const LIST_BYTES: usize = 16 << 10;
 const HOT_AFTER: u16 = 4;
 /// Changes between empty and full after which a hot class gets twice the array.
 const GROW_AFTER: u8 = 16;
+/// Entries from which on an array is long.
+const LONG: usize = 256;
+/// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
+const PARTIALS_LOOKED_AT: usize = 8;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -137,10 +141,10 @@ impl core::ops::Deref for Busy {
 }
 
 impl ThreadCache {
-    pub(crate) const OFFSETS: [(&'static str, usize); 17] = {
+    pub(crate) const OFFSETS: [(&'static str, usize); 16] = {
         let (list_head, list_len) = FreeList::OFFSETS;
         let (bins, top, bin) = Front::OFFSETS;
-        let [remote_entries, remote_entry, slab, word, bits] = RemoteBuffer::OFFSETS;
+        let [remote_entries, remote_entry, slab, words] = RemoteBuffer::OFFSETS;
         let list = offset_of!(Shelf, list);
         [
             ("cache.bins", offset_of!(ThreadCache, front) + bins),
@@ -161,8 +165,7 @@ impl ThreadCache {
             ("remote.entries", RemoteBuffer::ENTRIES),
             ("remote_entry.bytes", remote_entry),
             ("remote_entry.slab", slab),
-            ("remote_entry.word", word),
-            ("remote_entry.bits", bits),
+            ("remote_entry.words", words),
         ]
     };
     /// Where the inbox stands that a slab's `owner` points to.
@@ -196,7 +199,7 @@ impl ThreadCache {
     #[inline(always)]
     fn busy(&'static self) -> Busy {
         debug_assert!(self.busy.get() == 0);
-        let quiet = Quiet::begin();
+        let quiet = Quiet::begin_from(ptr::from_ref(self).cast());
         self.busy.set(1);
         compiler_fence(Ordering::SeqCst);
         Busy {
@@ -227,7 +230,8 @@ impl ThreadCache {
 
     /// A new cache that no thread has; `None` without memory.
     pub(crate) fn make() -> Option<&'static ThreadCache> {
-        let memory = metadata::allocate(size_of::<ThreadCache>())?.cast::<ThreadCache>();
+        let memory =
+            metadata::allocate_at(front::OFFSET, size_of::<ThreadCache>())?.cast::<ThreadCache>();
         // SAFETY: zeroed memory of that size and alignment, for good. Zero bytes are valid
         // for every field: cells of integers and of null pointers, and an inbox without
         // mail; the front's table is set up, and the observers' part is written.
@@ -392,7 +396,9 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |block| one = NonNull::new(block));
+            self.take_from_slabs(class, 1, 1, |_, mut run| {
+                one = run.next().and_then(NonNull::new)
+            });
             return one;
         }
         let room = shelf.capacity.get() as usize;
@@ -401,8 +407,17 @@ impl ThreadCache {
         }
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
-        self.take_from_slabs(class, want, options.tiny_p0_batch as usize, |block| {
-            bin.push(block);
+        let batch = options.tiny_p0_batch as usize;
+        self.take_from_slabs(class, want, batch, |slab, run| {
+            if slab.travels() {
+                // All at once, and not each when the program writes to it.
+                let run = run.inspect(|&block| memory::fetch_to_write(block));
+                // SAFETY: the bin is empty, and `want` is at most what its array holds.
+                unsafe { bin.push_all(run) };
+            } else {
+                // SAFETY: as above.
+                unsafe { bin.push_all(run) };
+            }
         });
         bin.pop()
     }
@@ -444,7 +459,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |block| self.put_on(&shelf.list, block),
+            |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         let block = shelf.list.first()?;
         self.take_off(&shelf.list, block);
@@ -472,7 +487,7 @@ impl ThreadCache {
             }
         }
         let moves = if is_full {
-            capacity / 2
+            Self::spilled(capacity)
         } else {
             shelf.batch.get()
         };
@@ -532,14 +547,14 @@ impl ThreadCache {
         true
     }
 
-    /// Hands `want` blocks of slabs to `each`, or as many as can be had; at most `batch`
+    /// Hands `want` blocks of slabs to `each`, in runs of neighbours, or as many as can be had; at most `batch`
     /// are taken from a slab at once.
     fn take_from_slabs(
         &self,
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(*mut u8),
+        mut each: impl FnMut(&Slab, Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -547,7 +562,7 @@ impl ThreadCache {
             let Some(slab) = self.slab_with_free(class, count == 0) else {
                 break;
             };
-            count += slab.take(batch.min(want - count), &mut each);
+            count += slab.take(batch.min(want - count), |run| each(slab, run));
             counts.refills.add(1);
         }
         counts.refilled.add(count as u64);
@@ -567,7 +582,15 @@ impl ThreadCache {
         if let Some(slab) = shelf.current()
             && slab.has_free()
         {
-            return Some(slab);
+            if class.tier() == Tier::Tiny
+                || shelf.partial.get().is_null()
+                || !slab.has_fresh_alone()
+            {
+                return Some(slab);
+            }
+            // What has its pages goes first.
+            shelf.link(slab);
+            shelf.current.set(ptr::null());
         }
         if !config::get().tiny_p0_no_drain && self.inbox.0.has_mail() {
             self.collect();
@@ -577,7 +600,11 @@ impl ThreadCache {
                 return Some(slab);
             }
         }
-        let slab = match shelf.first_partial() {
+        let partial = match class.tier() {
+            Tier::Tiny => shelf.first_partial(),
+            _ => shelf.touched_partial(PARTIALS_LOOKED_AT),
+        };
+        let slab = match partial {
             Some(slab) => slab,
             None if acquire => self.acquire(class)?,
             None => return None,
@@ -695,8 +722,11 @@ impl ThreadCache {
         }
     }
 
-    /// Makes room in a full front: its older half goes to the list while that has room,
-    /// and else back to the slabs.
+    /// Makes room in a full front: part of it goes to the list while that has room, and else
+    /// back to the slabs. Of a short array this is the older half. Of a long one it is the
+    /// newest quarter: its entries and their blocks are still in the first-level cache, nothing
+    /// moves, and while many blocks are freed in a row no more of the array is touched than
+    /// that.
     #[cold]
     fn spill(&self, class: SizeClass) {
         let shelf = self.shelf(class);
@@ -706,10 +736,20 @@ impl ThreadCache {
             return;
         }
         shelf.counts.drains.add(1);
-        let count = entries.len().div_ceil(2);
-        let room =
-            (shelf.list_capacity.get() - shelf.list.len().min(shelf.list_capacity.get())) as usize;
-        let (to_slabs, to_list) = entries[..count].split_at(count - room.min(count));
+        let is_long = entries.len() >= LONG;
+        let count = Self::spilled(entries.len() as u32) as usize;
+        let spilled = if is_long {
+            &entries[entries.len() - count..]
+        } else {
+            &entries[..count]
+        };
+        // In POOL and MID an array of its own holds more than the list, and costs less.
+        let room = if shelf.hot.get() && class.tier() != Tier::Tiny {
+            0
+        } else {
+            shelf.list_capacity.get().saturating_sub(shelf.list.len()) as usize
+        };
+        let (to_slabs, to_list) = spilled.split_at(count - room.min(count));
         for block in to_list {
             self.put_on(&shelf.list, block.get());
         }
@@ -722,8 +762,23 @@ impl ThreadCache {
                 blocks: to_slabs.len(),
             },
         );
-        // SAFETY: the front has `count` entries and more, and they are elsewhere now.
-        unsafe { self.bin(class).drop_oldest(shelf.bottom.get(), count) };
+        let (bin, bottom) = (self.bin(class), shelf.bottom.get());
+        if is_long {
+            // SAFETY: the entries below were written; those above are elsewhere now.
+            unsafe { bin.set_len(bottom, entries.len() - count) };
+        } else {
+            // SAFETY: the front has `count` entries and more, and they are elsewhere now.
+            unsafe { bin.drop_oldest(bottom, count) };
+        }
+    }
+
+    /// Entries that leave a full array of that many.
+    fn spilled(capacity: u32) -> u32 {
+        if capacity as usize >= LONG {
+            capacity / 4
+        } else {
+            capacity.div_ceil(2)
+        }
     }
 
     /// The slab of a block and the block's index in it, if it is the start of one of ours.
@@ -799,7 +854,15 @@ impl ThreadCache {
     }
 
     /// Sees to a slab of ours to which blocks came back.
+    #[inline(always)]
     fn has_returned(&self, slab: &'static Slab) {
+        // Most often it has still some out, and is known to have free ones.
+        if slab.used() == 0 || !slab.listed().get() {
+            self.has_changed(slab);
+        }
+    }
+
+    fn has_changed(&self, slab: &'static Slab) {
         let shelf = self.shelf(slab.class());
         if ptr::eq(slab, shelf.current.get()) {
             return;
@@ -841,25 +904,44 @@ impl ThreadCache {
     /// Takes a block of another thread's slab, to be sent home, if that is simple; says whether
     /// it did.
     #[inline(always)]
-    pub(crate) fn free_remote(&'static self, slab: &'static Slab, block: *mut u8) -> bool {
-        if slab.kind() != Kind::Blocks || self.owns(slab) {
-            return false;
-        }
-        let busy = self.busy();
-        let is_added = busy.remote.add(slab, block);
+    pub(crate) fn free_remote(&'static self, block: *mut u8) -> bool {
+        let is_added = self.busy().remote.add(block);
         if is_added {
             self.notice_remote(block);
         }
         is_added
     }
 
-    /// Takes a block of another thread's slab, to be sent home.
-    pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
-        self.keep_up();
-        self.notice_remote(block);
+    /// As [`ThreadCache::free_remote`], for a block that is the first one of its slot, or the
+    /// last one before it is time to flush.
+    #[inline(always)]
+    pub(crate) fn free_remote_slow(&'static self, block: *mut u8) -> bool {
+        if let Some(slab) = REGISTRY.slab_of(block as usize)
+            && slab.kind() == Kind::Blocks
+            && !self.owns(slab)
+            && self.is_configured.get()
+        {
+            self.notice_remote(block);
+            self.busy().push_remote(slab, block);
+            return true;
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn push_remote(&self, slab: &'static Slab, block: *mut u8) {
         if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
             self.send_home();
         }
+    }
+
+    /// Takes a block of another thread's slab, to be sent home.
+    pub(crate) fn hold_back(&self, slab: &'static Slab, block: *mut u8) {
+        self.keep_up();
+        // The block may lie where the registry ended so far.
+        self.refresh_view();
+        self.notice_remote(block);
+        self.push_remote(slab, block);
     }
 
     #[inline(always)]

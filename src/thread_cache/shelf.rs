@@ -108,6 +108,24 @@ impl Shelf {
         Some(slab)
     }
 
+    /// Takes off that list, of the first `looked_at`, the first slab with a free block that has
+    /// its pages, or else the first of all.
+    pub(crate) fn touched_partial(&self, looked_at: usize) -> Option<&'static Slab> {
+        let mut at = self.partial.get();
+        for _ in 0..looked_at {
+            // SAFETY: listed slabs are open, and headers are never unmapped.
+            let Some(slab) = (unsafe { at.as_ref() }) else {
+                break;
+            };
+            if !slab.has_fresh_alone() {
+                self.unlink(slab);
+                return Some(slab);
+            }
+            at = slab.after().get();
+        }
+        self.first_partial()
+    }
+
     pub(crate) fn current(&self) -> Option<&'static Slab> {
         // SAFETY: the current slab is open, and headers are never unmapped.
         unsafe { self.current.get().as_ref() }

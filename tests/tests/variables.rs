@@ -395,7 +395,7 @@ fn tiny_drain_thresh() {
         ("0", 2000, 2000),
         ("1", 2000, 2000),
         ("100", 20, 20),
-        ("128", 15, 16),
+        ("256", 7, 8),
         ("1024", 1, 2),
     ] {
         let run = under("HAKMEM_TINY_DRAIN_THRESH", threshold, &steps);

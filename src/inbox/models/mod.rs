@@ -123,11 +123,13 @@ impl Header {
     /// for each.
     fn hand_out(&self, want: usize) -> u128 {
         let mut bits = 0;
-        self.take(want, |block| {
-            let index = self.index_of(block as usize).unwrap();
-            bits |= 1 << index;
-            assert_eq!(self.out.get() & bits, 0, "a block is handed out twice");
-            self.write_to(index);
+        self.take(want, |run| {
+            run.for_each(|block| {
+                let index = self.index_of(block as usize).unwrap();
+                bits |= 1 << index;
+                assert_eq!(self.out.get() & bits, 0, "a block is handed out twice");
+                self.write_to(index);
+            });
         });
         self.out.set(self.out.get() | bits);
         bits

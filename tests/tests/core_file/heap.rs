@@ -194,17 +194,18 @@ impl<'a> Heap<'a> {
         for index in 0..self.root.get("remote.entries") {
             let entry = self.field(cache, "cache.remote.entries")
                 + index * self.root.get("remote_entry.bytes");
-            let word = |name| self.memory.word(self.field(entry, name));
-            let bits = word("remote_entry.bits");
-            if bits == 0 {
+            let slab = self.memory.word(self.field(entry, "remote_entry.slab"));
+            if slab == 0 {
                 continue;
             }
-            let slab = word("remote_entry.slab");
             let start = self.memory.word(self.field(slab, "slab.start"));
             let class = self.memory.byte(self.field(slab, "slab.class")) as usize;
-            let first = start + word("remote_entry.word") * 64 * self.class_bytes[class];
-            let held = (0..64).filter(|bit| bits & 1 << bit != 0);
-            blocks.extend(held.map(|bit| (first + bit * self.class_bytes[class], State::HeldBack)));
+            let words = self.field(entry, "remote_entry.words");
+            let bit = |block: Word| self.memory.word(words + block / 64 * WORD) & 1 << (block % 64);
+            let count = self.memory.quarter(self.field(slab, "slab.blocks"));
+            let held = (0..count).filter(|&block| bit(block) != 0);
+            let address = |block| start + block * self.class_bytes[class];
+            blocks.extend(held.map(|block| (address(block), State::HeldBack)));
         }
         blocks
     }

@@ -353,17 +353,17 @@ pub const ALL: &[Workload] = &[
     ),
     program(
         "channel_std",
-        "boxed messages through std's channel",
+        "boxed messages around a ring, through std's channel",
         "channels",
-        &["0", "2", "1000000"],
-        &["0", "2", "100000"],
+        &["0", "2", "4000000"],
+        &["0", "2", "400000"],
     ),
     program(
         "channel_crossbeam",
-        "boxed messages through crossbeam's channel",
+        "boxed messages around a ring, through crossbeam's channel",
         "channels",
-        &["1", "2", "1000000"],
-        &["1", "2", "100000"],
+        &["1", "2", "4000000"],
+        &["1", "2", "400000"],
     ),
     program(
         "startup",
