@@ -76,10 +76,12 @@ impl Module {
         (self.start..self.end).contains(&address)
     }
 
-    /// Whether the loader means the same file in the same place.
+    /// Whether the loader means the same file in the same place. Its two accounts of where that
+    /// begins and ends may differ by less than a page.
     fn is(&self, object: &Object) -> bool {
-        (self.base, self.start, self.eh_frame_hdr)
-            == (object.bias, object.start, object.eh_frame_hdr)
+        (self.base, self.eh_frame_hdr) == (object.bias, object.eh_frame_hdr)
+            && self.start < object.end
+            && object.start < self.end
             && self.build_id == object.build_id()
             && (object.name().is_empty() || self.path.ends_with(file_name(object.name())))
     }
@@ -157,8 +159,11 @@ fn of_slow(address: usize, near: &AtomicPtr<Module>) -> Option<&'static Module> 
 }
 
 /// The module that an address lies in, entered if it was not known, and after a look whether it
-/// still is the one that was. For hooks; takes about as long as 30 instructions of [`of`] and a
-/// call of glibc's. Without `_dl_find_object` it is [`of`].
+/// is still the one that was. For hooks that meet an address for the first time: it calls glibc,
+/// without a lock, and compares. Without `_dl_find_object` it is [`of`].
+///
+/// The address is to be one that runs, or has just run, code: a file that another thread unmaps in
+/// the middle of this could not be read.
 pub(crate) fn meet(address: usize) -> Option<&'static Module> {
     if !loader::finds() {
         return of(address);

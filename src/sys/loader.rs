@@ -1,11 +1,9 @@
 //! What the dynamic loader has mapped: the files whose code may run.
 
-use core::arch::{asm, global_asm};
+use core::arch::asm;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::transmute;
 use core::ptr;
-
-global_asm!(".weak _dl_find_object");
 
 /// A file that is mapped.
 #[derive(Clone, Copy)]
@@ -52,6 +50,8 @@ fn finder() -> usize {
     // symbol is not defined.
     unsafe {
         asm!(
+            // In each object file that the compiler makes of this crate.
+            ".weak _dl_find_object",
             "mov {}, qword ptr [rip + _dl_find_object@GOTPCREL]",
             out(reg) address,
             options(pure, readonly, nostack, preserves_flags),

@@ -7,31 +7,22 @@ use core::arch::global_asm;
 use core::ffi::c_void;
 use core::mem::transmute;
 
-global_asm!(
-    ".weak __libc_malloc",
-    ".weak __libc_calloc",
-    ".weak __libc_realloc",
-    ".weak __libc_memalign",
-    ".weak __libc_free",
-    // Defined by the C ABI crate, which exports `malloc`.
-    ".weak __hakmem_exports_malloc",
-    ".hidden __hakmem_exports_malloc",
-    ".hidden __ehdr_start",
-    ".hidden _end",
-);
+global_asm!(".hidden __ehdr_start", ".hidden _end");
 
 type Malloc = unsafe extern "C" fn(usize) -> *mut c_void;
 type Pair = unsafe extern "C" fn(usize, usize) -> *mut c_void;
 type Realloc = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 
-macro_rules! weak {
-    ($name:literal) => {{
+/// The address of a symbol, as the dynamic linker has found it.
+macro_rules! address {
+    ($name:literal $(, $directive:literal)*) => {{
         let address: usize;
         // SAFETY: reads the symbol's entry in the global offset table, which is
-        // zero where the weak symbol is not defined.
+        // zero where a weak symbol is not defined.
         unsafe {
             asm!(
+                $(concat!($directive, " ", $name),)*
                 concat!("mov {}, qword ptr [rip + ", $name, "@GOTPCREL]"),
                 out(reg) address,
                 options(pure, readonly, nostack, preserves_flags),
@@ -39,6 +30,14 @@ macro_rules! weak {
         }
         address
     }};
+}
+
+/// As [`address`], of a symbol that may not exist. It is said to be weak here and not once a
+/// file: each object file that the compiler makes of this crate has to say so.
+macro_rules! weak {
+    ($name:literal) => {
+        address!($name, ".weak")
+    };
 }
 
 /// Whether there is a system allocator to hand requests to.
@@ -63,7 +62,9 @@ pub(crate) fn is_the_process_s() -> bool {
             options(pure, nomem, nostack, preserves_flags),
         );
     }
-    weak!("__hakmem_exports_malloc") != 0 && !(first..end).contains(&weak!("malloc"))
+    // Defined by the C ABI crate, which exports `malloc`.
+    let exports = address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0;
+    exports && !(first..end).contains(&address!("malloc"))
 }
 
 /// The system's `malloc`; null when it has none, or no memory.

@@ -1,15 +1,9 @@
 //! libgcc's unwinder, which throws exceptions and which `backtrace` uses. Weak: without it the
 //! process has none.
 
-use core::arch::{asm, global_asm};
+use core::arch::asm;
 use core::ffi::{c_int, c_void};
 use core::mem::transmute;
-
-global_asm!(
-    ".weak _Unwind_Backtrace",
-    ".weak _Unwind_GetIP",
-    ".weak _Unwind_GetCFA",
-);
 
 macro_rules! weak {
     ($name:literal) => {{
@@ -18,6 +12,7 @@ macro_rules! weak {
         // weak symbol is not defined.
         unsafe {
             asm!(
+                concat!(".weak ", $name),
                 concat!("mov {}, qword ptr [rip + ", $name, "@GOTPCREL]"),
                 out(reg) address,
                 options(pure, readonly, nostack, preserves_flags),

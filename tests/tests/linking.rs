@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use hakmem_tests::{Allocator, Outcome, Run, Scratch, cases, compile, library, reference, skip};
+use hakmem_tests::{
+    Allocator, Outcome, Run, Scratch, cases, compile, library, reference, skip, tool,
+};
 
 const GUEST: [&str; 7] = [
     "two_allocators_side_by_side",
@@ -176,4 +178,21 @@ fn linked_dynamically() {
         .env("LD_LIBRARY_PATH", installed.path())
         .allocator(Allocator::Linked);
     says_version(&run.output());
+}
+
+/// As cargo builds a program that says nothing else: of this workspace's settings none reaches
+/// the crates that use it.
+#[test]
+fn a_rust_program_with_cargo_s_own_settings() {
+    let elsewhere = concat!(env!("CARGO_TARGET_TMPDIR"), "/as_users");
+    let build = ["build", "--release", "--quiet", "-p", "hakmem-examples"];
+    let program = ["--bin", "hash_map", "--target-dir", elsewhere];
+    let settings = [
+        "profile.release.codegen-units=16",
+        "profile.release.lto=false",
+        "profile.release.panic=\"unwind\"",
+    ];
+    let settings = settings.iter().flat_map(|setting| ["--config", setting]);
+    let arguments = build.into_iter().chain(program).chain(settings);
+    tool::output(&tool::cargo(), arguments);
 }

@@ -25,14 +25,16 @@ use core::sync::atomic::{Ordering, compiler_fence};
 
 /// How far below what is known a frame may lie to be looked for: 16 MiB.
 const FAR: usize = 4096 * PAGE;
-/// Behind the end of the first stack there are the program's arguments and variables.
-const ARGUMENTS: usize = 8 << 20;
+/// No code is mapped below, for the kernel keeps null pointers from meaning anything.
+pub(super) const LOWEST_CODE: usize = 1 << 16;
+/// Nor here and above: user space ends.
+const CODE_END: usize = 1 << 47;
 
 /// See the head of this file.
 pub(super) struct Bounds {
     lo: Cell<usize>,
     hi: Cell<usize>,
-    behind: Cell<usize>,
+    code_end: Cell<usize>,
     /// A range that is known not to be of this stack, so that it is not looked for again.
     not_lo: Cell<usize>,
     not_hi: Cell<usize>,
@@ -43,14 +45,20 @@ pub(super) struct Bounds {
 pub(super) struct Range {
     pub(super) lo: usize,
     pub(super) hi: usize,
-    /// No code lies between `lo` and this.
-    pub(super) behind: usize,
+    /// Code is mapped below this, as far as a walk is concerned.
+    code_end: usize,
 }
 
 impl Range {
     #[inline(always)]
     pub(super) fn contains(self, address: usize) -> bool {
         self.lo <= address && address < self.hi
+    }
+
+    /// Whether a return address may be one, as far as that is known without looking.
+    #[inline(always)]
+    pub(super) fn is_code(self, pc: usize) -> bool {
+        pc.wrapping_sub(LOWEST_CODE) < self.code_end.wrapping_sub(LOWEST_CODE)
     }
 }
 
@@ -62,7 +70,7 @@ impl Bounds {
     pub(super) const NEW: Bounds = Bounds {
         lo: Cell::new(0),
         hi: Cell::new(0),
-        behind: Cell::new(0),
+        code_end: Cell::new(0),
         not_lo: Cell::new(0),
         not_hi: Cell::new(0),
     };
@@ -83,7 +91,7 @@ impl Bounds {
         Range {
             lo: self.lo.get(),
             hi,
-            behind: self.behind.get(),
+            code_end: self.code_end.get(),
         }
     }
 
@@ -122,12 +130,9 @@ impl Bounds {
             self.set_not(lo, page);
             return None;
         }
-        let behind = if hi == first_stack {
-            hi + ARGUMENTS
-        } else {
-            hi
-        };
-        let own = Range { lo, hi, behind };
+        // Above the first stack there is no code but the kernel's, which calls nobody.
+        let code_end = if hi == first_stack { lo } else { CODE_END };
+        let own = Range { lo, hi, code_end };
         self.set(own);
         Some(own)
     }
@@ -145,11 +150,12 @@ impl Bounds {
         if self.hi.get() != own.hi {
             self.hi.set(0);
             compiler_fence(Ordering::SeqCst);
-            self.behind.set(own.behind);
+            self.code_end.set(own.code_end);
             self.lo.set(own.lo);
             compiler_fence(Ordering::SeqCst);
             self.hi.set(own.hi);
         }
+        self.code_end.set(own.code_end);
         self.lo.set(own.lo);
     }
 }

@@ -15,19 +15,17 @@
 //! A signal handler returns to glibc's `__restore_rt`. There the kernel has put the registers of
 //! what was interrupted, from which the walk goes on.
 
-use super::bounds::{Bounds, Range};
+use super::bounds::{Bounds, LOWEST_CODE, Range};
 use super::{Registers, Room, rules};
 use crate::sys::memory::PAGE;
 use crate::sys::stack;
 
 /// Bytes of a frame that the walk reads.
 pub(super) const FRAME: usize = 16;
-/// No code is mapped below.
-pub(super) const LOWEST_CODE: usize = 1 << 16;
 /// The largest step on a stack that is not the thread's own.
 const LARGEST_STEP: usize = 1 << 20;
-/// The least that the kernel puts on a stack between what it interrupts and a handler.
-const SIGNAL_FRAME: usize = 768;
+/// Less than the kernel puts on a stack between what it interrupts and a handler.
+const SIGNAL_FRAME: usize = 1024;
 
 /// Where the kernel has put registers of what was interrupted, from the stack pointer at
 /// `__restore_rt`: `struct ucontext`.
@@ -36,22 +34,57 @@ const SAVED_SP: usize = 160;
 const SAVED_PC: usize = 168;
 
 /// Writes the return addresses to `room`, `most` of them at most; says how many.
+///
+/// One frame takes two loads, and one branch: how many frames of less than [`SIGNAL_FRAME`] there
+/// is room for up to the end of the stack is known before, and what is not one of those leaves
+/// the loop.
 #[inline(always)]
 pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usize) -> usize {
+    let most = most.min(room.len());
     room[0].write(from.pc as u64);
     let own = bounds.known();
     if !own.contains(from.sp) {
         return walk_slow(bounds, from, room, 1, most);
     }
+    if !is_frame(own, from.fp, from.sp) {
+        return 1;
+    }
+    let mut fp = from.fp;
+    let near = most.min(1 + (own.hi - FRAME - fp) / SIGNAL_FRAME);
     let mut count = 1;
-    let (mut fp, mut lowest) = (from.fp, from.sp);
-    while count < most {
-        if !is_frame(own, fp, lowest) {
+    while count < near {
+        // SAFETY: aligned, and on the thread's own stack.
+        let (next, pc) = unsafe { (*(fp as *const usize), *(fp as *const usize).add(1)) };
+        // SAFETY: below `most`, which is at most the length.
+        unsafe { room.get_unchecked_mut(count) }.write(pc as u64);
+        // A step that is not a multiple of 8 becomes a large one, as one downwards is.
+        let step = next.wrapping_sub(fp).wrapping_sub(FRAME).rotate_right(3);
+        if (step >= (SIGNAL_FRAME - FRAME) >> 3) | !own.is_code(pc) {
             break;
         }
-        // SAFETY: aligned, and on the thread's own stack, which is mapped up to `own.hi`.
+        count += 1;
+        fp = next;
+    }
+    if count < most {
+        return follow(bounds, fp, room, count, most);
+    }
+    count
+}
+
+/// Whether a frame may be at `fp`: aligned, not below `lowest`, and on the stack.
+#[inline(always)]
+fn is_frame(own: Range, fp: usize, lowest: usize) -> bool {
+    fp >= lowest && fp <= own.hi - FRAME && fp.is_multiple_of(8)
+}
+
+/// Goes on with the frame at `fp`, one by one; it is one, and `count` addresses are there.
+#[inline(never)]
+fn follow(bounds: &Bounds, mut fp: usize, room: &mut Room, mut count: usize, most: usize) -> usize {
+    let own = bounds.known();
+    while count < most {
+        // SAFETY: aligned, and on the thread's own stack.
         let (next, pc) = unsafe { (*(fp as *const usize), *(fp as *const usize).add(1)) };
-        if !is_code(own, pc) {
+        if !own.is_code(pc) {
             break;
         }
         room[count].write(pc as u64);
@@ -59,23 +92,12 @@ pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usiz
         if next.wrapping_sub(fp) >= SIGNAL_FRAME && rules::is_trampoline(pc) {
             return interrupted(bounds, fp + FRAME, room, count, most);
         }
-        lowest = fp + FRAME;
+        if !is_frame(own, next, fp + FRAME) {
+            break;
+        }
         fp = next;
     }
     count
-}
-
-/// Whether a frame may be at `fp`: aligned, not below `lowest`, which is on the stack.
-#[inline(always)]
-fn is_frame(own: Range, fp: usize, lowest: usize) -> bool {
-    fp.wrapping_sub(lowest) <= own.hi.wrapping_sub(FRAME).wrapping_sub(lowest)
-        && fp.is_multiple_of(size_of::<usize>())
-}
-
-/// Whether a return address may be one, as far as that is known without looking.
-#[inline(always)]
-fn is_code(own: Range, pc: usize) -> bool {
-    pc >= LOWEST_CODE && !(own.lo <= pc && pc < own.behind)
 }
 
 /// Goes on from what a signal has interrupted; `sp` is the stack pointer at the trampoline.
@@ -191,7 +213,7 @@ impl Reader {
     ) -> Option<[usize; 2]> {
         let next = self.word(bounds, fp, lowest)?;
         let pc = self.word(bounds, fp.checked_add(8)?, fp)?;
-        let is_code = pc >= LOWEST_CODE && self.own.is_none_or(|own| is_code(own, pc));
+        let is_code = self.own.map_or(pc >= LOWEST_CODE, |own| own.is_code(pc));
         is_code.then_some([next, pc])
     }
 }

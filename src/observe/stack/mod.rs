@@ -32,7 +32,7 @@ use crate::sys::stderr::Line;
 use bounds::Bounds;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 /// The most return addresses that a walk may be asked for.
 pub(crate) const FRAMES: usize = 64;
@@ -98,8 +98,13 @@ impl Local {
     }
 }
 
-/// Reads the variables. Once, at the process's set-up.
+/// Reads the variables, at the process's set-up; what each observer asks for is done once.
 pub(crate) fn set_up() {
+    /// Relaxed: one thread sets the process up.
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.swap(true, Ordering::Relaxed) {
+        return;
+    }
     let mode = match settings::text("HAKMEM_STACKS") {
         None | Some(b"fp") => Mode::FramePointers,
         Some(b"table") => Mode::Table,
@@ -201,7 +206,5 @@ fn only_pc(registers: &Registers, room: &mut Room) -> usize {
     1
 }
 
-#[cfg(test)]
-mod of_other_code;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@
 use super::rule::Rule;
 use super::unwind_table;
 use crate::observe::modules;
+use crate::sys::stack;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const ENTRIES: usize = 1 << 15;
@@ -84,12 +85,7 @@ fn find(address: usize, entry: &Entry) -> Rule {
         Some(module) if module.eh_frame_hdr == 0 => Rule::CHAIN,
         Some(module) => match unwind_table::rule(module, address) {
             Some(rule) => rule,
-            // SAFETY: the bytes are part of the module's code, if they lie in it.
-            None if address + 10 < module.end
-                && unsafe { *((address + 1) as *const [u8; 9]) } == TRAMPOLINE_CODE =>
-            {
-                Rule::SIGNAL
-            }
+            None if is_trampoline_code(address + 1) => Rule::SIGNAL,
             None => Rule::UNKNOWN,
         },
     };
@@ -99,6 +95,15 @@ fn find(address: usize, entry: &Entry) -> Rule {
     entry.rule.store(rule.bits(), Ordering::Relaxed);
     entry.check.store(rule.bits() ^ key, Ordering::Relaxed);
     rule
+}
+
+/// Whether the instructions at `pc` are those of a signal trampoline.
+fn is_trampoline_code(pc: usize) -> bool {
+    let last = pc + TRAMPOLINE_CODE.len() - size_of::<u64>();
+    // SAFETY: the bytes can be read, as the kernel has found just now.
+    stack::is_readable(pc)
+        && stack::is_readable(last)
+        && unsafe { *(pc as *const [u8; TRAMPOLINE_CODE.len()]) } == TRAMPOLINE_CODE
 }
 
 /// Whether signal handlers return to `pc`.

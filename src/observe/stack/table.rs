@@ -9,8 +9,8 @@
 //! stack; what is not plain, and other stacks, by the slow twin. Code of no file (a compiler's at
 //! run time) is taken to keep frame pointers.
 
-use super::bounds::Bounds;
-use super::frame_pointers::{self, LOWEST_CODE, Reader};
+use super::bounds::{Bounds, LOWEST_CODE};
+use super::frame_pointers::{self, Reader};
 use super::rule::{Kind, SavedFp};
 use super::rules::Rules;
 use super::{Registers, Room};

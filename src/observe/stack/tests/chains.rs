@@ -1,7 +1,7 @@
+//! Frames made up, whole and broken.
+
 use super::*;
-use crate::observe::api::Api;
 use crate::sys::memory::{self, PAGE};
-use std::vec::Vec;
 
 const CODE: usize = 0x5555_0000_0000;
 
@@ -110,7 +110,7 @@ fn a_broken_chain_ends_the_walk() {
         );
     }
     // Return addresses that are none.
-    for wrong in [0, 1, 4096, chain.address(6)] {
+    for wrong in [0, 1, 4096, 1 << 47, usize::MAX] {
         chain.link();
         chain.0[third][1] = wrong;
         assert_eq!(
