@@ -229,9 +229,30 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
     if !front.is_real() {
         return allocated_apart(block, request);
     }
-    if let Some((_, block)) = seen(block) {
+    if let Some(block) = handed_out(block) {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
     }
+}
+
+/// A block that is handed out just now, as observers see it; `None` if it is the system's.
+#[inline(always)]
+fn handed_out(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
+    let address = block.as_ptr() as usize;
+    let slab = REGISTRY.slab_of(address)?;
+    let (bytes, class, index) = match slab.kind() {
+        Kind::Blocks => {
+            let class = slab.class();
+            let index = class.block_index(address - slab.start());
+            (class.bytes(), class.index(), index)
+        }
+        _ => (slab.block_bytes(), observe::LARGE, 0),
+    };
+    Some(observe::Block {
+        address: block,
+        bytes,
+        class,
+        record: slab.record(index),
+    })
 }
 
 #[cold]

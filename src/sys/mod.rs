@@ -10,6 +10,8 @@ pub(crate) mod clock;
 pub(crate) mod environment;
 #[cfg(feature = "trace")]
 pub(crate) mod file;
+#[cfg(feature = "trace")]
+pub(crate) mod frames;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;
 pub(crate) mod lock;

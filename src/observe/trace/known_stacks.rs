@@ -11,15 +11,12 @@
 //! tests in between and a hash behind. To see that a stack is one that was walked before is less:
 //! where its frames are is known, so that all of them are compared at once.
 //!
-//! 1. A place is in use while its `id` is neither 0 nor [`WRITING`]. The frames of one in use lie
-//!    above `sp` on the thread's own stack: they can be read whenever the stack pointer is `sp`.
+//! 1. A place is in use while its `pc` is not 0. The frames of one in use lie above `sp` on the
+//!    thread's own stack: they can be read whenever the stack pointer is `sp`.
 //! 2. A signal handler may come in the middle: it leaves a place alone that is being written, and
 //!    who compares looks in the end whether the id is still the same.
 
-use core::arch::x86_64::{
-    __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_setzero_si128,
-    _mm_xor_si128,
-};
+use crate::sys::frames;
 use core::cell::Cell;
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -27,8 +24,6 @@ use core::sync::atomic::{Ordering, compiler_fence};
 const PLACES: usize = 128;
 /// The most frames of one, but for the innermost.
 const MOST: usize = 15;
-/// The id of a place that is being written.
-const WRITING: u32 = u32::MAX;
 
 /// Where a call came from: the innermost frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,28 +43,31 @@ struct Frame {
 
 #[repr(C, align(16))]
 struct Place {
-    innermost: Cell<Innermost>,
+    pc: Cell<usize>,
+    sp: Cell<usize>,
+    fp: Cell<usize>,
     id: Cell<u32>,
-    count: Cell<u32>,
+    /// Bytes of the frames.
+    bytes: Cell<u16>,
+    is_written: Cell<bool>,
     frames: [Cell<Frame>; MOST],
 }
 
 /// See the head of this file. All bytes zero: none.
 pub(super) struct KnownStacks([Place; PLACES]);
 
-const _: () = assert!(PLACES.is_power_of_two());
+const _: () = assert!(PLACES.is_power_of_two() && size_of::<Place>() == 32 + MOST * 16);
 
 impl KnownStacks {
     pub(super) const NONE: KnownStacks = KnownStacks(
         [const {
             Place {
-                innermost: Cell::new(Innermost {
-                    pc: 0,
-                    sp: 0,
-                    fp: 0,
-                }),
+                pc: Cell::new(0),
+                sp: Cell::new(0),
+                fp: Cell::new(0),
                 id: Cell::new(0),
-                count: Cell::new(0),
+                bytes: Cell::new(0),
+                is_written: Cell::new(false),
                 frames: [const { Cell::new(Frame { next: 0, pc: 0 }) }; MOST],
             }
         }; PLACES],
@@ -78,7 +76,7 @@ impl KnownStacks {
     /// Forgets all: another thread, another stack.
     pub(super) fn forget(&self) {
         for place in &self.0 {
-            place.id.set(0);
+            place.pc.set(0);
         }
     }
 
@@ -88,36 +86,27 @@ impl KnownStacks {
         &self.0[innermost.pc.wrapping_add(innermost.sp >> 4) % PLACES]
     }
 
-    /// The id of this thread's stack, which this is the innermost frame of; 0 if it is not known.
+    /// The id of this thread's stack, which this is the innermost frame of; `None` if it is not
+    /// known.
     ///
     /// # Safety
     /// The frame is that of a call that waits: the stack pointer has not come above its `sp`.
     #[inline(always)]
-    pub(super) unsafe fn id(&self, innermost: Innermost) -> u32 {
+    pub(super) unsafe fn id(&self, innermost: Innermost) -> Option<u32> {
         let place = self.place(innermost);
+        if place.pc.get() != innermost.pc
+            || place.sp.get() != innermost.sp
+            || place.fp.get() != innermost.fp
+        {
+            return None;
+        }
         let id = place.id.get();
-        if place.innermost.get() != innermost {
-            return 0;
-        }
-        let mut fp = innermost.fp;
-        // SAFETY: SSE2 is part of x86-64.
-        let mut differs = unsafe { _mm_setzero_si128() };
-        for frame in &place.frames[..place.count.get() as usize % (MOST + 1)] {
-            // SAFETY: the frame lies on the thread's stack, above where it is now (1).
-            let is = unsafe { _mm_loadu_si128(fp as *const __m128i) };
-            // SAFETY: 16 bytes that are there.
-            let was = unsafe { _mm_loadu_si128(frame.as_ptr().cast::<__m128i>()) };
-            fp = frame.get().next;
-            // SAFETY: SSE2 is part of x86-64.
-            differs = unsafe { _mm_or_si128(differs, _mm_xor_si128(is, was)) };
-        }
-        // SAFETY: as above.
-        let same = unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(differs, _mm_setzero_si128())) };
         compiler_fence(Ordering::SeqCst);
-        if same != 0xffff || place.id.get() != id || id == WRITING {
-            return 0;
-        }
-        id
+        let (was, bytes) = (place.frames.as_ptr(), usize::from(place.bytes.get()));
+        // SAFETY: the frames lie on the thread's stack, above where it is now (1).
+        let differ = unsafe { frames::differ(innermost.fp, was.cast(), bytes) };
+        compiler_fence(Ordering::SeqCst);
+        (!differ && place.id.get() == id).then_some(id)
     }
 
     /// Remembers a stack and its id: these return addresses, the innermost first, as a walk along
@@ -135,12 +124,10 @@ impl KnownStacks {
     ) {
         let place = self.place(innermost);
         let outer = addresses.get(1..).unwrap_or(&[]);
-        if !is_own(innermost.sp) {
+        if outer.len() > MOST || !is_own(innermost.sp) || place.is_written.replace(true) {
             return;
         }
-        if outer.len() > MOST || place.id.replace(WRITING) == WRITING {
-            return;
-        }
+        place.pc.set(0);
         compiler_fence(Ordering::SeqCst);
         let mut fp = innermost.fp;
         let mut kept = 0;
@@ -162,10 +149,16 @@ impl KnownStacks {
             fp = is[0];
             kept += 1;
         }
-        place.innermost.set(innermost);
-        place.count.set(kept as u32);
+        place.sp.set(innermost.sp);
+        place.fp.set(innermost.fp);
+        place.id.set(id);
+        place.bytes.set((kept * size_of::<Frame>()) as u16);
         compiler_fence(Ordering::SeqCst);
-        place.id.set(if kept == outer.len() { id } else { 0 });
+        if kept == outer.len() {
+            place.pc.set(innermost.pc);
+        }
+        compiler_fence(Ordering::SeqCst);
+        place.is_written.set(false);
     }
 }
 
@@ -190,37 +183,37 @@ mod tests {
         let is_own = |at| (fp..end).contains(&at);
         // SAFETY: the frames are there.
         unsafe {
-            assert_eq!(known.id(innermost), 0);
+            assert_eq!(known.id(innermost), None);
             known.keep(innermost, &[0x500, 0x1000, 0x2000, 0x3000], 7, is_own);
-            assert_eq!(known.id(innermost), 7);
+            assert_eq!(known.id(innermost), Some(7));
             assert_eq!(
                 known.id(Innermost {
                     pc: 0x500 + PLACES,
                     ..innermost
                 }),
-                0
+                None
             );
             for (index, half) in [(0, 1), (1, 1), (2, 0), (2, 1)] {
                 let before = frames[index][half];
                 (&raw mut frames[index][half]).write_volatile(before ^ 8);
-                assert_eq!(known.id(innermost), 0);
+                assert_eq!(known.id(innermost), None);
                 (&raw mut frames[index][half]).write_volatile(before);
-                assert_eq!(known.id(innermost), 7);
+                assert_eq!(known.id(innermost), Some(7));
             }
             // A walk that did not go along frame pointers.
             known.keep(innermost, &[0x500, 0x1000, 0x2222], 8, is_own);
-            assert_eq!(known.id(innermost), 0);
+            assert_eq!(known.id(innermost), None);
             known.keep(innermost, &[0x500], 9, is_own);
-            assert_eq!(known.id(innermost), 9);
+            assert_eq!(known.id(innermost), Some(9));
             // A frame that is not on the stack is not looked at.
             (&raw mut frames[1][0]).write_volatile(8);
             known.keep(innermost, &[0x500, 0x1000, 0x2000, 0x3000], 7, is_own);
-            assert_eq!(known.id(innermost), 0);
+            assert_eq!(known.id(innermost), None);
             known.keep(innermost, &[0x500], 9, |_| false);
-            assert_eq!(known.id(innermost), 0);
+            assert_eq!(known.id(innermost), None);
             known.keep(innermost, &[0x500], 9, is_own);
             known.forget();
-            assert_eq!(known.id(innermost), 0);
+            assert_eq!(known.id(innermost), None);
         }
     }
 }

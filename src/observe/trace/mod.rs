@@ -241,11 +241,7 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Life>, request: &Request) {
-        let state = state();
-        if state == OFF {
-            return;
-        }
-        if state == ON
+        if state() == ON
             && let Some((writer, stack)) = known(local, request.caller)
         {
             let record = allocation(block, request, time_stamp::now());
@@ -256,11 +252,7 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Life>, release: &Release) -> Option<NonNull<u8>> {
-        let state = state();
-        if state == OFF {
-            return Some(block.address);
-        }
-        if state == ON
+        if state() == ON
             && let Some((writer, stack)) = known(local, release.caller)
         {
             let record = free(block, release, time_stamp::now());
@@ -461,6 +453,9 @@ fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
 #[cold]
 #[inline(never)]
 fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
+    if state() == OFF {
+        return;
+    }
     let caller = request.caller;
     if is_filtered() {
         local.begin_if_new();
@@ -487,6 +482,9 @@ fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
 #[cold]
 #[inline(never)]
 fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
+    if state() == OFF {
+        return;
+    }
     let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
     if is_filtered() && !block.record.is_some_and(is_traced) {
         return;
@@ -500,10 +498,8 @@ fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
 fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
     let writer = local.writer();
     // SAFETY: the call waits for us.
-    match unsafe { writer.known.id(innermost(caller)) } {
-        0 => None,
-        id => Some((writer, id)),
-    }
+    let id = unsafe { writer.known.id(innermost(caller)) }?;
+    Some((writer, id))
 }
 
 #[inline(always)]
