@@ -1,6 +1,7 @@
 //! The heap as the C ABI crate uses it: untyped blocks. Rust programs use
 //! [`Hakmem`](crate::Hakmem).
 
+use crate::debug;
 use crate::heap;
 pub use crate::observe::api::Api;
 pub use crate::observe::caller::*;
@@ -95,6 +96,12 @@ pub fn live_and_mapped() -> (usize, usize) {
 #[must_use]
 pub fn root_address() -> *const u8 {
     root::address()
+}
+
+/// Marks a point in the trace; see [`debug::mark`](crate::debug::mark).
+#[inline]
+pub fn mark(text: &[u8], address: usize, value: u64, caller: Caller) {
+    debug::mark_from(text, address, value, caller);
 }
 
 /// Sets `errno`.

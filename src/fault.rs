@@ -3,6 +3,7 @@
 //! Nothing unwinds out of the allocator: a fault writes one line from a stack buffer
 //! and aborts.
 
+use crate::observe::{Observed, Observer};
 use crate::sys::process;
 use crate::sys::stderr::Line;
 
@@ -52,13 +53,14 @@ impl Call {
 #[cold]
 #[inline(never)]
 pub(crate) fn abort(call: Call, address: *const u8, fault: Fault) -> ! {
-    Line::new()
+    let line = Line::new()
         .text(b"hakmem: ")
         .text(call.text())
         .text(b"(")
         .address(address as usize)
         .text(b"): ")
-        .text(fault.text())
-        .write();
+        .text(fault.text());
+    Observed::aborting(fault, address, line.bytes());
+    line.write();
     process::abort()
 }

@@ -115,9 +115,12 @@ fn or_enomem(block: Option<NonNull<u8>>) -> *mut u8 {
 
 /// [`serve`], and once more if there is no memory but some that could be given back.
 fn serve_or_relieve(size: usize, align: usize, contents: Contents, caller: Caller) -> *mut u8 {
-    let block = serve(size, align, contents, caller);
+    let mut block = serve(size, align, contents, caller);
     if block.is_none() && size <= large::SIZE_MAX && collect() {
-        return or_enomem(serve(size, align, contents, caller));
+        block = serve(size, align, contents, caller);
+    }
+    if block.is_none() {
+        refused(size, align, caller);
     }
     or_enomem(block)
 }
@@ -231,21 +234,65 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
     if !caller.is_some() {
         return;
     }
-    if !front.is_real() {
-        return Observed::missed();
-    }
     let request = Request {
         size,
         align,
         caller,
     };
-    if let Some(block) = seen(block) {
+    if !front.is_real() {
+        return allocated_apart(block, request);
+    }
+    if let Some(block) = handed_out(block) {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
     }
 }
 
-/// A block as observers see it; `None` if it is no block of ours.
-fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
+/// A block that is handed out just now, as observers see it; `None` if it is the system's.
+#[inline(always)]
+fn handed_out(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
+    let address = block.as_ptr() as usize;
+    let slab = REGISTRY.slab_of(address)?;
+    let (bytes, class, index) = match slab.kind() {
+        Kind::Blocks => {
+            let class = slab.class();
+            let index = class.block_index(address - slab.start());
+            (class.bytes(), class.index(), index)
+        }
+        _ => (slab.block_bytes(), observe::LARGE, 0),
+    };
+    Some(observe::Block {
+        address: block,
+        bytes,
+        class,
+        record: slab.record(index),
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_apart(block: NonNull<u8>, request: Request) {
+    Observed::missed();
+    if let Some((_, block)) = seen(block) {
+        Observed::allocated_apart(&block, &request);
+    }
+}
+
+/// Tells observers that a request is refused.
+fn refused(size: usize, align: usize, caller: Caller) {
+    let front = Front::current();
+    if caller.is_some() && front.is_real() {
+        let request = Request {
+            size,
+            align,
+            caller,
+        };
+        Observed::refused(ThreadCache::of(front).local(), &request);
+    }
+}
+
+/// A block's slab, and the block as observers see it; `None` if it is no block of ours.
+#[inline(always)]
+fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, observe::Record>)> {
     let address = block.as_ptr() as usize;
     let slab = REGISTRY.find(address)?;
     let (bytes, class, index) = match slab.kind() {
@@ -256,12 +303,13 @@ fn seen(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> 
         _ if address != slab.start() => return None,
         _ => (slab.block_bytes(), observe::LARGE, 0),
     };
-    Some(observe::Block {
+    let block = observe::Block {
         address: block,
         bytes,
         class,
         record: slab.record(index),
-    })
+    };
+    Some((slab, block))
 }
 
 /// Frees `block`, which [`allocate`] and its kin returned, or null. Another address is
@@ -301,15 +349,27 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         begun()
     };
     let Some(front) = front else {
-        Observed::missed();
+        freeing_apart(start, caller);
         return Some(block);
     };
     // What is no block of ours is reported by whoever cannot free it.
-    let Some(seen) = seen(start) else {
+    let Some((slab, seen)) = seen(start) else {
         return Some(block);
     };
-    let release = Release { caller };
-    Observed::freeing(ThreadCache::of(front).local(), &seen, &release).map(NonNull::as_ptr)
+    let cache = ThreadCache::of(front);
+    let is_remote = slab.kind() == Kind::Blocks && !cache.owns(slab);
+    let release = Release { caller, is_remote };
+    Observed::freeing(cache.local(), &seen, &release).map(NonNull::as_ptr)
+}
+
+#[cold]
+#[inline(never)]
+fn freeing_apart(block: NonNull<u8>, caller: Caller) {
+    Observed::missed();
+    if let Some((slab, block)) = seen(block) {
+        let is_remote = slab.kind() == Kind::Blocks;
+        Observed::freeing_apart(&block, &Release { caller, is_remote });
+    }
 }
 
 /// The front of a thread whose first call is an observed free: it is given its cache for that.
@@ -542,9 +602,9 @@ fn may_stay(block: *mut u8, size: usize, caller: Caller) -> bool {
         align: MIN_ALIGN,
         caller,
     };
-    NonNull::new(block)
-        .and_then(seen)
-        .is_none_or(|block| Observed::resizing(ThreadCache::of(front).local(), &block, &request))
+    NonNull::new(block).and_then(seen).is_none_or(|(_, block)| {
+        Observed::resizing(ThreadCache::of(front).local(), &block, &request)
+    })
 }
 
 /// Tells observers that a block was resized without a copy.
@@ -558,7 +618,7 @@ fn has_resized(block: *mut u8, resized: NonNull<u8>, size: usize, caller: Caller
         align: MIN_ALIGN,
         caller: caller.resizing(block as usize),
     };
-    if let Some(block) = seen(resized) {
+    if let Some((_, block)) = seen(resized) {
         Observed::resized(ThreadCache::of(front).local(), &block, &request);
     }
 }

@@ -44,6 +44,16 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
+    /// Where it is and how long, if it is of this kind.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn of(&self, kind: MappingKind) -> Option<(usize, usize)> {
+        let is_it = self.kind.load(Ordering::Relaxed) == kind as usize;
+        is_it.then(|| {
+            let address = self.address.load(Ordering::Relaxed);
+            (address, self.len.load(Ordering::Relaxed))
+        })
+    }
+
     pub(crate) const OFFSETS: [(&'static str, usize); 4] = [
         ("mapping.bytes", size_of::<Mapping>()),
         ("mapping.address", core::mem::offset_of!(Mapping, address)),

@@ -136,6 +136,14 @@ HAKMEM_API int hakmem_watch(const char *rule);
  */
 HAKMEM_API int hakmem_unwatch(int watch);
 
+/*
+ * Marks this point in the trace of a library that records one: a text, of which 512 bytes are
+ * kept, or NULL, and an address and a number of the program's choice. `hakmem history` shows it
+ * among what happened to the address. Does nothing in every other library, and while nothing is
+ * recorded. May be called in a signal handler.
+ */
+HAKMEM_API void hakmem_mark(const char *text, const void *address, unsigned long value);
+
 #ifdef __cplusplus
 }
 #endif

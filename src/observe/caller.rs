@@ -75,6 +75,12 @@ impl Caller {
         !self.frame.is_null()
     }
 
+    /// Whether somebody observes who it is.
+    #[inline(always)]
+    pub fn is_known(self) -> bool {
+        self.is_some()
+    }
+
     /// The function that the program called, as a number of [`Api`].
     #[inline(always)]
     pub(crate) fn api(self) -> u8 {

@@ -30,6 +30,8 @@ pub(crate) mod settings;
 pub(crate) mod settings;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
+#[cfg(feature = "trace")]
+mod trace;
 #[cfg(feature = "watch")]
 pub(crate) mod watch;
 pub(crate) mod watch_error;
@@ -71,6 +73,8 @@ pub(crate) struct Request {
 pub(crate) struct Release {
     /// Its [`Caller::other`] is the block that this one is resized into by a copy.
     pub(crate) caller: Caller,
+    /// The block goes home to another thread's slab.
+    pub(crate) is_remote: bool,
 }
 
 /// A block, as hooks see it.
@@ -84,8 +88,8 @@ pub(crate) struct Block<'a, R> {
     pub(crate) record: Option<&'a R>,
 }
 
-/// The class of a block that has none.
-pub(crate) const LARGE: usize = u8::MAX as usize;
+/// The class of a block that has none, as the trace format has it.
+pub(crate) const LARGE: usize = 254;
 
 /// A point in the allocator's work that is neither an allocation nor a free.
 #[derive(Clone, Copy)]
@@ -294,6 +298,24 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn resized(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
 
+    /// A block is handed out or given back on a thread that has no cache to observe it with.
+    #[inline(always)]
+    fn allocated_apart(_: &Block<'_, Self::Record>, _: &Request) {}
+    #[inline(always)]
+    fn freeing_apart(_: &Block<'_, Self::Record>, _: &Release) {}
+
+    /// A request is refused: there is no memory.
+    #[inline(always)]
+    fn refused(_: &Self::Local, _: &Request) {}
+
+    /// The program marks this point, with a text, an address and a number.
+    #[inline(always)]
+    fn marked(_: &[u8], _: usize, _: u64, _: Caller) {}
+
+    /// The allocator ends the process over a fault, and has said so with this line.
+    #[inline(always)]
+    fn aborting(_: Fault, _: *const u8, _: &[u8]) {}
+
     /// A request or a free came through an observed function on a thread that has no cache to
     /// observe it with: one that ends, or a signal handler in the middle of a change.
     #[inline(always)]
@@ -432,6 +454,36 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
+    fn allocated_apart(block: &Block<'_, Self::Record>, request: &Request) {
+        A::allocated_apart(&block.first(), request);
+        B::allocated_apart(&block.second(), request);
+    }
+
+    #[inline(always)]
+    fn freeing_apart(block: &Block<'_, Self::Record>, release: &Release) {
+        A::freeing_apart(&block.first(), release);
+        B::freeing_apart(&block.second(), release);
+    }
+
+    #[inline(always)]
+    fn refused(local: &Self::Local, request: &Request) {
+        A::refused(&local.0, request);
+        B::refused(&local.1, request);
+    }
+
+    #[inline(always)]
+    fn marked(text: &[u8], address: usize, value: u64, caller: Caller) {
+        A::marked(text, address, value, caller);
+        B::marked(text, address, value, caller);
+    }
+
+    #[inline(always)]
+    fn aborting(fault: Fault, address: *const u8, line: &[u8]) {
+        A::aborting(fault, address, line);
+        B::aborting(fault, address, line);
+    }
+
+    #[inline(always)]
     fn missed() {
         A::missed();
         B::missed();
@@ -507,6 +559,9 @@ impl<A, B> Block<'_, (A, B)> {
 /// What this build observes with, in the order in which they see an event.
 pub(crate) type Observed = (Recording, (Watching, (Diagnosing, Streaming)));
 
+#[cfg(feature = "trace")]
+type Recording = trace::Recorder;
+#[cfg(not(feature = "trace"))]
 type Recording = Silent;
 #[cfg(feature = "watch")]
 type Watching = watch::Watch;
@@ -520,6 +575,14 @@ type Diagnosing = Silent;
 use stream::Streaming;
 #[cfg(not(feature = "pump"))]
 type Streaming = Silent;
+
+/// What of it is compiled in, by feature.
+#[cfg(feature = "trace")]
+pub(crate) const FEATURES: [(&str, bool); 3] = [
+    ("trace", cfg!(feature = "trace")),
+    ("watch", cfg!(feature = "watch")),
+    ("diagnostics", cfg!(feature = "diagnostics")),
+];
 
 /// What is kept of each block in this build.
 pub(crate) type Record = <Observed as Observer>::Record;

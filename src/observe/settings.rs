@@ -42,6 +42,18 @@ fn areas(of: &str) -> impl Iterator<Item = &'static str> {
         .map(|(_, area, _)| *area)
 }
 
+/// Where the arena is with fixed addresses: far from where the system puts anything by itself.
+const FIXED_BASE: usize = 0x2000_0000_0000;
+
+/// Where the arena is to be; 0 where it does not matter.
+pub(crate) fn arena_base() -> usize {
+    if is_on("HAKMEM_FIXED_ADDRESSES") {
+        FIXED_BASE
+    } else {
+        0
+    }
+}
+
 /// The value of a variable, if it is set. Only to be called while the process sets itself up;
 /// the value may change later, so it is to be copied.
 pub(crate) fn text(name: &str) -> Option<&'static [u8]> {

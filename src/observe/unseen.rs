@@ -16,6 +16,12 @@ impl Caller {
         false
     }
 
+    /// Whether somebody observes who it is.
+    #[inline(always)]
+    pub const fn is_known(self) -> bool {
+        self.is_some()
+    }
+
     #[inline(always)]
     pub(crate) const fn resizing(self, _other: usize) -> Caller {
         self

@@ -219,15 +219,17 @@ pub const DEBUG: &[Variable] = &[
         1,
         "Checks the allocator's structures while the program runs.",
     ),
-    debug(
+    debug_count(
         "HAKMEM_PTR_TRACE_DUMP",
+        Kind::Count,
+        (0, 1 << 20),
         0,
-        "Dumps the trace of pointers when the program ends.",
+        "Dumps the newest records when the program ends: as many as it says, or 128 if it is 1.",
     ),
     debug(
         "HAKMEM_PTR_TRACE_VERBOSE",
         0,
-        "Traces pointers with every step that they take through the caches.",
+        "Says each record on standard error when it is made.",
     ),
     debug(
         "HAKMEM_SS_FREE_DEBUG",
@@ -316,6 +318,39 @@ pub const DEBUG: &[Variable] = &[
         )
     },
     debug("HAKMEM_TRACE_ALLOCATIONS", 0, "Traces every allocation."),
+    debug_text(
+        "HAKMEM_TRACE_DIR",
+        "The directory to trace into; %p in it stands for the process's number.",
+    ),
+    debug_text(
+        "HAKMEM_TRACE_FILTER",
+        "Which allocations are traced: every=N,size=A-B,class=A-B,thread=T,site=ADDRESS.",
+    ),
+    debug_count(
+        "HAKMEM_TRACE_MAX_MB",
+        Kind::Megabytes,
+        (1, 1 << 20),
+        1024,
+        "How much the full mode may write; behind it the newest events alone are kept.",
+    ),
+    debug_text(
+        "HAKMEM_TRACE_MODE",
+        "ring keeps the newest events of each thread, full keeps all.",
+    ),
+    debug_count(
+        "HAKMEM_TRACE_RING_KB",
+        Kind::Count,
+        (4, 1 << 20),
+        256,
+        "The size of a thread's ring in KiB, rounded up to a power of two.",
+    ),
+    debug_count(
+        "HAKMEM_TRACE_STACKS_MB",
+        Kind::Megabytes,
+        (1, 1024),
+        8,
+        "The size of the table of stacks.",
+    ),
     Variable {
         kind: Kind::Text,
         range: None,
@@ -421,6 +456,34 @@ const fn debug(name: &'static str, default: u32, text: &'static str) -> Variable
         deprecated_by: None,
         text,
         setting: None,
+    }
+}
+
+/// A number of the builds with observers, with bounds (smallest, largest).
+const fn debug_count(
+    name: &'static str,
+    kind: Kind,
+    bounds: (u32, u32),
+    default: u32,
+    text: &'static str,
+) -> Variable {
+    Variable {
+        kind,
+        range: Some(Range {
+            min: bounds.0,
+            max: bounds.1,
+        }),
+        ..debug(name, default, text)
+    }
+}
+
+/// A text of the builds with observers.
+const fn debug_text(name: &'static str, text: &'static str) -> Variable {
+    Variable {
+        kind: Kind::Text,
+        range: None,
+        default: None,
+        ..debug(name, 0, text)
     }
 }
 

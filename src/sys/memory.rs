@@ -210,6 +210,27 @@ pub(crate) unsafe fn advise_small(address: usize, len: usize) -> bool {
     unsafe { advise(address, len, libc::MADV_NOHUGEPAGE) }
 }
 
+/// Has the range read as zero in a child that is forked, however it is forked (Linux 4.14);
+/// says whether it will.
+///
+/// # Safety
+/// The caller owns the range, which is private and anonymous.
+#[cfg(feature = "trace")]
+pub(crate) unsafe fn wipe_on_fork(address: usize, len: usize) -> bool {
+    // SAFETY: the caller's clause; the contents stay as they are here.
+    unsafe { advise(address, len, libc::MADV_WIPEONFORK) }
+}
+
+/// Puts zeroes of this process alone in the place of what is mapped there.
+///
+/// # Safety
+/// The caller owns the range, and nobody relies on its contents.
+#[cfg(feature = "trace")]
+pub(crate) unsafe fn cover(address: usize, len: usize) -> bool {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    map(address, len, protection, libc::MAP_FIXED).is_some()
+}
+
 /// # Safety
 /// The caller owns the range and allows what `advice` does to its contents.
 unsafe fn advise(address: usize, len: usize, advice: i32) -> bool {

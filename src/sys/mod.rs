@@ -9,9 +9,15 @@
 #[cfg(feature = "watch")]
 pub(crate) mod breakpoint;
 pub(crate) mod clock;
-pub(crate) mod environment;
 #[cfg(feature = "watch")]
+pub(crate) mod contents;
+pub(crate) mod environment;
+#[cfg(feature = "trace")]
+pub(crate) mod fatal_signal;
+#[cfg(feature = "trace")]
 pub(crate) mod file;
+#[cfg(feature = "trace")]
+pub(crate) mod frames;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;
 pub(crate) mod lock;
@@ -24,6 +30,10 @@ pub(crate) mod stack;
 pub(crate) mod stderr;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
+#[cfg(feature = "trace")]
+pub(crate) mod ticket;
+#[cfg(feature = "trace")]
+pub(crate) mod time_stamp;
 #[cfg(feature = "observed")]
 pub(crate) mod unwinder;
 

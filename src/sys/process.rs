@@ -56,6 +56,40 @@ pub(crate) fn nap() {
     });
 }
 
+/// The process, by number.
+#[cfg(feature = "trace")]
+pub(crate) fn id() -> u32 {
+    // SAFETY: getpid has no preconditions.
+    keep_errno(|| unsafe { libc::syscall(libc::SYS_getpid) as u32 })
+}
+
+/// The process, its parent, and its user, by number.
+#[cfg(feature = "trace")]
+pub(crate) fn ids() -> (u32, u32, u32) {
+    // SAFETY: these have no preconditions.
+    keep_errno(|| unsafe {
+        (
+            libc::syscall(libc::SYS_getpid) as u32,
+            libc::syscall(libc::SYS_getppid) as u32,
+            libc::syscall(libc::SYS_getuid) as u32,
+        )
+    })
+}
+
+/// Random bytes; as many as the kernel has without waiting.
+#[cfg(feature = "trace")]
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    // SAFETY: the bytes are writable for their length.
+    keep_errno(|| unsafe {
+        libc::syscall(
+            libc::SYS_getrandom,
+            bytes.as_mut_ptr(),
+            bytes.len(),
+            libc::GRND_NONBLOCK,
+        )
+    });
+}
+
 /// The path of the program's file; the bytes of it.
 #[cfg(feature = "observed")]
 pub(crate) fn program(buffer: &mut [u8]) -> usize {

@@ -135,3 +135,12 @@ pub(crate) fn identity() -> usize {
     }
     block
 }
+
+/// This thread's name, padded with zeroes.
+#[cfg(feature = "trace")]
+pub(crate) fn name() -> [u8; 16] {
+    let mut name = [0; 16];
+    // SAFETY: the kernel writes at most 16 bytes.
+    keep_errno(|| unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NAME, name.as_mut_ptr()) });
+    name
+}

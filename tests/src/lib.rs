@@ -24,6 +24,7 @@ mod cgroup;
 pub mod compile;
 pub mod library;
 mod outcome;
+pub mod recording;
 mod run;
 mod scratch;
 pub mod statistics;
@@ -34,6 +35,7 @@ pub mod witness;
 pub use cgroup::Cgroup;
 pub use compile::program;
 pub use outcome::Outcome;
+pub use recording::Recording;
 pub use run::{Allocator, Run, Running};
 pub use scratch::Scratch;
 

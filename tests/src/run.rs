@@ -244,6 +244,11 @@ impl Running {
         fs::read_to_string(self.scratch.file("stderr")).unwrap_or_default()
     }
 
+    /// What it has written to standard output so far.
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(self.scratch.file("stdout")).unwrap_or_default()
+    }
+
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

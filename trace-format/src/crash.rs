@@ -178,6 +178,27 @@ impl CrashReport {
         Some(report)
     }
 
+    /// Goes on with a report that was begun by this process: what is set again is replaced, and
+    /// text is added.
+    ///
+    /// # Safety
+    ///
+    /// As of [`CrashReport::begin`].
+    pub unsafe fn resume(file: NonNull<u8>) -> Self {
+        Self(file)
+    }
+
+    /// Whether a report was begun, and whether it is complete.
+    ///
+    /// # Safety
+    ///
+    /// As of [`CrashReport::begin`].
+    pub unsafe fn state(file: NonNull<u8>) -> (bool, bool) {
+        // SAFETY: the field lies in the page. Acquire pairs with the store when a report ends.
+        let state = unsafe { half(file, offset_of!(CrashPage, state)) }.load(Ordering::Acquire);
+        (state != STATE_NONE, state == STATE_COMPLETE)
+    }
+
     /// The registers of x86-64, in the order of `gregs`.
     pub fn set_registers(&self, registers: &[u64; CRASH_REGISTERS]) {
         for (index, value) in registers.iter().enumerate() {

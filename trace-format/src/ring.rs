@@ -108,6 +108,61 @@ impl RingHeader {
         }
     }
 
+    /// Makes the header that [`RingHeader::new`] says, in place.
+    ///
+    /// # Safety
+    ///
+    /// [`RING_HEADER_BYTES`] are mapped for writing at `file`, begin on a page, read as zero, and
+    /// nobody else accesses them yet.
+    pub unsafe fn create(
+        file: NonNull<u8>,
+        kind: RingKind,
+        session: [u64; 2],
+        pid: u32,
+        ring: u32,
+        capacity: u64,
+    ) {
+        debug_assert!(capacity.is_power_of_two() || kind == RingKind::Full);
+        // SAFETY: the caller's clause; zero bytes are a header.
+        let header = unsafe { file.cast::<Self>().as_mut() };
+        header.magic = MAGIC_RING;
+        header.major = MAJOR;
+        header.minor = MINOR;
+        header.header_bytes = RING_HEADER_BYTES as u32;
+        header.session = session;
+        header.record_bytes = RECORD_BYTES as u32;
+        header.kind = kind.code();
+        header.ring = ring;
+        header.capacity = capacity;
+        header.first_seq = 1;
+        header.next_seq = 1;
+        header.pid = pid;
+    }
+
+    /// Makes the header that [`RingHeader::segment`] says, in place.
+    ///
+    /// # Safety
+    ///
+    /// As of [`RingHeader::create`].
+    pub unsafe fn create_segment(
+        file: NonNull<u8>,
+        session: [u64; 2],
+        pid: u32,
+        ring: u32,
+        segment: u32,
+        first_seq: u64,
+        capacity: u64,
+    ) {
+        // SAFETY: the caller's clause.
+        let header = unsafe {
+            Self::create(file, RingKind::Full, session, pid, ring, capacity);
+            file.cast::<Self>().as_mut()
+        };
+        header.segment = segment;
+        header.first_seq = first_seq;
+        header.next_seq = first_seq;
+    }
+
     /// The header of a segment whose first record has the number `first_seq`, and which takes
     /// `capacity` of them, any number.
     pub fn segment(

@@ -200,6 +200,25 @@ impl SessionHeader {
         }
     }
 
+    /// Makes the header that [`SessionHeader::new`] says, in place, for more to be filled in.
+    ///
+    /// # Safety
+    ///
+    /// [`SESSION_BYTES`] are mapped for writing at `file`, begin on a page, read as zero, and
+    /// nobody else accesses them while the reference is used.
+    pub unsafe fn create<'a>(file: NonNull<u8>, session: [u64; 2]) -> &'a mut Self {
+        // SAFETY: the caller's clause; zero bytes are a header.
+        let header = unsafe { file.cast::<Self>().as_mut() };
+        header.magic = MAGIC_SESSION;
+        header.major = MAJOR;
+        header.minor = MINOR;
+        header.header_bytes = SESSION_BYTES as u32;
+        header.session = session;
+        header.record_bytes = RECORD_BYTES as u32;
+        header.ring_header_bytes = RING_HEADER_BYTES as u32;
+        header
+    }
+
     /// Sets the path of the program, cut to the field.
     pub fn set_exe(&mut self, path: &[u8]) {
         self.exe_bytes = fill(&mut self.exe, path) as u32;

@@ -90,6 +90,14 @@ impl Local {
     }
 }
 
+impl Local {
+    /// Whether an address is known to lie on the thread's own stack.
+    #[allow(dead_code, reason = "asked by the flight recorder")]
+    pub(crate) fn has(&self, address: usize) -> bool {
+        self.bounds.known().contains(address)
+    }
+}
+
 /// Reads the variables, at the process's set-up; what each observer asks for is done once.
 pub(crate) fn set_up() {
     /// Relaxed: one thread sets the process up.

@@ -2,7 +2,7 @@
 //!
 //! 1. Whatever the file holds, nothing outside of it is read.
 
-use crate::sys::file::Contents;
+use crate::sys::contents::Contents;
 use core::ffi::CStr;
 
 const MAGIC: &[u8] = b"\x7fELF\x02\x01";

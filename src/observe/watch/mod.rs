@@ -74,6 +74,10 @@ impl Observer for Watch {
     type Record = Record;
     type Span = ();
 
+    fn arena_base() -> usize {
+        settings::arena_base()
+    }
+
     fn set_up() -> bool {
         stack::set_up();
         let texts = ["HAKMEM_WATCH", "HAKMEM_WATCH_ADDR"].map(settings::text);

@@ -9,7 +9,7 @@
 
 use crate::metadata;
 use crate::sys::breakpoint::{Breakpoint, REGISTERS, Refusal};
-use crate::sys::file::File;
+use crate::sys::contents::File;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 

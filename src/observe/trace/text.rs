@@ -1,0 +1,131 @@
+//! A record as a line of text.
+
+use crate::sys::stderr;
+use core::fmt::{self, Write};
+use hakmem_trace_format::{Api, Flags, Kind, Record};
+
+/// Bytes of a line.
+const LENGTH: usize = 256;
+
+/// A line under construction; what does not fit is cut.
+pub(super) struct Text {
+    bytes: [u8; LENGTH],
+    len: usize,
+}
+
+impl Text {
+    pub(super) const fn new() -> Text {
+        Text {
+            bytes: [0; LENGTH],
+            len: 0,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Writes it to standard error, as a line.
+    pub(super) fn write(mut self) {
+        self.bytes[self.len.min(LENGTH - 1)] = b'\n';
+        stderr::write(&self.bytes[..=self.len.min(LENGTH - 1)]);
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.bytes[self.len..LENGTH - 1];
+        let fits = text.len().min(room.len());
+        room[..fits].copy_from_slice(&text.as_bytes()[..fits]);
+        self.len += fits;
+        Ok(())
+    }
+}
+
+/// Writes a record to standard error.
+pub(super) fn say(record: &Record) {
+    if record.kind() == Some(Kind::Continuation) {
+        return;
+    }
+    let mut text = Text::new();
+    // A line that is full says so to nobody.
+    let _ = describe(record, &mut text);
+    text.write();
+}
+
+fn describe(record: &Record, text: &mut Text) -> fmt::Result {
+    let kind = record.kind().map_or("?", Kind::name);
+    write!(
+        text,
+        "hakmem: trace: thread {} at {}: {kind}",
+        record.thread(),
+        record.time(),
+    )?;
+    if record.address() != 0 {
+        write!(text, " {:#x}", record.address())?;
+    }
+    let is_block = record.kind().is_some_and(Kind::has_block);
+    if is_block {
+        write!(text, " size {}", record.size())?;
+        if record.align_log2() != 0 {
+            write!(text, " align {}", 1u64 << (record.align_log2() & 63))?;
+        }
+    }
+    match record.kind() {
+        Some(Kind::Allocate) => write!(text, " of {}", record.value())?,
+        Some(Kind::ResizeIn) => write!(text, " from {:#x}", record.value())?,
+        Some(Kind::ResizeOut) => write!(text, " to {:#x}", record.value())?,
+        Some(Kind::Refill | Kind::Drain | Kind::Collect) => {
+            write!(text, " blocks {}", record.value())?;
+        }
+        Some(Kind::Mark) => write!(text, " value {}", record.value())?,
+        _ => {}
+    }
+    if record.class() < 254 {
+        write!(text, " class {}", record.class())?;
+    }
+    if record.generation() != 0 {
+        write!(text, " life {}", record.generation())?;
+    }
+    for (flag, name) in [(Flags::IN_PLACE, "in place"), (Flags::FAILED, "refused")] {
+        if record.flags().has(flag) {
+            write!(text, " {name}")?;
+        }
+    }
+    if record.caller() != 0 {
+        let api = record.api().map_or("?", Api::name);
+        write!(text, " by {api} from {:#x}", record.caller())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_a_line() {
+        let record = Record::new(Kind::Allocate, Api::Malloc, 77, 0x1000)
+            .with_size(100)
+            .with_align_log2(6)
+            .with_class(5)
+            .with_value(112)
+            .with_generation(2)
+            .with_caller(0x401234)
+            .with_thread(9)
+            .seal(3);
+        let mut text = Text::new();
+        describe(&record, &mut text).expect("it fits");
+        assert_eq!(
+            core::str::from_utf8(text.bytes()),
+            Ok(
+                "hakmem: trace: thread 9 at 77: allocate 0x1000 size 100 align 64 of 112 class 5 life 2 \
+                by malloc from 0x401234"
+            )
+        );
+        for _ in 0..10 {
+            let _ = describe(&record, &mut text);
+        }
+        assert_eq!(text.bytes().len(), LENGTH - 1);
+    }
+}
