@@ -60,7 +60,9 @@ pub(crate) fn abort(call: Call, address: *const u8, fault: Fault) -> ! {
         .address(address as usize)
         .text(b"): ")
         .text(fault.text());
-    Observed::aborting(fault, address, line.bytes());
+    if Observed::ACTIVE {
+        Observed::aborting(fault, address, line.bytes());
+    }
     line.write();
     process::abort()
 }

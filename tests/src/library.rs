@@ -56,7 +56,11 @@ fn build(options: &[&str]) -> Library {
         .output()
         .expect("cargo cannot be run");
     assert!(output.status.success(), "libhakmem.so does not build");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Library {
+        shared: artifact(&messages, "libhakmem.so"),
+        archive: artifact(&messages, "libhakmem.a"),
+    }
 }
 
 /// The path in cargo's messages whose last component is `name`.
