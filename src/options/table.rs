@@ -341,7 +341,7 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_TRACE_RING_KB",
         Kind::Count,
         (4, 1 << 20),
-        256,
+        512,
         "The size of a thread's ring in KiB, rounded up to a power of two.",
     ),
     debug_count(

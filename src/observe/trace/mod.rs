@@ -67,7 +67,8 @@ use writer::Writer;
 /// a thread that notices late records late.
 static STATE: Aligned = Aligned(AtomicU8::new(OFF));
 const OFF: u8 = 0;
-/// Record all in rings, with the time of the processor's counter, and stacks along frame pointers.
+/// Record all in rings, with the time of the processor's counter, and stacks along frame pointers
+/// or none.
 const ON: u8 = 1;
 /// As the slow paths say.
 const OTHERWISE: u8 = 2;
@@ -175,7 +176,7 @@ impl Observer for Recorder {
         modules::set_up();
         clock::choose();
         let is_plain = clock::kind() == ClockKind::Tsc
-            && stack::mode() == stack::Mode::FramePointers
+            && matches!(stack::mode(), stack::Mode::Off | stack::Mode::FramePointers)
             && plan.mode == Mode::Ring
             && plan.filter == Filter::NONE
             && !plan.is_verbose;
