@@ -6,44 +6,41 @@ use core::arch::asm;
 /// address that the first of `was` begins with, and so on. All are read before it is known
 /// whether any differs; a loop in Rust is unrolled, which costs more than it brings for so few.
 ///
-/// Word by word: what a call has just pushed is not in the cache yet, and the processor hands on
-/// words as they were written.
-///
 /// # Safety
 /// - 16 bytes can be read at `fp` and wherever one of `was` but the last leads.
-/// - `was` are so many bytes: a multiple of 16.
+/// - `was` is aligned to 16, and so many bytes: a multiple of 16.
 #[inline(always)]
 pub(crate) unsafe fn differ(fp: usize, was: *const u8, bytes: usize) -> bool {
-    let differences: u64;
+    let mask: u32;
     // SAFETY: reads what the caller says can be read.
     unsafe {
         asm!(
-            "xor {differences:e}, {differences:e}",
+            "pxor {differences}, {differences}",
             "test {bytes}, {bytes}",
             "je 3f",
             "add {bytes}, {was}",
             "2:",
-            "mov {word}, qword ptr [{fp} + 8]",
-            "mov {fp}, qword ptr [{fp}]",
-            "xor {word}, qword ptr [{was} + 8]",
-            "or {differences}, {word}",
-            "mov {word}, qword ptr [{was}]",
-            "xor {fp}, {word}",
-            "or {differences}, {fp}",
-            "mov {fp}, {word}",
+            "movdqu {frame}, xmmword ptr [{fp}]",
+            "pxor {frame}, xmmword ptr [{was}]",
+            "mov {fp}, qword ptr [{was}]",
+            "por {differences}, {frame}",
             "add {was}, 16",
             "cmp {was}, {bytes}",
             "jne 2b",
             "3:",
+            "pxor {frame}, {frame}",
+            "pcmpeqb {frame}, {differences}",
+            "pmovmskb {mask:e}, {frame}",
             fp = inout(reg) fp => _,
             was = inout(reg) was => _,
             bytes = inout(reg) bytes => _,
-            differences = out(reg) differences,
-            word = out(reg) _,
+            mask = lateout(reg) mask,
+            frame = out(xmm_reg) _,
+            differences = out(xmm_reg) _,
             options(nostack, readonly),
         );
     }
-    differences != 0
+    mask != 0xffff
 }
 
 #[cfg(test)]

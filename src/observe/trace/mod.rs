@@ -530,7 +530,9 @@ fn write_with_stack(local: &Local, record: Record, caller: Caller) {
     let writer = local.writer();
     let id = writer.stack_id(hash_of_frames(frames), || add_stack(frames));
     if id != STACK_NONE && state() == ON {
-        let is_own = |address| local.stack.has(address);
+        // Of none but the caller nothing is read.
+        let is_off = stack::mode() == stack::Mode::Off;
+        let is_own = |address| is_off || local.stack.has(address);
         // SAFETY: the call waits for us; the own stack is mapped.
         unsafe { writer.known.keep(innermost(caller), frames, id, is_own) };
     }
