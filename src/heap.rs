@@ -251,7 +251,7 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
 #[inline(always)]
 fn handed_out(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
     let address = block.as_ptr() as usize;
-    let slab = REGISTRY.slab_of(address)?;
+    let slab = REGISTRY.find(address)?;
     let (bytes, class, index) = match slab.kind() {
         Kind::Blocks => {
             let class = slab.class();
