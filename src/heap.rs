@@ -292,9 +292,11 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
 
 /// Frees the blocks whose frees observers put off, and that are due.
 fn free_overdue(front: &'static Front) {
-    while front.is_real()
-        && let Some(block) = Observed::overdue(ThreadCache::of(front).local())
-    {
+    while front.is_real() {
+        let overdue: Option<NonNull<u8>> = Observed::overdue(ThreadCache::of(front).local());
+        let Some(block) = overdue else {
+            return;
+        };
         deallocate_slower(block.as_ptr());
     }
 }

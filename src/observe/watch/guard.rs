@@ -313,9 +313,13 @@ fn data_of(index: usize, serial: u32, word: usize) -> u64 {
     MAGIC << 48 | u64::from(serial) << 8 | (index as u64) << 2 | word as u64
 }
 
-/// Arms a block as `rule` says; whether it is armed, and is held back. Others make room.
+/// Arms a block that is not held back yet, as `rule` says; whether it is armed, and is held back
+/// from here on. Others make room.
 pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) -> Option<bool> {
     let turn = TURN.take()?;
+    if is_held(target.address) {
+        return None;
+    }
     disarm_at(&turn, target.address);
     let (words, count) = words(target, rule)?;
     let mut means = means(target, rule);
