@@ -1,11 +1,12 @@
 //! What a rule has done about an event of a block.
 
-use super::guard::{self, Means, News, Target};
+use super::guard::{self, News};
 use super::hit;
 use super::known::{self, Moment};
 use super::report::{self, Line};
 use super::rule::{actions, events};
 use super::rules::{self, Numbered};
+use super::target::{self, Means, Target};
 use crate::observe::{LARGE, stack};
 use crate::sys::breakpoint::WORD;
 use crate::sys::process;
@@ -179,9 +180,9 @@ fn arm(happening: &Happening<'_>, rule: &Numbered) -> Option<bool> {
         freed,
         // What becomes of the memory of a large block is not ours to know; and without
         // watchpoints the allocator's own writes cannot be told from others.
-        hold: freed && (rule.hold || happening.class == LARGE || !guard::has_watchpoints(rule)),
+        hold: freed && (rule.hold || happening.class == LARGE || !target::has_watchpoints(rule)),
     };
-    if guard::takes_pages(&target, rule) && !hit::listen_to_pages() {
+    if target::takes_pages(&target, rule) && !hit::listen_to_pages() {
         return None;
     }
     guard::arm(&target, rule, tell)
