@@ -383,9 +383,11 @@ fn begun() -> Option<&'static Front> {
 
 /// Frees the blocks whose frees observers put off, and that are due.
 fn free_overdue(front: &'static Front) {
-    while front.is_real()
-        && let Some(block) = Observed::overdue(ThreadCache::of(front).local())
-    {
+    while front.is_real() {
+        let overdue: Option<NonNull<u8>> = Observed::overdue(ThreadCache::of(front).local());
+        let Some(block) = overdue else {
+            return;
+        };
         deallocate_slower(block.as_ptr());
     }
 }

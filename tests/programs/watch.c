@@ -441,6 +441,76 @@ static int verifies(void) {
     return 0;
 }
 
+/* Blocks of all sizes, allocated, resized and freed by several threads, which own each others'
+ * blocks; every block has to hold what was written to it. */
+static struct place {
+    pthread_mutex_t lock;
+    unsigned char *block;
+    size_t size;
+} places[256];
+
+static void check_block(const struct place *place) {
+    unsigned char mark = (unsigned char)((uintptr_t)place->size * 31);
+    for (size_t i = 0; i < place->size; i++)
+        if (place->block[i] != (unsigned char)(mark + i)) {
+            fprintf(stderr, "byte %zu of %p, %zu bytes, is another\n", i, (void *)place->block,
+                    place->size);
+            abort();
+        }
+}
+
+static void mark_block(struct place *place, size_t size) {
+    unsigned char mark = (unsigned char)((uintptr_t)size * 31);
+    place->size = size;
+    for (size_t i = 0; i < size; i++) place->block[i] = (unsigned char)(mark + i);
+}
+
+static void *exchange(void *seed) {
+    unsigned state = (unsigned)(uintptr_t)seed;
+    for (int round = 0; round < 6000; round++) {
+        state = state * 1103515245 + 12345;
+        struct place *place = &places[state >> 16 & 255];
+        unsigned what = state >> 8 & 7;
+        /* One in 64 is large. */
+        size_t size = (state >> 24 & 63) == 0 ? 40000 + (state >> 12) % 100000 : 1 + (state >> 10) % 600;
+        pthread_mutex_lock(&place->lock);
+        check_block(place);
+        if (what < 3) {
+            free(place->block);
+            place->block = malloc(size);
+        } else if (what < 5) {
+            size_t kept = place->size < size ? place->size : size;
+            unsigned char first = place->size > 0 ? place->block[0] : 0;
+            place->block = realloc(place->block, size);
+            if (kept > 0 && place->block[0] != first) abort();
+        } else if (what == 5) {
+            free(place->block);
+            place->block = calloc(1, size);
+            for (size_t i = 0; i < size; i++)
+                if (place->block[i] != 0) abort();
+        } else {
+            free(place->block);
+            place->block = NULL;
+            size = 0;
+        }
+        mark_block(place, size);
+        pthread_mutex_unlock(&place->lock);
+    }
+    return NULL;
+}
+
+static int exchanging(void) {
+    pthread_t threads[4];
+    for (int i = 0; i < 256; i++) pthread_mutex_init(&places[i].lock, NULL);
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, exchange, (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < 256; i++) {
+        check_block(&places[i]);
+        free(places[i].block);
+    }
+    return 0;
+}
+
 /* A site in a library that is opened late (WATCH_LIBRARY). */
 #include <dlfcn.h>
 
@@ -489,6 +559,7 @@ int main(int argc, char **argv) {
         {"not_held", not_held},     {"large", large},
         {"faults", faults_of_mine}, {"large_threads", large_threads},
         {"rotating", rotating},     {"verifies", verifies},
+        {"exchanging", exchanging},
         {"refused", refused},       {"late_library", late_library},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

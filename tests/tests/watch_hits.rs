@@ -303,3 +303,24 @@ fn rotating_rules_catch_writes_to_random_blocks() {
     assert!(blocks.len() > 4, "{blocks:?}");
     assert!(hits.iter().all(|hit| hit.function == "write_late"));
 }
+
+/// Whatever is armed, and by however many rules: each block is its owner's alone, what it holds
+/// stays, and no write is told that is none.
+#[test]
+fn a_busy_program_keeps_what_its_blocks_hold() {
+    if !applies() {
+        return;
+    }
+    for rules in [
+        "rotate=1",
+        "size=16-64 on=free do=arm",
+        "size=16-64 on=free do=arm; class=1-5 on=free do=arm words=1; on=free do=arm hold=0",
+        "on=free do=arm hold=0",
+        "on=free do=arm hardware=0",
+        "class=large on=free do=arm hardware=0; size=16-64 on=free do=arm hardware=0",
+    ] {
+        let outcome = run(rules, "exchanging");
+        outcome.success();
+        assert!(hits(&outcome).is_empty(), "{rules}\n{}", outcome.report());
+    }
+}

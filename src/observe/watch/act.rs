@@ -1,11 +1,12 @@
 //! What a rule has done about an event of a block.
 
-use super::guard::{self, Means, News, Target};
+use super::guard::{self, News};
 use super::hit;
 use super::known::{self, Moment};
 use super::report::{self, Line};
 use super::rule::{actions, events};
 use super::rules::{self, Numbered};
+use super::target::{self, Means, Target};
 use crate::observe::{LARGE, stack};
 use crate::sys::breakpoint::WORD;
 use crate::sys::process;
@@ -58,7 +59,8 @@ static SAID: AtomicU32 = AtomicU32::new(0);
 
 /// Has each rule of `slots` act; whether the block is held back.
 pub(super) fn on(happening: &Happening<'_>, slots: u32) -> bool {
-    let mut is_held = false;
+    // Whether it is held back, if it is armed: as the first rule says that arms it.
+    let mut armed = None;
     let mut at_last = 0;
     for rule in rules::of(slots) {
         let happening = &Happening {
@@ -74,13 +76,13 @@ pub(super) fn on(happening: &Happening<'_>, slots: u32) -> bool {
         if rule.does & actions::VERIFY != 0 && !verify(happening, rule) {
             at_last |= damaged(happening, slots);
         }
-        if rule.does & actions::ARM != 0 {
-            is_held |= arm(happening, rule);
+        if rule.does & actions::ARM != 0 && armed.is_none() {
+            armed = arm(happening, rule);
         }
         at_last |= rule.does;
     }
     finish(at_last);
-    is_held
+    armed.unwrap_or(false)
 }
 
 /// What is done in the end: it stops.
@@ -163,10 +165,11 @@ fn damaged(happening: &Happening<'_>, slots: u32) -> u8 {
     at_last
 }
 
-fn arm(happening: &Happening<'_>, rule: &Numbered) -> bool {
+/// Whether the block is held back from here on, if it is armed.
+fn arm(happening: &Happening<'_>, rule: &Numbered) -> Option<bool> {
     let now = crate::sys::clock::now_ms();
     if happening.bytes < WORD || !rule.is_due(now) || !hit::listen() {
-        return false;
+        return None;
     }
     let freed = happening.freed;
     let target = Target {
@@ -177,12 +180,12 @@ fn arm(happening: &Happening<'_>, rule: &Numbered) -> bool {
         freed,
         // What becomes of the memory of a large block is not ours to know; and without
         // watchpoints the allocator's own writes cannot be told from others.
-        hold: freed && (rule.hold || happening.class == LARGE || !guard::has_watchpoints(rule)),
+        hold: freed && (rule.hold || happening.class == LARGE || !target::has_watchpoints(rule)),
     };
-    if guard::takes_pages(&target, rule) && !hit::listen_to_pages() {
-        return false;
+    if target::takes_pages(&target, rule) && !hit::listen_to_pages() {
+        return None;
     }
-    guard::arm(&target, rule, tell).unwrap_or(false)
+    guard::arm(&target, rule, tell)
 }
 
 fn tell(news: News) {

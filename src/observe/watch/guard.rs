@@ -11,15 +11,16 @@
 //!
 //! 1. Guards are changed by the thread that has the turn, and read by all. A guard whose serial
 //!    number is not the expected one, before or after, is another one's.
-//! 2. A block that is held back is in one guard, or waits in [`DUE`], and nowhere else.
+//! 2. A block that is held back is in one guard, or waits in `held.rs`, and nowhere else.
 
+use super::held;
 use super::registers;
 use super::rules::Numbered;
+use super::target::{self, Means, Target};
 use super::turn::{Taken, Turn};
 use crate::sys::breakpoint::{REGISTERS, Refusal, WORD};
 use crate::sys::clock;
-use crate::sys::memory::{self, PAGE};
-use core::ptr::NonNull;
+use crate::sys::memory;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Blocks that can be armed at once, by all means together.
@@ -28,28 +29,6 @@ const GUARDS: usize = 16;
 const COPY: usize = 32;
 /// What each signal's `data` begins with.
 const MAGIC: u64 = 0x4857;
-
-/// How a write is noticed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Means {
-    Nothing = 0,
-    Watchpoints = 1,
-    Pages = 2,
-    Comparison = 3,
-}
-
-/// A block that is to be armed.
-pub(super) struct Target {
-    pub(super) address: usize,
-    pub(super) bytes: usize,
-    pub(super) class: usize,
-    pub(super) life: u32,
-    /// The program has given it back.
-    pub(super) freed: bool,
-    /// Its free is to be put off.
-    pub(super) hold: bool,
-}
 
 /// A block that is armed. Relaxed all, but for the serial number: it is released when the rest
 /// is complete.
@@ -112,11 +91,6 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 static FILTER: AtomicU64 = AtomicU64::new(0);
 /// How many are compared.
 static COMPARED: AtomicU32 = AtomicU32::new(0);
-/// Blocks that were held back and can be freed now.
-static DUE: [AtomicUsize; 4 * GUARDS] = [const { AtomicUsize::new(0) }; 4 * GUARDS];
-static ARE_DUE: AtomicU32 = AtomicU32::new(0);
-/// The kernel has refused watchpoints, or is not to be asked.
-static NO_WATCHPOINTS: AtomicBool = AtomicBool::new(false);
 /// Whether an armed block had to make room for another.
 static HAS_EVICTED: AtomicBool = AtomicBool::new(false);
 
@@ -133,11 +107,6 @@ pub(super) enum News {
     Evicted,
     /// There are more threads than can be watched.
     TooManyThreads,
-}
-
-/// Has all blocks armed without watchpoints.
-pub(super) fn without_watchpoints() {
-    NO_WATCHPOINTS.store(true, Ordering::Relaxed);
 }
 
 fn bit(address: usize) -> u64 {
@@ -313,12 +282,16 @@ fn data_of(index: usize, serial: u32, word: usize) -> u64 {
     MAGIC << 48 | u64::from(serial) << 8 | (index as u64) << 2 | word as u64
 }
 
-/// Arms a block as `rule` says; whether it is armed, and is held back. Others make room.
+/// Arms a block that is not held back yet, as `rule` says; whether it is armed, and is held back
+/// from here on. Others make room.
 pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) -> Option<bool> {
     let turn = TURN.take()?;
+    if is_held(target.address) {
+        return None;
+    }
     disarm_at(&turn, target.address);
-    let (words, count) = words(target, rule)?;
-    let mut means = means(target, rule);
+    let (words, count) = target::words(target, rule)?;
+    let mut means = target::means(target, rule);
     if means == Means::Watchpoints {
         while registers::free() < count {
             if rule.rotate.is_none() && !HAS_EVICTED.swap(true, Ordering::Relaxed) {
@@ -347,12 +320,12 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
                 guard.means.store(Means::Nothing as u8, Ordering::Relaxed);
                 match why {
                     Refusal::Forbidden(error) => {
-                        NO_WATCHPOINTS.store(true, Ordering::Relaxed);
+                        target::without_watchpoints();
                         tell(News::Refused(error));
                     }
                     _ => tell(News::Taken),
                 }
-                means = without(target);
+                means = target::without(target);
                 if target.freed && !target.hold {
                     // The allocator is about to write to it.
                     return None;
@@ -369,56 +342,6 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
         tell(News::TooManyThreads);
     }
     Some(target.hold)
-}
-
-/// The words that a rule says, or that of its address, or the first one.
-fn words(target: &Target, rule: &Numbered) -> Option<([usize; REGISTERS], usize)> {
-    let last = (target.bytes / WORD).checked_sub(1)?;
-    let (first, count) = match (rule.words, rule.addresses) {
-        (Some((first, count)), _) => (first as usize, count as usize),
-        (None, Some((from, to))) => {
-            let from = from.saturating_sub(target.address) / WORD;
-            let to = (to - 1).saturating_sub(target.address) / WORD;
-            (from, (to.saturating_sub(from) + 1).min(REGISTERS))
-        }
-        (None, None) => (0, 1),
-    };
-    let first = first.min(last);
-    let count = count.min(last - first + 1);
-    let mut words = [0; REGISTERS];
-    for (at, word) in words[..count].iter_mut().enumerate() {
-        *word = target.address + (first + at) * WORD;
-    }
-    Some((words, count))
-}
-
-/// Whether a block would be armed by page protection.
-pub(super) fn takes_pages(target: &Target, rule: &Numbered) -> bool {
-    means(target, rule) == Means::Pages
-}
-
-/// Whether a rule's blocks would be armed with watchpoints.
-pub(super) fn has_watchpoints(rule: &Numbered) -> bool {
-    rule.hardware && !NO_WATCHPOINTS.load(Ordering::Relaxed)
-}
-
-fn means(target: &Target, rule: &Numbered) -> Means {
-    if has_watchpoints(rule) {
-        Means::Watchpoints
-    } else {
-        without(target)
-    }
-}
-
-/// The means where there are no watchpoints. A system call that writes into a page that is not
-/// writable fails: so only what the program must not use any more is protected.
-fn without(target: &Target) -> Means {
-    let has_its_pages = target.address.is_multiple_of(PAGE) && target.bytes.is_multiple_of(PAGE);
-    if target.freed && target.hold && has_its_pages {
-        Means::Pages
-    } else {
-        Means::Comparison
-    }
 }
 
 impl Guard {
@@ -498,41 +421,9 @@ impl Guard {
         self.means.store(Means::Nothing as u8, Ordering::Relaxed);
         self.serial.store(0, Ordering::Release);
         if self.held.swap(false, Ordering::Relaxed) {
-            put_due(self.address.load(Ordering::Relaxed));
+            held::put(self.address.load(Ordering::Relaxed));
         }
     }
-}
-
-fn put_due(block: usize) {
-    for place in &DUE {
-        if place
-            .compare_exchange(0, block, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-        {
-            ARE_DUE.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-    }
-    // No thread has come by to free one of so many: this one stays held back for good.
-}
-
-/// A block that was held back and is to be freed now.
-#[inline(always)]
-pub(super) fn due() -> Option<NonNull<u8>> {
-    if ARE_DUE.load(Ordering::Relaxed) == 0 {
-        return None;
-    }
-    due_slow()
-}
-
-#[cold]
-fn due_slow() -> Option<NonNull<u8>> {
-    let block = DUE
-        .iter()
-        .map(|place| place.swap(0, Ordering::Relaxed))
-        .find(|&block| block != 0)?;
-    ARE_DUE.fetch_sub(1, Ordering::Relaxed);
-    NonNull::new(block as *mut u8)
 }
 
 /// Called by who has the turn.

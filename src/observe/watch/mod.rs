@@ -17,7 +17,9 @@
 
 mod act;
 mod elf;
+mod environment;
 mod guard;
+mod held;
 mod hit;
 mod known;
 mod parse;
@@ -27,6 +29,7 @@ mod report;
 mod rule;
 mod rules;
 mod site;
+mod target;
 mod turn;
 
 use super::api::Api;
@@ -42,13 +45,12 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use parse::Malformed;
 use report::Line;
-use rule::{Rule, events};
+use rule::events;
 
 /// The observer.
 pub(crate) struct Watch;
 
 /// What is kept of each block. Relaxed all: who hands a block over orders its record as well.
-#[derive(Default)]
 pub(crate) struct Record {
     /// How often it was handed out since its slab was opened, while there were rules.
     lives: AtomicU32,
@@ -82,11 +84,11 @@ impl Observer for Watch {
         stack::set_up();
         let texts = ["HAKMEM_WATCH", "HAKMEM_WATCH_ADDR"].map(settings::text);
         if settings::count("HAKMEM_WATCH_HARDWARE") == 0 {
-            guard::without_watchpoints();
+            target::without_watchpoints();
         }
         if texts.iter().any(Option::is_some) {
             modules::set_up();
-            set_up(texts);
+            environment::set_up(texts);
         }
         rules::exist()
     }
@@ -144,7 +146,7 @@ impl Observer for Watch {
 
     #[inline(always)]
     fn overdue(_: &Local) -> Option<NonNull<u8>> {
-        guard::due()
+        held::due()
     }
 
     #[inline(always)]
@@ -184,7 +186,7 @@ impl Observer for Watch {
         let rule = parse::rule(text, 0)
             .map_err(|Malformed { at, accepted }| WatchError::Malformed { at, accepted })?;
         modules::refresh();
-        let number = add(rule)?;
+        let number = environment::add(rule)?;
         caller::switch(true);
         Ok(number)
     }
@@ -243,74 +245,6 @@ impl Record {
         let lives = self.lives.load(Ordering::Relaxed);
         self.lives.store(lives.wrapping_add(1), Ordering::Relaxed);
     }
-}
-
-fn add(rule: Rule) -> Result<u32, WatchError> {
-    if !known::set_up() {
-        return Err(WatchError::NoMemory);
-    }
-    rules::add(rule).map_err(|refusal| match refusal {
-        rules::Refusal::Full => WatchError::TooMany,
-        rules::Refusal::NoMemory => WatchError::NoMemory,
-    })
-}
-
-/// Puts the rules of the environment in force, and says what is wrong with others.
-fn set_up([rules, addresses]: [Option<&[u8]>; 2]) {
-    parse::list(rules.unwrap_or(&[]), |_, result| match result {
-        Ok(rule) => say_if_refused(b"HAKMEM_WATCH", add(rule)),
-        Err(Malformed { at, accepted }) => {
-            let text = rules.unwrap_or(&[]).get(at..).unwrap_or(&[]);
-            complain(b"HAKMEM_WATCH", at, text, accepted);
-        }
-    });
-    let mut at = 0;
-    for address in addresses
-        .into_iter()
-        .flat_map(|list| list.split(|&byte| byte == b','))
-    {
-        match parse::of_address(address) {
-            Ok(rules) => {
-                for rule in rules {
-                    say_if_refused(b"HAKMEM_WATCH_ADDR", add(rule));
-                }
-            }
-            Err(accepted) => complain(b"HAKMEM_WATCH_ADDR", at, address, accepted),
-        }
-        at += address.len() + 1;
-    }
-}
-
-/// `hakmem: NAME: at N, "word" is not understood: …; the rule is ignored`.
-fn complain(name: &[u8], at: usize, text: &[u8], accepted: &str) {
-    const SHOWN: usize = 40;
-    let end = text.iter().position(|&byte| byte == b' ' || byte == b';');
-    let word = &text[..end.unwrap_or(text.len())];
-    let mut line = Line::new();
-    line.text(name)
-        .text(b": at position ")
-        .number(at + 1)
-        .text(b", \"")
-        .foreign(&word[..word.len().min(SHOWN)])
-        .text(if word.len() > SHOWN { b"..." } else { b"" })
-        .text(b"\" is not understood: ")
-        .text(accepted.as_bytes())
-        .text(b". The rule is ignored.")
-        .write();
-}
-
-fn say_if_refused(name: &[u8], result: Result<u32, WatchError>) {
-    let why: &[u8] = match result {
-        Ok(_) => return,
-        Err(WatchError::TooMany) => b"more than 32 rules",
-        Err(_) => b"no memory for a rule",
-    };
-    Line::new()
-        .text(name)
-        .text(b": ")
-        .text(why)
-        .text(b". The rule is ignored.")
-        .write();
 }
 
 /// The rules that are about a block in its present life.

@@ -120,14 +120,15 @@ pub(super) fn exist() -> bool {
     ACTIVE.load(Ordering::Relaxed) != 0
 }
 
-/// The rules of the slots whose bits are set, as far as they are in force.
+/// The rules of the slots whose bits are set, as far as they are in force, the oldest slot
+/// first.
 pub(super) fn of(slots: u32) -> impl Iterator<Item = &'static Numbered> {
     let mut rest = slots & ACTIVE.load(Ordering::Acquire);
     core::iter::from_fn(move || {
-        let slot = rest.checked_ilog2()?;
-        rest &= !(1 << slot);
+        let slot = rest.trailing_zeros();
+        rest &= rest.wrapping_sub(1);
         // SAFETY: a slot in use has a rule, which is never unmapped and does not change.
-        unsafe { RULES[slot as usize].load(Ordering::Acquire).as_ref() }
+        unsafe { RULES.get(slot as usize)?.load(Ordering::Acquire).as_ref() }
     })
 }
 

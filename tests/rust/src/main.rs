@@ -35,7 +35,12 @@ fn make_list() -> Vec<u64> {
 fn write_late(item: *mut Item, value: u64) {
     // SAFETY: there is none: this is the mistake that a watch is to find. The block is held
     // back by the watch, so that the memory is nobody's.
-    unsafe { item.write_volatile(Item { first: value, ..Item::default() }) }; // THE WRITE
+    unsafe {
+        item.write_volatile(Item {
+            first: value,
+            ..Item::default()
+        })
+    }; // THE WRITE
 }
 
 fn errors() {
