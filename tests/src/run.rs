@@ -185,6 +185,9 @@ impl Run {
         };
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
+        } else if self.allocator == Allocator::Observed {
+            // A trace without a name of its own is made where the program was started.
+            command.current_dir(witness.parent().expect("the witness's directory"));
         }
         let mut shown = format!("LD_PRELOAD={}", preload.display());
         for (name, value) in &self.variables {
