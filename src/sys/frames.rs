@@ -68,7 +68,7 @@ mod tests {
                         let place = (&raw mut is.0[frame][half]).cast::<usize>();
                         place.write_volatile(place.read_volatile() ^ 1 << bit);
                         assert!(differ(48));
-                        assert_eq!(differ(16 * frame), false);
+                        assert!(!differ(16 * frame));
                         place.write_volatile(place.read_volatile() ^ 1 << bit);
                     }
                 }

@@ -100,7 +100,7 @@ fn blocks() {
 
     let large = first(&trace, Kind::Allocate, told["large"]).record;
     assert_eq!((large.class(), large.size()), (CLASS_LARGE, 300_000));
-    assert!(large.value() >= 300_000 && large.value() % 4096 == 0);
+    assert!(large.value() >= 300_000 && large.value().is_multiple_of(4096));
 
     resizes(&trace, &told);
     refused_and_remote(&trace, &told, main);

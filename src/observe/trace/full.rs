@@ -78,6 +78,10 @@ impl Segment {
 }
 
 impl Segments {
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each thread has a copy"
+    )]
     pub(super) const NONE: Segments = Segments {
         current: Cell::new(Segment::NONE),
         left: [const { Cell::new(Segment::NONE) }; LEFT],

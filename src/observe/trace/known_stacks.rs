@@ -59,6 +59,10 @@ pub(super) struct KnownStacks([Place; PLACES]);
 const _: () = assert!(PLACES.is_power_of_two() && size_of::<Place>() == 32 + MOST * 16);
 
 impl KnownStacks {
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each thread has a copy"
+    )]
     pub(super) const NONE: KnownStacks = KnownStacks(
         [const {
             Place {

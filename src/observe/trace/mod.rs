@@ -159,10 +159,6 @@ fn session_if_on() -> Option<&'static Session> {
 
 impl Observer for Recorder {
     type Local = Local;
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "each thread has a copy"
-    )]
     const NEW: Local = Local::NEW;
     type Record = Life;
     type Span = ();
