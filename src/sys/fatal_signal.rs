@@ -102,12 +102,11 @@ impl Delivery {
     /// The address that was accessed; 0 if the signal was sent by somebody.
     pub(crate) fn address(self) -> usize {
         let is_of_fault = self.code() > 0 && self.signal != libc::SIGABRT;
-        if is_of_fault {
-            // SAFETY: `new`'s clause; signals of faults have an address.
-            unsafe { (*self.info).si_addr() as usize }
-        } else {
-            0
+        if !is_of_fault {
+            return 0;
         }
+        // SAFETY: `new`'s clause; signals of faults have an address.
+        unsafe { (*self.info).si_addr() as usize }
     }
 
     /// The registers that were interrupted, in the order of `gregs`.

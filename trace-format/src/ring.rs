@@ -11,6 +11,10 @@
 //!
 //! The thread that owns the file writes to it. A ring whose thread has ended goes to another
 //! thread, and its numbers go on; what the ended thread did stands there until it is overwritten.
+//!
+//! A ring without an owner (`owners` is 0) several threads write to, who take their numbers from one
+//! counter: each record says whose it is. One that writes for so long that the others come round
+//! leaves a torn record.
 
 use core::mem::offset_of;
 use core::ptr::NonNull;

@@ -1,7 +1,8 @@
 //! The place of a record in a mapped file.
 //!
-//! One thread writes to it, the one that owns the file. Whoever maps the file reads it, at any
-//! time, also when the process was killed in the middle of a write.
+//! One thread writes to it at a time: the one that owns the file, or was given the record's number.
+//! Whoever maps the file reads it, at any time, also when the process was killed in the middle of a
+//! write.
 //!
 //! 1. While the words of a record are being replaced, `seq` is 0 or the other words are those of
 //!    the record that `seq` names.

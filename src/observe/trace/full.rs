@@ -78,7 +78,7 @@ impl Segment {
 }
 
 impl Segments {
-    #[allow(
+    #[expect(
         clippy::declare_interior_mutable_const,
         reason = "each thread has a copy"
     )]

@@ -59,7 +59,7 @@ pub(super) struct KnownStacks([Place; PLACES]);
 const _: () = assert!(PLACES.is_power_of_two() && size_of::<Place>() == 32 + MOST * 16);
 
 impl KnownStacks {
-    #[allow(
+    #[expect(
         clippy::declare_interior_mutable_const,
         reason = "each thread has a copy"
     )]
