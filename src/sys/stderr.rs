@@ -103,6 +103,7 @@ impl Line {
     }
 
     /// What there is of it.
+    #[allow(dead_code, reason = "observers ask for it")]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
