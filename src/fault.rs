@@ -49,20 +49,22 @@ impl Call {
     }
 }
 
-/// Says on one line what `call` found at `address`, and aborts.
-#[cold]
-#[inline(never)]
-pub(crate) fn abort(call: Call, address: *const u8, fault: Fault) -> ! {
-    let line = Line::new()
+/// What `call` found at `address`, as a line.
+pub(crate) fn line(call: Call, address: *const u8, fault: Fault) -> Line {
+    Line::new()
         .text(b"hakmem: ")
         .text(call.text())
         .text(b"(")
         .address(address as usize)
         .text(b"): ")
-        .text(fault.text());
-    if Observed::ACTIVE {
-        Observed::aborting(fault, address, line.bytes());
-    }
-    line.write();
+        .text(fault.text())
+}
+
+/// Says on one line what `call` found at `address`, and aborts.
+#[cold]
+#[inline(never)]
+pub(crate) fn abort(call: Call, address: *const u8, fault: Fault) -> ! {
+    Observed::aborting(call, address, fault);
+    line(call, address, fault).write();
     process::abort()
 }

@@ -51,7 +51,7 @@ pub(crate) mod offered {
     pub use super::pump;
 }
 
-use crate::fault::Fault;
+use crate::fault::{Call, Fault};
 pub(crate) use cache::{Cache, ClassState, Occasion, Place, SlabCounts};
 use caller::Caller;
 use core::ptr::NonNull;
@@ -312,9 +312,9 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn marked(_: &[u8], _: usize, _: u64, _: Caller) {}
 
-    /// The allocator ends the process over a fault, and has said so with this line.
+    /// The allocator is about to say what it found wrong, and to end the process.
     #[inline(always)]
-    fn aborting(_: Fault, _: *const u8, _: &[u8]) {}
+    fn aborting(_: Call, _: *const u8, _: Fault) {}
 
     /// A request or a free came through an observed function on a thread that has no cache to
     /// observe it with: one that ends, or a signal handler in the middle of a change.
@@ -478,9 +478,9 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn aborting(fault: Fault, address: *const u8, line: &[u8]) {
-        A::aborting(fault, address, line);
-        B::aborting(fault, address, line);
+    fn aborting(call: Call, address: *const u8, fault: Fault) {
+        A::aborting(call, address, fault);
+        B::aborting(call, address, fault);
     }
 
     #[inline(always)]

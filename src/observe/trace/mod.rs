@@ -16,14 +16,18 @@
 //! 2. A forked child never writes to its parent's files: what leads there reads as zero in it.
 //! 3. What cannot be had is said on one line, and recording goes off: the program goes on.
 //!
-//! `writer.rs` `full.rs` `shared_ring.rs` write records; `session.rs` `path.rs` `module_file.rs`
-//! `crash.rs` have the other files, `clock.rs` the time, `known_stacks.rs` the ids of stacks,
+//! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
+//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time, `known_stacks.rs` the ids of stacks,
 //! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
 //! say records on standard error.
 
+mod blocks;
 mod clock;
 mod crash;
+mod description;
+mod directory;
 mod dump;
+mod events;
 mod filter;
 mod full;
 mod known_stacks;
@@ -42,26 +46,24 @@ use super::modules;
 use super::settings;
 use super::stack;
 use super::{Block, Event, Observer, Path as Way, Release, Request};
-use crate::fault::Fault;
-use crate::size_class::{SLOT_BYTES, SizeClass};
+use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
 use crate::sys::thread;
 use crate::sys::time_stamp;
-use core::mem::MaybeUninit;
+use blocks::{
+    allocated_slow, allocation, copy, free, freeing_slow, known, of_block, write_with_stack,
+};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use filter::Filter;
 use hakmem_trace_format::{
-    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, STACK_NONE, Total,
-    hash_of_frames,
+    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
 };
-use known_stacks::Innermost;
 use life::{Asked, Life};
 use local::Local;
 use plan::Plan;
 use session::Session;
-use writer::Writer;
 
 /// What the hooks do. Written by the set-up, and once more when something cannot be had. Relaxed:
 /// a thread that notices late records late.
@@ -349,14 +351,14 @@ impl Observer for Recorder {
     #[inline(always)]
     fn event(local: &Local, event: Event<'_>) {
         if state() != OFF {
-            happened(local, event);
+            events::happened(local, event);
         }
     }
 
     #[inline(always)]
     fn notice(event: Event<'_>) {
         if let Event::WatchHit { .. } = event {
-            hit(event);
+            events::hit(event);
         }
     }
 
@@ -374,9 +376,10 @@ impl Observer for Recorder {
         session.rare.put_with_text(record, text);
     }
 
-    fn aborting(fault: Fault, address: *const u8, line: &[u8]) {
+    fn aborting(call: Call, address: *const u8, fault: Fault) {
         if let Some(session) = session::get() {
-            crash::leave(session, fault as i32, address as usize, line);
+            let line = fault::line(call, address, fault);
+            crash::leave(session, fault as i32, address as usize, line.bytes());
         }
     }
 
@@ -401,242 +404,6 @@ fn put_apart(session: &Session, record: Record) {
     let record = record.with_thread(thread::id());
     say_if_verbose(&record);
     session.apart.put(record);
-}
-
-/// A record about a block, but for its value, stack and thread.
-#[inline(always)]
-fn of_block(
-    kind: Kind,
-    block: &Block<'_, Life>,
-    asked: Asked,
-    generation: u32,
-    caller: Caller,
-    now: u64,
-) -> Record {
-    let address = block.address.as_ptr() as u64;
-    Record::new(kind, Api::Unknown, now, address)
-        .with_api_code(caller.api())
-        .with_size(asked.size())
-        .with_align_log2(asked.align_log2())
-        .with_class(block.class as u8)
-        .with_caller(caller.pc() as u64)
-        .with_generation(generation)
-}
-
-/// The record of a block that is handed out, whose life begins.
-#[inline(always)]
-fn allocation(block: &Block<'_, Life>, request: &Request, now: u64) -> Record {
-    let caller = request.caller;
-    let (kind, value) = match caller.other() {
-        0 => (Kind::Allocate, block.bytes),
-        other => (Kind::ResizeIn, other),
-    };
-    let asked = Asked::new(request.size, request.align);
-    let generation = block.record.map_or(0, |life| life.begin(asked));
-    of_block(kind, block, asked, generation, caller, now).with_value(value as u64)
-}
-
-/// The record of a block that is given back.
-#[inline(always)]
-fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Record {
-    let caller = release.caller;
-    let kind = match caller.other() {
-        0 if release.is_remote => Kind::RemoteFree,
-        0 => Kind::Free,
-        _ => Kind::ResizeOut,
-    };
-    let (asked, generation) = match block.record {
-        Some(life) => (life.asked(block.bytes), life.generation()),
-        None => (Life::without(block.bytes), 0),
-    };
-    let record = of_block(kind, block, asked, generation, caller, now);
-    record.with_value(caller.other() as u64)
-}
-
-/// A block by value: a reference to one that is in registers would bring it into memory.
-#[inline(always)]
-fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
-    Block { ..*block }
-}
-
-#[cold]
-#[inline(never)]
-fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
-    if state() == OFF {
-        return;
-    }
-    let caller = request.caller;
-    if is_filtered() {
-        local.begin_if_new();
-        let writer = local.writer();
-        let is_traced = match caller.other() {
-            0 => {
-                let (thread, pc) = (writer.thread(), caller.pc());
-                let filter = &session::plan().filter;
-                filter.takes(request.size, block.class, thread, pc, writer.skip())
-            }
-            _ => writer.resizes_traced(),
-        };
-        if !is_traced {
-            if let Some(life) = block.record {
-                life.begin(Asked::new(request.size, request.align).untraced());
-            }
-            return;
-        }
-    }
-    let record = allocation(&block, &request, clock::now());
-    write_with_stack(local, record, caller);
-}
-
-#[cold]
-#[inline(never)]
-fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
-    if state() == OFF {
-        return;
-    }
-    let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
-    if is_filtered() && !block.record.is_some_and(is_traced) {
-        return;
-    }
-    let record = free(&block, &release, clock::now());
-    write_with_stack(local, record, release.caller);
-}
-
-/// This thread's writer and the id of the call's stack, if it is at hand.
-#[inline(always)]
-fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
-    let writer = local.writer();
-    // SAFETY: the call waits for us.
-    let id = unsafe { writer.known.id(innermost(caller)) }?;
-    Some((writer, id))
-}
-
-#[inline(always)]
-fn innermost(caller: Caller) -> Innermost {
-    Innermost {
-        pc: caller.pc(),
-        sp: caller.sp(),
-        fp: caller.fp(),
-    }
-}
-
-/// Writes a record, with the thread and the stack of the call.
-#[cold]
-#[inline(never)]
-fn write_with_stack(local: &Local, record: Record, caller: Caller) {
-    local.begin_if_new();
-    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
-    let frames = stack::capture_into(&local.stack, caller, &mut room);
-    let writer = local.writer();
-    let id = writer.stack_id(hash_of_frames(frames), || add_stack(frames));
-    if id != STACK_NONE && state() == ON {
-        // Of none but the caller nothing is read.
-        let is_off = stack::mode() == stack::Mode::Off;
-        let is_own = |address| is_off || local.stack.has(address);
-        // SAFETY: the call waits for us; the own stack is mapped.
-        unsafe { writer.known.keep(innermost(caller), frames, id, is_own) };
-    }
-    let record = record.with_stack(id);
-    say_if_verbose(&record.with_thread(writer.thread()));
-    local.write(record);
-}
-
-/// Puts a stack in the table; `None` if there is none to put it in.
-#[cold]
-#[inline(never)]
-fn add_stack(frames: &[u64]) -> Option<u32> {
-    let session = session::get()?;
-    let id = session.stacks()?.insert(frames);
-    for &frame in frames {
-        modules::meet(frame as usize);
-    }
-    module_file::update(session);
-    (id != STACK_NONE).then_some(id)
-}
-
-/// Records a write to watched memory. Runs in a signal handler.
-#[cold]
-#[inline(never)]
-fn hit(event: Event<'_>) {
-    let Event::WatchHit {
-        address,
-        pc,
-        old,
-        new,
-        class,
-        frames,
-        ..
-    } = event
-    else {
-        return;
-    };
-    let Some(session) = session_if_on() else {
-        return;
-    };
-    let stack = session.stacks().map_or(STACK_NONE, |s| s.insert(frames));
-    let record = Record::new(Kind::WatchHit, Api::Internal, clock::now(), address as u64)
-        .with_value(new)
-        .with_caller(pc as u64)
-        .with_class(class as u8)
-        .with_stack(stack)
-        .with_thread(thread::id());
-    say_if_verbose(&record);
-    // The old value, and with its length the size of the word.
-    session.rare.put_with_text(record, &old.to_le_bytes());
-}
-
-/// Records what happened to a thread's cache.
-fn happened(local: &Local, event: Event<'_>) {
-    let now = clock::now();
-    let record = |kind, address: usize| Record::new(kind, Api::Internal, now, address as u64);
-    let of_class = |kind, class: usize, blocks: usize| {
-        record(kind, 0)
-            .with_class(class as u8)
-            .with_value(blocks as u64)
-    };
-    let record = match event {
-        Event::Refilled { class, blocks } => of_class(Kind::Refill, class, blocks),
-        Event::Drained { class, blocks } => of_class(Kind::Drain, class, blocks),
-        Event::Collected { slab, blocks } => record(Kind::Collect, slab).with_value(blocks as u64),
-        Event::SlabOpened { start, class } => {
-            return of_slab(local, record(Kind::SlabOpened, start), class);
-        }
-        Event::SlabClosed { start, class } => {
-            return of_slab(local, record(Kind::SlabClosed, start), class);
-        }
-        _ => return,
-    };
-    if clock::is_due(now)
-        && let Some(page) = session::get().and_then(Session::page)
-    {
-        clock::add_point(page);
-    }
-    // A filter is for what the program does; what this makes the caches do would drown it.
-    if is_filtered() {
-        return;
-    }
-    say_if_verbose(&record.with_thread(local.writer().thread()));
-    // The cache may be one that no thread has.
-    if local.writer().file.get().is_some() {
-        local.write(record);
-    } else if let Some(session) = session_if_on() {
-        session.apart.put(record.with_thread(thread::id()));
-    }
-}
-
-fn of_slab(local: &Local, record: Record, class: usize) {
-    let Some(session) = session_if_on() else {
-        return;
-    };
-    let size_class = SizeClass::from_index(class);
-    let bytes = size_class.slots() * SLOT_BYTES;
-    let record = record
-        .with_class(class as u8)
-        .with_size(bytes as u64)
-        .with_value(size_class.bytes() as u64)
-        .with_thread(local.writer().thread());
-    say_if_verbose(&record);
-    session.slabs.put(record);
 }
 
 const _: () = assert!(super::LARGE == CLASS_LARGE as usize);

@@ -12,18 +12,17 @@
 //!    what the parent had mapped.
 
 use super::clock;
+use super::description::{boot_id, describe_heap, describe_program, random_id};
+use super::directory::{allocate_and_map, claim, make_file, name_of};
 use super::module_file::{self, Noted};
 use super::path::Path;
 use super::plan::Plan;
 use super::shared_ring::SharedRing;
-use crate::metadata::{MAPPED, MappingKind};
-use crate::observe::{FEATURES, stack};
-use crate::size_class::SizeClass;
-use crate::sys::file::{self, Descriptor, Refusal};
+use crate::observe::stack;
+use crate::sys::file::{self, Refusal};
 use crate::sys::memory::{self, PAGE};
 use crate::sys::process;
 use core::cell::{Cell, UnsafeCell};
-use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -47,8 +46,6 @@ const SHARED_FILES: [FileName; FILES] = [
     FileName::Rare(1),
     FileName::Ring(0),
 ];
-/// Directories that are tried before there is no name left.
-const ATTEMPTS: u32 = 1000;
 /// Slots of a ring of rare events.
 const RARE_SLOTS: u64 = 4096;
 /// Slots of the ring of threads without a cache.
@@ -383,138 +380,4 @@ fn note_mapping(index: usize, file: NonNull<u8>, bytes: u64) {
     let [address, len] = &MAPPINGS[index];
     len.store(bytes.next_multiple_of(PAGE as u64), Ordering::Relaxed);
     address.store(file.as_ptr() as u64, Ordering::Relaxed);
-}
-
-/// A file of `bytes` zeroes in a directory, mapped; memory without a name if there is none.
-fn make_file(
-    directory: Option<&Descriptor>,
-    name: FileName,
-    bytes: u64,
-) -> Result<NonNull<u8>, Refusal> {
-    let Some(directory) = directory else {
-        let address = memory::map_zeroed((bytes as usize).next_multiple_of(PAGE), PAGE);
-        let address = address.and_then(|address| NonNull::new(address as *mut u8));
-        return address.ok_or(Refusal::NO_MEMORY);
-    };
-    let mut buffer = [0; 32];
-    let file = directory.create(name_of(name, &mut buffer))?;
-    allocate_and_map(directory, &file, name, bytes)
-}
-
-fn allocate_and_map(
-    directory: &Descriptor,
-    file: &Descriptor,
-    name: FileName,
-    bytes: u64,
-) -> Result<NonNull<u8>, Refusal> {
-    let mapped = file
-        .allocate(bytes as usize)
-        .and_then(|()| file.map(bytes as usize));
-    if mapped.is_err() {
-        let mut buffer = [0; 32];
-        directory.remove(name_of(name, &mut buffer));
-    }
-    mapped
-}
-
-fn name_of(name: FileName, buffer: &mut [u8; 32]) -> &CStr {
-    name.write(buffer);
-    CStr::from_bytes_until_nul(buffer).unwrap_or(c"")
-}
-
-/// A directory that no session is in, with its file `session`: the one that the template names,
-/// or with the process's number behind it.
-fn claim(
-    template: &Path,
-    pid: u32,
-    is_child: bool,
-) -> Result<(Path, Descriptor, Descriptor), Refusal> {
-    let mut last = Refusal::TAKEN;
-    for attempt in 0..ATTEMPTS {
-        let mut path = Path::EMPTY;
-        let is_numbered = path.push_template(template.bytes(), pid);
-        if attempt == 0 && is_child && !is_numbered {
-            continue;
-        }
-        if attempt > 0 {
-            path.push(b".");
-            path.push_number(pid);
-        }
-        if attempt > 1 {
-            path.push(b".");
-            path.push_number(attempt);
-        }
-        for above in path.above() {
-            let _ = file::make_directory(above.as_c_str()?);
-        }
-        match file::make_directory(path.as_c_str()?) {
-            Ok(()) | Err(Refusal::TAKEN) => {}
-            Err(refusal) => return Err(refusal),
-        }
-        let directory = file::open_directory(path.as_c_str()?)?;
-        let mut buffer = [0; 32];
-        match directory.create(name_of(FileName::Session, &mut buffer)) {
-            Ok(session) => return Ok((path, directory, session)),
-            Err(Refusal::TAKEN) => last = Refusal::TAKEN,
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    Err(last)
-}
-
-fn random_id() -> [u64; 2] {
-    let mut bytes = [0; 16];
-    process::fill_random(&mut bytes);
-    let mut id = [0; 2];
-    for (word, bytes) in id.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = bytes.iter().fold(0, |word, b| word << 8 | u64::from(*b));
-    }
-    if id == [0; 2] {
-        // There is no randomness so early.
-        id = [crate::sys::time_stamp::now(), crate::sys::clock::realtime()];
-    }
-    id
-}
-
-/// The kernel's id of the time since the system was started.
-fn boot_id() -> [u8; 16] {
-    let mut text = [0; 36];
-    let mut id = [0; 16];
-    let length = file::read(c"/proc/sys/kernel/random/boot_id", &mut text).unwrap_or(0);
-    let digits = text[..length]
-        .iter()
-        .filter_map(|&digit| char::from(digit).to_digit(16));
-    for (index, digit) in digits.enumerate().take(32) {
-        id[index / 2] = id[index / 2] << 4 | digit as u8;
-    }
-    id
-}
-
-fn describe_program(header: &mut SessionHeader) {
-    let length = file::read_link(c"/proc/self/exe", &mut header.exe);
-    header.exe_bytes = length.unwrap_or(0) as u32;
-    let length = file::read(c"/proc/self/cmdline", &mut header.command_line);
-    header.command_bytes = length.unwrap_or(0) as u32;
-    let mut at = 0;
-    for (name, _) in FEATURES.iter().filter(|(_, is_on)| *is_on) {
-        let blank = usize::from(at > 0);
-        let end = at + blank + name.len();
-        header.features[at..at + blank].fill(b' ');
-        header.features[at + blank..end].copy_from_slice(name.as_bytes());
-        at = end;
-    }
-}
-
-fn describe_heap(header: &mut SessionHeader) {
-    for class in SizeClass::all() {
-        header.class_bytes[class.index()] = class.bytes() as u32;
-        header.class_count = header.class_count.max(class.index() as u32 + 1);
-    }
-    let arena = MAPPED
-        .iter()
-        .find_map(|mapping| mapping.of(MappingKind::Arena));
-    if let Some((address, len)) = arena {
-        header.arena_base = address as u64;
-        header.arena_limit = (address + len) as u64;
-    }
 }

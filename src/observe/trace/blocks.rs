@@ -1,0 +1,169 @@
+//! Records of blocks: what they say, and how they are written with their stacks.
+//!
+//! The hooks write a record themselves where the stack is one of those that the thread knows, and
+//! all is plain; the rest is here, out of their way.
+
+use super::known_stacks::Innermost;
+use super::life::{Asked, Life};
+use super::local::Local;
+use super::module_file;
+use super::session;
+use super::writer::Writer;
+use super::{OFF, ON, clock, is_filtered, say_if_verbose, state};
+use crate::observe::caller::Caller;
+use crate::observe::modules;
+use crate::observe::stack;
+use crate::observe::{Block, Release, Request};
+use core::mem::MaybeUninit;
+use hakmem_trace_format::{Api, Kind, Record, STACK_NONE, hash_of_frames};
+
+/// A record about a block, but for its value, stack and thread.
+#[inline(always)]
+pub(super) fn of_block(
+    kind: Kind,
+    block: &Block<'_, Life>,
+    asked: Asked,
+    generation: u32,
+    caller: Caller,
+    now: u64,
+) -> Record {
+    let address = block.address.as_ptr() as u64;
+    Record::new(kind, Api::Unknown, now, address)
+        .with_api_code(caller.api())
+        .with_size(asked.size())
+        .with_align_log2(asked.align_log2())
+        .with_class(block.class as u8)
+        .with_caller(caller.pc() as u64)
+        .with_generation(generation)
+}
+
+/// The record of a block that is handed out, whose life begins.
+#[inline(always)]
+pub(super) fn allocation(block: &Block<'_, Life>, request: &Request, now: u64) -> Record {
+    let caller = request.caller;
+    let (kind, value) = match caller.other() {
+        0 => (Kind::Allocate, block.bytes),
+        other => (Kind::ResizeIn, other),
+    };
+    let asked = Asked::new(request.size, request.align);
+    let generation = block.record.map_or(0, |life| life.begin(asked));
+    of_block(kind, block, asked, generation, caller, now).with_value(value as u64)
+}
+
+/// The record of a block that is given back.
+#[inline(always)]
+pub(super) fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Record {
+    let caller = release.caller;
+    let kind = match caller.other() {
+        0 if release.is_remote => Kind::RemoteFree,
+        0 => Kind::Free,
+        _ => Kind::ResizeOut,
+    };
+    let (asked, generation) = match block.record {
+        Some(life) => (life.asked(block.bytes), life.generation()),
+        None => (Life::without(block.bytes), 0),
+    };
+    let record = of_block(kind, block, asked, generation, caller, now);
+    record.with_value(caller.other() as u64)
+}
+
+/// A block by value: a reference to one that is in registers would bring it into memory.
+#[inline(always)]
+pub(super) fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
+    Block { ..*block }
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
+    if state() == OFF {
+        return;
+    }
+    let caller = request.caller;
+    if is_filtered() {
+        local.begin_if_new();
+        let writer = local.writer();
+        let is_traced = match caller.other() {
+            0 => {
+                let (thread, pc) = (writer.thread(), caller.pc());
+                let filter = &session::plan().filter;
+                filter.takes(request.size, block.class, thread, pc, writer.skip())
+            }
+            _ => writer.resizes_traced(),
+        };
+        if !is_traced {
+            if let Some(life) = block.record {
+                life.begin(Asked::new(request.size, request.align).untraced());
+            }
+            return;
+        }
+    }
+    let record = allocation(&block, &request, clock::now());
+    write_with_stack(local, record, caller);
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
+    if state() == OFF {
+        return;
+    }
+    let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
+    if is_filtered() && !block.record.is_some_and(is_traced) {
+        return;
+    }
+    let record = free(&block, &release, clock::now());
+    write_with_stack(local, record, release.caller);
+}
+
+/// This thread's writer and the id of the call's stack, if it is at hand.
+#[inline(always)]
+pub(super) fn known(local: &Local, caller: Caller) -> Option<(&Writer, u32)> {
+    let writer = local.writer();
+    // SAFETY: the call waits for us.
+    let id = unsafe { writer.known.id(innermost(caller)) }?;
+    Some((writer, id))
+}
+
+#[inline(always)]
+fn innermost(caller: Caller) -> Innermost {
+    Innermost {
+        pc: caller.pc(),
+        sp: caller.sp(),
+        fp: caller.fp(),
+    }
+}
+
+/// Writes a record, with the thread and the stack of the call.
+#[cold]
+#[inline(never)]
+pub(super) fn write_with_stack(local: &Local, record: Record, caller: Caller) {
+    local.begin_if_new();
+    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
+    let frames = stack::capture_into(&local.stack, caller, &mut room);
+    let writer = local.writer();
+    let id = writer.stack_id(hash_of_frames(frames), || add_stack(frames));
+    if id != STACK_NONE && state() == ON {
+        // Of none but the caller nothing is read.
+        let is_off = stack::mode() == stack::Mode::Off;
+        let is_own = |address| is_off || local.stack.has(address);
+        // SAFETY: the call waits for us; the own stack is mapped.
+        unsafe { writer.known.keep(innermost(caller), frames, id, is_own) };
+    }
+    let record = record.with_stack(id);
+    say_if_verbose(&record.with_thread(writer.thread()));
+    local.write(record);
+}
+
+/// Puts a stack in the table; `None` if there is none to put it in.
+#[cold]
+#[inline(never)]
+fn add_stack(frames: &[u64]) -> Option<u32> {
+    let session = session::get()?;
+    let id = session.stacks()?.insert(frames);
+    for &frame in frames {
+        modules::meet(frame as usize);
+    }
+    module_file::update(session);
+    (id != STACK_NONE).then_some(id)
+}
