@@ -53,6 +53,18 @@ pub struct Run {
     strict: bool,
 }
 
+/// Variables for every program under test (`HAKMEM_TESTS_SETTINGS="NAME=value …"`): so that all
+/// tests can be run with observers on.
+fn everywhere() -> Vec<(String, String)> {
+    let settings = std::env::var("HAKMEM_TESTS_SETTINGS").unwrap_or_default();
+    let pairs = settings
+        .split_whitespace()
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
 impl Run {
     /// A program of the system.
     pub fn new(program: impl AsRef<Path>) -> Self {
@@ -173,6 +185,7 @@ impl Run {
             .env("LD_PRELOAD", &preload)
             .env("WITNESS_FILE", witness)
             .env("WITNESS_PARENT", process::id().to_string())
+            .envs(everywhere())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             // A group of its own, so that a program that hangs dies with its children.
             .process_group(0);
