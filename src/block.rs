@@ -33,7 +33,7 @@ pub(crate) struct FreeList {
 
 impl FreeList {
     #[cfg(test)]
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         FreeList {
             head: Cell::new(ptr::null_mut()),
             len: Cell::new(0),
@@ -111,6 +111,18 @@ impl FreeList {
             }
             each(block);
             // SAFETY: `block` is on the list.
+            block = unsafe { link(block) };
+        }
+    }
+
+    /// Calls `each` for every block, newest first, as long as it says that the block is one
+    /// whose memory can be read: so that a damaged link leads nowhere. `each` sees to it that
+    /// a list that bites its tail is left.
+    #[allow(dead_code, reason = "observers call it")]
+    pub(crate) fn walk(&self, mut each: impl FnMut(*mut u8) -> bool) {
+        let mut block = self.head.get();
+        while !block.is_null() && each(block) {
+            // SAFETY: `each` says that it can be read.
             block = unsafe { link(block) };
         }
     }

@@ -1,10 +1,67 @@
-//! What a program may say to the builds that observe it.
-//!
-//! Every build has these functions. In one without the feature `trace` they do nothing.
+//! What a program may ask of a build that observes. Other builds have the same functions, and
+//! answer that they do not.
 
 use crate::observe::api::Api;
 use crate::observe::caller::{Caller, with_caller};
-use crate::observe::{Observed, Observer};
+use crate::observe::{Observed, Observer, Occasion};
+use crate::thread_cache::ThreadCache;
+use crate::thread_cache::front::Quiet;
+
+pub use crate::observe::watch_error::WatchError;
+
+/// A rule that is in force, until [`unwatch`] ends it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct WatchId(u32);
+
+impl WatchId {
+    /// Its number, which is how reports call it.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The watch of a number.
+    #[must_use]
+    pub fn from_number(number: u32) -> WatchId {
+        WatchId(number)
+    }
+}
+
+/// Watches what `rule` says from now on, in the language of `HAKMEM_WATCH`
+/// (`docs/OBSERVABILITY.md` in the repository); one rule.
+///
+/// # Errors
+/// [`WatchError::NotBuilt`] without the feature `watch`; the others as they say.
+///
+/// ```
+/// use hakmem_alloc::debug::{self, WatchError};
+///
+/// match debug::watch("size=100-200 on=free do=stack,arm") {
+///     Ok(watch) => debug::unwatch(watch).expect("it is there"),
+///     Err(error) => assert_eq!(error, WatchError::NotBuilt),
+/// }
+/// ```
+pub fn watch(rule: &str) -> Result<WatchId, WatchError> {
+    Observed::watch(rule.as_bytes()).map(WatchId)
+}
+
+/// Ends a watch: what it has armed is disarmed.
+///
+/// # Errors
+/// [`WatchError::NoSuchWatch`] if it has ended already.
+pub fn unwatch(watch: WatchId) -> Result<(), WatchError> {
+    Observed::unwatch(watch.0)
+}
+
+/// Writes to standard error what the threads hold for their next allocations, and of the
+/// diagnostics that are on what they have found so far. For builds with the feature
+/// `diagnostics`; other threads should be quiet.
+pub fn dump() {
+    if Observed::ACTIVE {
+        let _quiet = Quiet::begin();
+        ThreadCache::show_all(Occasion::Demand);
+    }
+}
 
 /// Marks this point in the trace, with a text, an address and a number of the program's choice:
 /// `hakmem history` shows it among what happened to the address.

@@ -25,6 +25,7 @@ use core::ptr::{self, NonNull};
 /// a block as well.
 #[inline(always)]
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
+    let _timed = timed(Path::Allocate, caller);
     let front = Front::current();
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
@@ -64,12 +65,14 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
     if align <= MIN_ALIGN {
         return allocate(size, caller);
     }
+    let _timed = timed(Path::Allocate, caller);
     serve_or_relieve(size, align, Contents::Any, caller)
 }
 
 /// As [`allocate`], and it reads as zero.
 pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
+        let _timed = timed(Path::Allocate, caller);
         return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
     let block = allocate(size, caller);
@@ -82,7 +85,14 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
 
 /// As [`allocate_aligned`], and it reads as zero.
 pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
+    let _timed = timed(Path::Allocate, caller);
     serve_or_relieve(size, align, Contents::Zero, caller)
+}
+
+/// Times a call that came through an observed function, until the result is dropped.
+#[inline(always)]
+fn timed(path: Path, caller: Caller) -> impl Sized {
+    caller.is_some().then(|| Observed::span(path))
 }
 
 /// What a block has to hold when it is handed out.
@@ -129,6 +139,9 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
         SizeClass::of_aligned(wanted, align)
     };
     let front = Front::current();
+    if Observed::ACTIVE {
+        free_overdue(front);
+    }
     // TINY was here before; the others have no fast path of their own.
     if let Some(class) = class
         && let Some(block) = front.bin(class).pop()
@@ -238,7 +251,7 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
 #[inline(always)]
 fn handed_out(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Record>> {
     let address = block.as_ptr() as usize;
-    let slab = REGISTRY.slab_of(address)?;
+    let slab = REGISTRY.find(address)?;
     let (bytes, class, index) = match slab.kind() {
         Kind::Blocks => {
             let class = slab.class();
@@ -281,7 +294,7 @@ fn refused(size: usize, align: usize, caller: Caller) {
 #[inline(always)]
 fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, observe::Record>)> {
     let address = block.as_ptr() as usize;
-    let slab = REGISTRY.slab_of(address)?;
+    let slab = REGISTRY.find(address)?;
     let (bytes, class, index) = match slab.kind() {
         Kind::Blocks => {
             let class = slab.class();
@@ -306,10 +319,17 @@ fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, ob
 /// Nobody uses the block any more.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
+    let _timed = timed(Path::Free, caller);
     let front = Front::current();
     let Some(block) = freeing(front, block, caller) else {
         return;
     };
+    give_back(front, block);
+}
+
+/// Puts a block that the program or an observer has given up where it belongs.
+#[inline(always)]
+fn give_back(front: &'static Front, block: *mut u8) {
     match front.push(block) {
         Push::Done => {}
         Push::NotOurs => deallocate_slow(block, front),
@@ -323,10 +343,15 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         return Some(block);
     }
     let start = NonNull::new(block)?;
-    if !front.is_real() {
+    let front = if front.is_real() {
+        Some(front)
+    } else {
+        begun()
+    };
+    let Some(front) = front else {
         freeing_apart(start, caller);
         return Some(block);
-    }
+    };
     // What is no block of ours is reported by whoever cannot free it.
     let Some((slab, seen)) = seen(start) else {
         return Some(block);
@@ -344,6 +369,26 @@ fn freeing_apart(block: NonNull<u8>, caller: Caller) {
     if let Some((slab, block)) = seen(block) {
         let is_remote = slab.kind() == Kind::Blocks;
         Observed::freeing_apart(&block, &Release { caller, is_remote });
+    }
+}
+
+/// The front of a thread whose first call is an observed free: it is given its cache for that.
+#[cold]
+#[inline(never)]
+fn begun() -> Option<&'static Front> {
+    drop(setup::enter().ok()?);
+    let front = Front::current();
+    front.is_real().then_some(front)
+}
+
+/// Frees the blocks whose frees observers put off, and that are due.
+fn free_overdue(front: &'static Front) {
+    while front.is_real() {
+        let overdue: Option<NonNull<u8>> = Observed::overdue(ThreadCache::of(front).local());
+        let Some(block) = overdue else {
+            return;
+        };
+        deallocate_slower(block.as_ptr());
     }
 }
 
@@ -432,6 +477,7 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut
     if block.is_null() {
         return allocate(size, caller);
     }
+    let _timed = timed(Path::Resize, caller);
     let Some(slab) = REGISTRY.slab_of(block as usize) else {
         if foreign_blocks_are_legitimate() {
             // SAFETY: the caller's clause.
@@ -493,6 +539,7 @@ pub(crate) unsafe fn resize_known(
         // SAFETY: the caller's clause.
         return unsafe { resize(block, size, caller) };
     }
+    let _timed = timed(Path::Resize, caller);
     if let Some(slab) = REGISTRY.slab_of(block as usize)
         && align <= UNIT
         && let Ok(bytes) = checked_bytes(slab, block)

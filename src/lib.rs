@@ -54,6 +54,8 @@ mod unit_stock;
 mod walk;
 
 pub use global::Hakmem;
+#[allow(unused_imports, reason = "a build without observers offers nothing")]
+pub use observe::offered::*;
 pub use stats::{ClassStatistics, PoolStatistics, Statistics, TIERS, TierStatistics, statistics};
 pub use walk::{Block, BlockState, walk};
 

@@ -19,6 +19,7 @@
 //! 3. The first slot of a large mapping is entered; addresses in its other slots have no entry.
 
 use crate::metadata::{self, MappingKind};
+use crate::observe::{Event, Observed, Observer};
 use crate::size_class::{SLOT_BYTES, SLOT_SHIFT};
 use crate::slab::Slab;
 use crate::superslab::{SLOTS, SUPERSLAB_BYTES, SUPERSLAB_SHIFT, SuperSlab};
@@ -228,6 +229,16 @@ impl Registry {
 
     /// The slab that `address` lies in.
     pub(crate) fn slab_of(&self, address: usize) -> Option<&'static Slab> {
+        let slab = self.find(address);
+        if Observed::ACTIVE {
+            let found = slab.map_or(0, Slab::start);
+            Observed::notice(Event::LookedUp { address, found });
+        }
+        slab
+    }
+
+    /// As [`Registry::slab_of`], for observers: a look-up that is not noticed.
+    pub(crate) fn find(&self, address: usize) -> Option<&'static Slab> {
         let slab = self.slab_entry(address)?.load(Ordering::Relaxed);
         // SAFETY: an entry is a header, and headers are never unmapped.
         unsafe { slab.as_ref() }
@@ -252,10 +263,18 @@ impl Registry {
                 entry.store(bin, Ordering::Relaxed);
             }
         }
+        Observed::notice(Event::Registered {
+            start: slab.start(),
+            slots: slab.slots(),
+        });
     }
 
     /// Clears a slab's entries.
     pub(crate) fn clear(&self, slab: &Slab) {
+        Observed::notice(Event::Unregistered {
+            start: slab.start(),
+            slots: slab.slots(),
+        });
         for slot in 0..slab.slots().max(1) {
             let address = slab.start() + slot * SLOT_BYTES;
             if let Some(entry) = self.owner_entry(address) {
@@ -273,6 +292,10 @@ impl Registry {
             let record = superslab.map_or(ptr::null_mut(), |s| ptr::from_ref(s).cast_mut());
             entry.store(record, Ordering::Relaxed);
         }
+        Observed::notice(match superslab {
+            Some(_) => Event::SuperSlabRegistered { base },
+            None => Event::SuperSlabUnregistered { base },
+        });
     }
 
     /// Calls `each` for every SuperSlab registered now.

@@ -10,7 +10,7 @@ use crate::block;
 use crate::config;
 use crate::large;
 use crate::metadata;
-use crate::observe::{Observed, Observer, caller};
+use crate::observe::{Observed, Observer, Occasion, Wish, caller};
 use crate::root;
 use crate::shared_pool;
 use crate::slab::Slab;
@@ -82,7 +82,7 @@ fn set_up() {
         return;
     }
     process::at_fork(before_fork, after_fork, in_child);
-    if config::get().stats {
+    if config::get().stats || Observed::wants(Wish::Statistics) {
         stderr::keep();
         process::at_exit(stats::print_at_exit);
     }
@@ -93,6 +93,9 @@ fn set_up() {
 }
 
 extern "C" fn exits() {
+    let quiet = Quiet::begin();
+    ThreadCache::show_all(Occasion::Exit);
+    drop(quiet);
     Observed::exits();
 }
 
@@ -131,5 +134,9 @@ extern "C" fn in_child() {
     parked::adopt_after_fork(own);
     shared_pool::forget_purger();
     after_fork();
+    if let Some(own) = own.filter(|_| Observed::ACTIVE) {
+        own.renumber();
+    }
+    ThreadCache::show_all(Occasion::Forked);
     Observed::forked();
 }

@@ -24,14 +24,15 @@
 //!
 //! 1. A SuperSlab is in one place: on a list by the number of its free slots, in the cache,
 //!    or nowhere (no slot free, or held by someone). [`Pool::settle`] alone moves it.
-//! 2. All lists are under one lock. No system call is made while it is held: what is to be
-//!    purged or unmapped is claimed first.
+//! 2. All lists are under one lock. No system call is made while it is held, but for an
+//!    observer's line: what is to be purged or unmapped is claimed first.
 
 use crate::arena;
 use crate::config;
 use crate::counters::{self, Counter};
 use crate::huge_pages;
 use crate::metadata;
+use crate::observe::{Event, Observed, Observer};
 use crate::registry::REGISTRY;
 use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
 use crate::slab::{Site, Slab};
@@ -97,6 +98,14 @@ impl SharedMeta {
     pub(crate) fn superslab(&self) -> &'static SuperSlab {
         // SAFETY: set once when the record was made; records are never unmapped.
         unsafe { &*self.superslab.get() }
+    }
+
+    /// Tells observers what happens to the SuperSlab at this base.
+    #[inline(always)]
+    pub(crate) fn notice(&self, event: impl FnOnce(usize) -> Event<'static>) {
+        if Observed::ACTIVE {
+            Observed::notice(event(self.superslab().base()));
+        }
     }
 
     /// Whether a SuperSlab that is held whole has pages to give back.
@@ -564,6 +573,7 @@ fn map_new(units: usize) -> Option<NonNull<SharedMeta>> {
         let at = base + unit * SUPERSLAB_BYTES;
         superslab.set_base(at, clean);
         REGISTRY.set_superslab(at, Some(superslab));
+        Observed::notice(Event::SuperSlabMapped { base: at });
         first = first.or(Some(record));
     }
     counters::add(Counter::SuperSlabsMapped, units as u64);
@@ -696,7 +706,7 @@ fn enforce_limits() {
             let meta = unsafe { meta.as_ref() };
             pool.forget_dirty(meta);
             drop(pool);
-            purge_whole(meta);
+            purge_whole(meta, "over the soft cap");
             POOL.lock().cache.put_back(meta);
         } else {
             return;
@@ -712,6 +722,7 @@ fn unmap(meta: NonNull<SharedMeta>) {
     counters::slots_cleaned(superslab.dirty_among(ALL).count_ones() as usize);
     superslab.forget_unfilled(ALL);
     REGISTRY.set_superslab(superslab.base(), None);
+    meta.notice(|base| Event::SuperSlabFreed { base });
     // SAFETY: all of its slots are held, so nobody uses it.
     unsafe { arena::release(superslab.base(), 1) };
     counters::add(Counter::SuperSlabsUnmapped, 1);
@@ -735,9 +746,11 @@ fn purge(meta: &SharedMeta, mask: u32) -> usize {
     dirty
 }
 
-/// Gives back the pages of a SuperSlab that the caller holds whole; how many slots were dirty.
-fn purge_whole(meta: &SharedMeta) -> usize {
+/// Gives back the pages of a cached SuperSlab that the caller holds whole; how many slots were
+/// dirty.
+fn purge_whole(meta: &SharedMeta, why: &'static str) -> usize {
     let superslab = meta.superslab();
+    meta.notice(|base| Event::CachePurged { base, why });
     // In part, a huge page would only be split.
     let mask = if huge_pages::has(superslab) {
         ALL
@@ -784,7 +797,7 @@ fn purge_while(mut wanted: impl FnMut(u64, usize) -> bool) -> usize {
         if meta.place.get() == Place::Cached {
             pool.cache.remove(meta);
             drop(pool);
-            purged += purge_whole(meta);
+            purged += purge_whole(meta, "dirty for longest");
             POOL.lock().cache.put_back(meta);
         } else {
             let dirty = meta.superslab().claim_dirty();
@@ -822,7 +835,7 @@ pub(crate) fn trim() -> bool {
     any |= unit_stock::give_back(usize::MAX);
     loop {
         let mut pool = POOL.lock();
-        let Some(meta) = pool.cache.take() else {
+        let Some(meta) = pool.cache.evict() else {
             return any;
         };
         // SAFETY: records are never unmapped.
@@ -868,9 +881,14 @@ pub(crate) fn prewarm() {
         // SAFETY: mapped just now, and held by us.
         unsafe { memory::populate(superslab.base(), SUPERSLAB_BYTES) };
         counters::add(Counter::Prewarmed, 1);
+        let class = made % crate::size_class::TINY_CLASSES;
+        meta.notice(|base| Event::Prewarmed {
+            base,
+            class: (per_class > 0).then_some(class),
+            left: total - made - 1,
+        });
         if per_class > 0 {
-            HINTS[made % crate::size_class::TINY_CLASSES]
-                .store(ptr::from_ref(superslab).cast_mut(), Ordering::Relaxed);
+            HINTS[class].store(ptr::from_ref(superslab).cast_mut(), Ordering::Relaxed);
             superslab.give_back(ALL);
             POOL.lock().place_by_free(meta);
         } else {

@@ -38,7 +38,7 @@ use crate::counters;
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
-use crate::observe::Record;
+use crate::observe::{Event, Observed, Observer, Record, SlabCounts};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::superslab::SuperSlab;
 use crate::sync::{self, AtomicPtr, AtomicU32, AtomicU64, Cell, Ordering};
@@ -324,7 +324,7 @@ impl Slab {
                 next: Cell::new(ptr::null()),
                 inline: core::array::from_fn(|_| AtomicU64::new(0)),
             },
-            records: [const { Cell::new(ptr::null()) }; RECORDS],
+            records: core::array::from_fn(|_| Cell::new(ptr::null())),
         }
     }
 
@@ -353,7 +353,7 @@ impl Slab {
         let words = blocks.div_ceil(64);
         for word in 0..words {
             let bits = (blocks - word * 64).min(64);
-            self.free_word(word).set(u64::MAX >> (64 - bits));
+            self.set_free(word, u64::MAX >> (64 - bits));
         }
         self.summary.set(u64::MAX >> (64 - words));
         self.constant
@@ -424,7 +424,7 @@ impl Slab {
         self.constant.kind.set(Kind::Closed as u8);
         let used_words = usize::from(self.constant.blocks.get()).div_ceil(64);
         for word in 0..used_words {
-            self.free_word(word).set(0);
+            self.set_free(word, 0);
             self.remote_word(word).store(0, Ordering::Relaxed);
         }
         self.summary.set(0);
@@ -519,6 +519,21 @@ impl Slab {
         unsafe { &*self.constant.free.get().add(word) }
     }
 
+    /// Sets a word of the bitmap of free blocks.
+    #[inline(always)]
+    fn set_free(&self, word: usize, bits: u64) {
+        let cell = self.free_word(word);
+        if Observed::ACTIVE {
+            Observed::notice(Event::MaskChanged {
+                slab: self.start(),
+                word,
+                before: cell.get(),
+                after: bits,
+            });
+        }
+        cell.set(bits);
+    }
+
     fn listed_word(&self, word: usize) -> &Cell<u64> {
         let words = usize::from(self.constant.words.get());
         debug_assert!(word < words);
@@ -533,6 +548,11 @@ impl Slab {
         let before = cell.get();
         cell.set(before | bit);
         before & bit == 0
+    }
+
+    /// Whether a block is noted as on its owner's list.
+    pub(crate) fn is_listed(&self, index: usize) -> bool {
+        self.listed_word(index / 64).get() & 1 << (index % 64) != 0
     }
 
     /// Notes that a block is no longer on its owner's list; false if it was not there.
@@ -599,8 +619,7 @@ impl Slab {
         let mut last = 0;
         while summary != 0 && taken < want {
             let word = summary.trailing_zeros() as usize;
-            let cell = self.free_word(word);
-            let mut bits = cell.get();
+            let mut bits = self.free_word(word).get();
             while bits != 0 && taken < want {
                 // A run of neighbours at a time.
                 let first = bits.trailing_zeros() as usize;
@@ -617,7 +636,7 @@ impl Slab {
             }
             // A reader of a core finds each block with its taker, before it is gone here.
             compiler_fence(Ordering::Release);
-            cell.set(bits);
+            self.set_free(word, bits);
             if bits == 0 {
                 summary &= summary - 1;
             }
@@ -639,7 +658,7 @@ impl Slab {
         let (word, bit) = (index / 64, 1u64 << (index % 64));
         let cell = self.free_word(word);
         debug_assert!(cell.get() & bit != 0);
-        cell.set(cell.get() & !bit);
+        self.set_free(word, cell.get() & !bit);
         if cell.get() == 0 {
             self.summary.set(self.summary.get() & !(1 << word));
         }
@@ -746,7 +765,7 @@ impl Slab {
             let block = self.block(word * 64 + bit as usize);
             fault::abort(Call::Free, block, Fault::DoubleFree);
         }
-        cell.set(cell.get() | bits);
+        self.set_free(word, cell.get() | bits);
         self.summary.set(self.summary.get() | 1 << word);
         self.used.set(used - returned as u16);
     }
@@ -767,7 +786,7 @@ impl Slab {
                 let index = word * 64 + twice.trailing_zeros() as usize;
                 return Err((index, Fault::DoubleFree));
             }
-            cell.set(cell.get() | bits);
+            self.set_free(word, cell.get() | bits);
             if cell.get() == 0 {
                 self.summary.set(self.summary.get() & !(1 << word));
             }
@@ -861,6 +880,17 @@ impl Slab {
                 (self.free_word(word).get() | remote).count_ones() as usize
             })
             .sum()
+    }
+
+    /// The counts of the owner's side.
+    pub(crate) fn counts(&self) -> SlabCounts {
+        let words = 0..self.blocks().div_ceil(64);
+        SlabCounts {
+            used: self.used(),
+            free: words
+                .map(|word| self.free_word(word).get().count_ones() as usize)
+                .sum(),
+        }
     }
 
     /// Takes the stock's lock for a fork.

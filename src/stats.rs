@@ -3,7 +3,6 @@
 //! What other threads do meanwhile shows as it happens to be read: sums are exact while the
 //! program's other threads are quiet, and an impression otherwise.
 
-use crate::config;
 use crate::counters::{self, Counter};
 use crate::large;
 use crate::metadata;
@@ -464,7 +463,6 @@ fn json_object(out: &mut Text<'_>, fields: impl Iterator<Item = (&'static str, u
 
 /// Runs at exit under `HAKMEM_STATS=1`.
 pub(crate) extern "C" fn print_at_exit() {
-    debug_assert!(config::get().stats);
     print();
 }
 

@@ -10,6 +10,7 @@
 
 use crate::config;
 use crate::counters::{self, Counter};
+use crate::observe::Event;
 use crate::shared_pool::{List, Place, SharedMeta};
 use crate::superslab::SUPERSLAB_BYTES;
 use crate::sys::clock;
@@ -45,6 +46,8 @@ impl SuperSlabCache {
         self.list.push_front(meta);
         self.count += 1;
         counters::add(Counter::CacheInserts, 1);
+        let cached = self.count;
+        meta.notice(|base| Event::CacheKept { base, cached });
     }
 
     /// Puts back, where it was, a SuperSlab that was taken out to be purged.
@@ -70,15 +73,37 @@ impl SuperSlabCache {
         self.count -= 1;
     }
 
-    /// Takes out the newest.
+    /// Takes out the newest, to be used.
     pub(crate) fn take(&mut self) -> Option<NonNull<SharedMeta>> {
-        let meta = self.list.front()?;
+        let newest = self.list.front()?;
         // SAFETY: records are never unmapped.
-        self.remove(unsafe { meta.as_ref() });
-        Some(meta)
+        self.give(unsafe { newest.as_ref() });
+        Some(newest)
     }
 
-    /// Takes out the newest that has pages, of the `looked_at` newest.
+    /// Takes out one SuperSlab to be used.
+    fn give(&mut self, meta: &SharedMeta) {
+        self.remove(meta);
+        let cached = self.count;
+        meta.notice(|base| Event::CacheTaken { base, cached });
+    }
+
+    /// Takes out the newest, to be given back because everything is.
+    pub(crate) fn evict(&mut self) -> Option<NonNull<SharedMeta>> {
+        let newest = self.list.front()?;
+        // SAFETY: records are never unmapped.
+        self.leave(unsafe { newest.as_ref() }, "everything free is given back");
+        Some(newest)
+    }
+
+    /// Takes out one SuperSlab to be given back.
+    fn leave(&mut self, meta: &SharedMeta, why: &'static str) {
+        self.remove(meta);
+        let cached = self.count;
+        meta.notice(|base| Event::CacheEvicted { base, cached, why });
+    }
+
+    /// Takes out the newest that has pages, to be used, of the `looked_at` newest.
     pub(crate) fn take_dirty(&mut self, looked_at: usize) -> Option<NonNull<SharedMeta>> {
         let found = self
             .list
@@ -87,7 +112,7 @@ impl SuperSlabCache {
             // SAFETY: records are never unmapped.
             .find(|meta| unsafe { meta.as_ref() }.is_dirty())?;
         // SAFETY: records are never unmapped.
-        self.remove(unsafe { found.as_ref() });
+        self.give(unsafe { found.as_ref() });
         Some(found)
     }
 
@@ -100,16 +125,23 @@ impl SuperSlabCache {
         let by_memory = options
             .superslab_max_memory_mb
             .map_or(usize::MAX, |mb| ((mb as usize) << 20) / SUPERSLAB_BYTES);
-        if self.count > by_memory.min(options.cache_capacity() as usize) {
+        let capacity = options.cache_capacity() as usize;
+        let why = if self.count > by_memory.min(capacity) {
             counters::add(Counter::LruEvictions, 1);
+            if self.count > capacity {
+                "over the capacity"
+            } else {
+                "over the memory limit"
+            }
         } else if options.superslab_ttl_sec.is_some_and(|ttl| {
             clock::now_ms().saturating_sub(meta.cached_at.get()) >= u64::from(ttl) * 1000
         }) {
             counters::add(Counter::TtlEvictions, 1);
+            "its time to live is over"
         } else {
             return None;
-        }
-        self.remove(meta);
+        };
+        self.leave(meta, why);
         Some(oldest)
     }
 

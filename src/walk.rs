@@ -40,18 +40,50 @@ pub struct Block {
 pub fn walk<B>(mut each: impl FnMut(&Block) -> ControlFlow<B>) -> ControlFlow<B> {
     REGISTRY.slabs().try_for_each(|slab| match slab.kind() {
         Kind::Blocks => walk_slab(slab, &mut each),
-        Kind::Run | Kind::Mapping => each(&Block {
-            address: slab.start() as *const u8,
-            bytes: slab.block_bytes(),
-            // Its bit says that an interrupted thread has freed it.
-            state: if slab.bits_of(0).1 {
-                BlockState::Returning
-            } else {
-                BlockState::Live
-            },
-        }),
+        Kind::Run | Kind::Mapping => each(&large(slab)),
         Kind::Closed => ControlFlow::Continue(()),
     })
+}
+
+/// Why there is no block at an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NoBlock {
+    /// The registry has no slab there.
+    Unregistered,
+    /// It is not the start of a block.
+    Interior,
+}
+
+/// What the block at `address` is doing, as exact as [`walk`] is.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn state_of(address: usize) -> Result<BlockState, NoBlock> {
+    let slab = REGISTRY.slab_of(address).ok_or(NoBlock::Unregistered)?;
+    let mut found = Err(NoBlock::Interior);
+    let mut look = |block: &Block| {
+        if block.address as usize == address {
+            found = Ok(block.state);
+        }
+        ControlFlow::<()>::Continue(())
+    };
+    let _ = match slab.kind() {
+        Kind::Blocks => walk_slab(slab, &mut look),
+        Kind::Run | Kind::Mapping => look(&large(slab)),
+        Kind::Closed => return Err(NoBlock::Unregistered),
+    };
+    found
+}
+
+fn large(slab: &Slab) -> Block {
+    Block {
+        address: slab.start() as *const u8,
+        bytes: slab.block_bytes(),
+        // Its bit says that an interrupted thread has freed it.
+        state: if slab.bits_of(0).1 {
+            BlockState::Returning
+        } else {
+            BlockState::Live
+        },
+    }
 }
 
 fn walk_slab<B>(slab: &Slab, each: &mut dyn FnMut(&Block) -> ControlFlow<B>) -> ControlFlow<B> {

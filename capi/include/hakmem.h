@@ -121,6 +121,22 @@ HAKMEM_API int hakmem_walk(hakmem_visitor visitor, void *argument);
 HAKMEM_API const void *hakmem_root(void);
 
 /*
+ * Watches blocks from now on, in a library that was built to (docs/OBSERVABILITY.md): `rule` is
+ * one rule of the language of HAKMEM_WATCH, such as "size=100-200 on=free do=stack,arm". Returns
+ * the watch's number, above 0, or an error below 0: -ENOTSUP in a release build, -EINVAL for a
+ * rule that is not understood (HAKMEM_WATCH says where and why, for the same rule), -ENOSPC if
+ * 32 rules are in force, -ENOMEM. It reads the symbol tables of files where the rule names a
+ * function.
+ */
+HAKMEM_API int hakmem_watch(const char *rule);
+
+/*
+ * Ends a watch, and disarms what it has armed. Returns 0, -ENOENT if there is no watch of this
+ * number, or -ENOTSUP.
+ */
+HAKMEM_API int hakmem_unwatch(int watch);
+
+/*
  * Marks this point in the trace of a library that records one: a text, of which 512 bytes are
  * kept, or NULL, and an address and a number of the program's choice. `hakmem history` shows it
  * among what happened to the address. Does nothing in every other library, and while nothing is

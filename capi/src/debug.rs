@@ -29,3 +29,11 @@ entry! {
         unsafe { mark(text, address, value, caller) }
     };
 }
+
+hakmem_alloc::if_observed! {
+    /// See `hakmem-debug.h`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn hakmem_debug_dump() {
+        hakmem_alloc::debug::dump();
+    }
+}

@@ -1,7 +1,8 @@
 //! What glibc's programs ask their allocator about, and `hakmem.h`.
 
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ops::ControlFlow;
+use hakmem_alloc::debug::{self, WatchError, WatchId};
 use hakmem_alloc::{BlockState, c_abi as heap};
 
 /// `struct mallinfo2` of glibc's malloc.h; `mallinfo` has the same fields as `int`.
@@ -191,4 +192,46 @@ pub extern "C" fn hakmem_walk(visitor: Option<Visitor>, argument: *mut c_void) -
 #[unsafe(no_mangle)]
 pub extern "C" fn hakmem_root() -> *const c_void {
     heap::root_address().cast()
+}
+
+/// The number below 0 that stands for an error of `hakmem_watch` and `hakmem_unwatch`.
+fn error_number(error: WatchError) -> c_int {
+    -match error {
+        WatchError::NotBuilt => libc::ENOTSUP,
+        WatchError::TooMany => libc::ENOSPC,
+        WatchError::NoMemory => libc::ENOMEM,
+        WatchError::NoSuchWatch => libc::ENOENT,
+        _ => libc::EINVAL,
+    }
+}
+
+/// Watches what a rule of the language of `HAKMEM_WATCH` says; the watch's number, or an error
+/// below 0.
+///
+/// # Safety
+/// `rule` is a string that ends with a zero byte, or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hakmem_watch(rule: *const c_char) -> c_int {
+    if rule.is_null() {
+        return -libc::EINVAL;
+    }
+    // SAFETY: the caller's clause.
+    let text = unsafe { CStr::from_ptr(rule) };
+    let Ok(text) = text.to_str() else {
+        return -libc::EINVAL;
+    };
+    match debug::watch(text) {
+        Ok(watch) => watch.number() as c_int,
+        Err(error) => error_number(error),
+    }
+}
+
+/// Ends a watch; 0, or an error below 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn hakmem_unwatch(watch: c_int) -> c_int {
+    let number = u32::try_from(watch).unwrap_or(0);
+    match debug::unwatch(WatchId::from_number(number)) {
+        Ok(()) => 0,
+        Err(error) => error_number(error),
+    }
 }

@@ -182,6 +182,13 @@ pub(crate) fn switch(on: bool) {
     OBSERVES.store(u8::from(on), Ordering::Relaxed);
 }
 
+/// What only a build with observers has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! if_observed {
+    ($($item:item)*) => { $($item)* };
+}
+
 /// Defines functions of the C ABI. Each is given the [`Caller`] that its body names, and the
 /// [`Api`] that stands behind the `=` tells the observers which function it was.
 #[doc(hidden)]

@@ -13,24 +13,49 @@
 #![allow(dead_code)]
 
 pub(crate) mod api;
+mod cache;
 #[cfg(feature = "observed")]
 pub(crate) mod caller;
 #[cfg(not(feature = "observed"))]
 #[path = "unseen.rs"]
 pub(crate) mod caller;
+#[cfg(feature = "diagnostics")]
+mod diagnostics;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
 #[cfg(feature = "observed")]
+pub(crate) mod settings;
+#[cfg(not(feature = "observed"))]
+#[path = "unset.rs"]
 pub(crate) mod settings;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
 #[cfg(feature = "trace")]
 mod trace;
+#[cfg(feature = "watch")]
+pub(crate) mod watch;
+pub(crate) mod watch_error;
 
-use crate::block::FreeList;
+#[cfg(feature = "pump")]
+extern crate std;
+#[cfg(feature = "pump")]
+mod stream;
+// The program's side of it, in a layer of its own.
+#[cfg(feature = "pump")]
+#[path = "../pump/mod.rs"]
+pub mod pump;
+
+/// What programs see of the observers in this build.
+pub(crate) mod offered {
+    #[cfg(feature = "pump")]
+    pub use super::pump;
+}
+
 use crate::fault::{Call, Fault};
+pub(crate) use cache::{Cache, ClassState, Occasion, Place, SlabCounts};
 use caller::Caller;
 use core::ptr::NonNull;
+use watch_error::WatchError;
 
 /// A request for memory.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +94,11 @@ pub(crate) const LARGE: usize = 254;
 /// A point in the allocator's work that is neither an allocation nor a free.
 #[derive(Clone, Copy)]
 pub(crate) enum Event<'a> {
-    /// A class's front was filled with so many blocks.
+    /// A class's front had no block for a request.
+    Missed { class: usize },
+    /// So many blocks came from a class's list.
+    FromList { class: usize, blocks: usize },
+    /// So many blocks came to a class from its slabs.
     Refilled { class: usize, blocks: usize },
     /// Of the blocks that a refill wanted so many were taken from a slab, whose counts were
     /// `before` and are `after`.
@@ -81,14 +110,17 @@ pub(crate) enum Event<'a> {
         before: SlabCounts,
         after: SlabCounts,
     },
-    /// So many blocks went back from a class's front to their slabs.
+    /// A class was full, and so many blocks went back to their slabs.
     Drained { class: usize, blocks: usize },
     /// Blocks came to a class's list or left it.
-    Listed {
-        class: usize,
-        list: &'a FreeList,
-        capacity: usize,
+    Listed { class: usize, cache: &'a dyn Cache },
+    /// This thread's cache, or each one in turn, is shown.
+    Shown {
+        cache: &'a dyn Cache,
+        occasion: Occasion,
     },
+    /// Every cache has been shown.
+    AllShown { occasion: Occasion },
     /// Another thread's block was freed.
     RemoteFreed { block: usize },
     /// So many blocks came back to a slab from other threads.
@@ -108,6 +140,10 @@ pub(crate) enum Event<'a> {
     Registered { start: usize, slots: usize },
     /// A slab was taken out of the registry.
     Unregistered { start: usize, slots: usize },
+    /// A SuperSlab was entered in the registry.
+    SuperSlabRegistered { base: usize },
+    /// A SuperSlab was taken out of the registry.
+    SuperSlabUnregistered { base: usize },
     /// The registry was asked for an address; 0 if nothing is there, else the slab's start.
     LookedUp { address: usize, found: usize },
     /// A SuperSlab was mapped.
@@ -125,16 +161,37 @@ pub(crate) enum Event<'a> {
         why: &'static str,
     },
     /// The pages of a cached SuperSlab were given back.
-    CachePurged { base: usize },
-    /// A SuperSlab was mapped and populated ahead of need.
-    Prewarmed { base: usize },
+    CachePurged { base: usize, why: &'static str },
+    /// A SuperSlab was mapped and populated ahead of need, the last but so many; for a class,
+    /// or for the cache.
+    Prewarmed {
+        base: usize,
+        class: Option<usize>,
+        left: usize,
+    },
+    /// Armed memory was written to, as far as is known by the instruction that `pc` lies in; 0
+    /// if it is not known. A word changed from `old` to `new`. `frames` is the stack, with `pc`
+    /// first; `bytes`, `class` and `freed` are those of the block.
+    WatchHit {
+        address: usize,
+        pc: usize,
+        old: u64,
+        new: u64,
+        block: usize,
+        bytes: usize,
+        class: usize,
+        freed: bool,
+        frames: &'a [u64],
+    },
 }
 
-/// How many of a slab's blocks are out, and how many bits of its bitmap are set.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SlabCounts {
-    pub(crate) used: usize,
-    pub(crate) free: usize,
+/// What is not done unless an observer wants it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wish {
+    /// The table of statistics at exit.
+    Statistics,
+    /// [`Event::Taken`], for which bits are counted.
+    Counts,
 }
 
 /// A path through the allocator that can be timed.
@@ -193,7 +250,13 @@ pub(crate) trait Observer: 'static {
     /// Whether a value of the production variable `name` that other builds do not understand is
     /// one that this build does.
     #[inline(always)]
-    fn expects(_name: &[u8]) -> bool {
+    fn expects(name: &[u8]) -> bool {
+        settings::expects(name)
+    }
+
+    /// Whether the observer wants what costs something.
+    #[inline(always)]
+    fn wants(_: Wish) -> bool {
         false
     }
 
@@ -272,6 +335,16 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn notice(_: Event<'_>) {}
 
+    /// Watches what a rule says, from now on; its number.
+    fn watch(_rule: &[u8]) -> Result<u32, WatchError> {
+        Err(WatchError::NotBuilt)
+    }
+
+    /// Ends that.
+    fn unwatch(_number: u32) -> Result<(), WatchError> {
+        Err(WatchError::NotBuilt)
+    }
+
     /// A path is entered; it is left when the result is dropped.
     fn span(_: Path) -> Self::Span;
 
@@ -320,6 +393,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline(always)]
     fn expects(name: &[u8]) -> bool {
         A::expects(name) || B::expects(name)
+    }
+
+    #[inline(always)]
+    fn wants(wish: Wish) -> bool {
+        A::wants(wish) || B::wants(wish)
     }
 
     fn exits() {
@@ -428,6 +506,20 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         B::notice(event);
     }
 
+    fn watch(rule: &[u8]) -> Result<u32, WatchError> {
+        match A::watch(rule) {
+            Err(WatchError::NotBuilt) => B::watch(rule),
+            result => result,
+        }
+    }
+
+    fn unwatch(number: u32) -> Result<(), WatchError> {
+        match A::unwatch(number) {
+            Err(WatchError::NotBuilt) => B::unwatch(number),
+            result => result,
+        }
+    }
+
     #[inline(always)]
     fn span(path: Path) -> Self::Span {
         (A::span(path), B::span(path))
@@ -465,14 +557,24 @@ impl<A, B> Block<'_, (A, B)> {
 }
 
 /// What this build observes with, in the order in which they see an event.
-pub(crate) type Observed = (Recording, (Watching, Diagnosing));
+pub(crate) type Observed = (Recording, (Watching, (Diagnosing, Streaming)));
 
 #[cfg(feature = "trace")]
 type Recording = trace::Recorder;
 #[cfg(not(feature = "trace"))]
 type Recording = Silent;
+#[cfg(feature = "watch")]
+type Watching = watch::Watch;
+#[cfg(not(feature = "watch"))]
 type Watching = Silent;
+#[cfg(feature = "diagnostics")]
+type Diagnosing = diagnostics::Diagnostics;
+#[cfg(not(feature = "diagnostics"))]
 type Diagnosing = Silent;
+#[cfg(feature = "pump")]
+use stream::Streaming;
+#[cfg(not(feature = "pump"))]
+type Streaming = Silent;
 
 /// What of it is compiled in, by feature.
 #[cfg(feature = "trace")]

@@ -38,6 +38,13 @@ pub(crate) fn with_caller<T>(_api: Api, call: impl FnOnce(Caller) -> T) -> T {
 #[inline(always)]
 pub(crate) fn switch(_on: bool) {}
 
+/// What only a build with observers has: nothing here.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! if_observed {
+    ($($item:item)*) => {};
+}
+
 /// Defines functions of the C ABI. Each is given the [`Caller`] that its body names, and the
 /// [`Api`] that stands behind the `=` tells the observers which function it was.
 #[doc(hidden)]

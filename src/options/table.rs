@@ -308,7 +308,7 @@ pub const DEBUG: &[Variable] = &[
     ),
     Variable {
         kind: Kind::List(&[
-            "alloc", "free", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
+            "all", "alloc", "free", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
         ]),
         range: None,
         ..debug(
@@ -352,15 +352,31 @@ pub const DEBUG: &[Variable] = &[
         "The size of the table of stacks.",
     ),
     Variable {
-        kind: Kind::Address,
+        kind: Kind::Text,
+        range: None,
+        default: None,
+        ..debug(
+            "HAKMEM_WATCH",
+            0,
+            "Rules with semicolons between: which blocks are watched, and what is done then.",
+        )
+    },
+    Variable {
+        kind: Kind::Text,
         range: None,
         default: None,
         ..debug(
             "HAKMEM_WATCH_ADDR",
             0,
-            "Watches an address and tells what happens to its block.",
+            "Watches addresses and ranges, with commas between: tells what happens to the \
+             blocks there, and who writes to them after their free.",
         )
     },
+    debug(
+        "HAKMEM_WATCH_HARDWARE",
+        1,
+        "1 arms blocks with the processor's watchpoints, 0 by page protection and comparison.",
+    ),
 ];
 
 const _: () = check(PRODUCTION);

@@ -124,6 +124,21 @@ pub(crate) unsafe fn commit(address: usize, len: usize) -> bool {
     refused == 0
 }
 
+/// Lets pages be written, or only read; false when the system refuses.
+///
+/// # Safety
+/// The caller owns the range, which is committed; who writes to it meanwhile is to get a signal.
+#[cfg(feature = "watch")]
+pub(crate) unsafe fn set_writable(address: usize, len: usize, writable: bool) -> bool {
+    let write = if writable { libc::PROT_WRITE } else { 0 };
+    // SAFETY: the caller's clauses.
+    let refused = keep_errno(|| unsafe {
+        let protection = (libc::PROT_READ | write) as usize;
+        libc::syscall(libc::SYS_mprotect, address, len, protection)
+    });
+    refused == 0
+}
+
 /// Turns pages back into reserved address space.
 ///
 /// # Safety

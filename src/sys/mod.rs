@@ -6,8 +6,14 @@
 //! that is named is one more that the dynamic loader looks up at every start of a program.
 //! What the kernel takes as a `long` is passed as a word: an `i32` has no upper half.
 
+#[cfg(feature = "watch")]
+pub(crate) mod breakpoint;
 pub(crate) mod clock;
+#[cfg(feature = "watch")]
+pub(crate) mod contents;
 pub(crate) mod environment;
+#[cfg(feature = "trace")]
+pub(crate) mod fatal_signal;
 #[cfg(feature = "trace")]
 pub(crate) mod file;
 #[cfg(feature = "trace")]
@@ -17,7 +23,7 @@ pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod process;
-#[cfg(feature = "trace")]
+#[cfg(feature = "watch")]
 pub(crate) mod signal;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;

@@ -39,6 +39,23 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     keep_errno(|| unsafe { libc::atexit(handler) });
 }
 
+/// Sleeps for a moment, 50 microseconds or somewhat more.
+#[cfg(feature = "watch")]
+pub(crate) fn nap() {
+    let moment = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000,
+    };
+    // SAFETY: `moment` is readable; the rest is not asked for.
+    keep_errno(|| unsafe {
+        libc::syscall(
+            libc::SYS_nanosleep,
+            &raw const moment,
+            core::ptr::null_mut::<libc::timespec>(),
+        )
+    });
+}
+
 /// The process, by number.
 #[cfg(feature = "trace")]
 pub(crate) fn id() -> u32 {

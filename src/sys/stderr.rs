@@ -62,15 +62,18 @@ pub(crate) fn remember() {
 
 /// A line under construction; longer ones are cut.
 pub(crate) struct Line {
-    bytes: [u8; 256],
+    bytes: [u8; Line::LONGEST],
     len: usize,
 }
 
 impl Line {
+    /// Bytes that a line may have with its end.
+    const LONGEST: usize = 384;
+
     /// An empty line.
     pub(crate) const fn new() -> Self {
         Line {
-            bytes: [0; 256],
+            bytes: [0; Line::LONGEST],
             len: 0,
         }
     }
@@ -102,8 +105,47 @@ impl Line {
         self.text(b"0x").text(&digits[at..])
     }
 
-    /// What there is of it.
-    #[allow(dead_code, reason = "observers ask for it")]
+    /// Adds a number in decimal.
+    #[allow(dead_code, reason = "observers call it")]
+    pub(crate) fn number(self, number: u64) -> Self {
+        let mut digits = [0u8; 20];
+        let mut at = digits.len();
+        let mut rest = number;
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.text(&digits[at..])
+    }
+
+    /// Fills up with spaces to a length of `column`.
+    #[allow(dead_code, reason = "observers call it")]
+    pub(crate) fn to(mut self, column: usize) -> Self {
+        while self.len < column.min(self.bytes.len() - 1) {
+            self = self.text(b" ");
+        }
+        self
+    }
+
+    /// Adds `added` so that it ends `width` bytes from here, if it is no longer.
+    #[allow(dead_code, reason = "observers call it")]
+    pub(crate) fn right(self, width: usize, added: &Line) -> Self {
+        let column = self.len + width.saturating_sub(added.len);
+        self.to(column).text(added.bytes())
+    }
+
+    /// Adds a number in decimal that ends `width` bytes from here, if it is no longer.
+    #[allow(dead_code, reason = "observers call it")]
+    pub(crate) fn column(self, width: usize, number: u64) -> Self {
+        self.right(width, &Line::new().number(number))
+    }
+
+    /// What the line has so far.
+    #[allow(dead_code, reason = "observers call it")]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -130,5 +172,24 @@ pub(crate) fn write(mut bytes: &[u8]) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_long_lines_are_cut() {
+        let line = Line::new().text(b"a").to(4).number(0).number(u64::MAX);
+        assert_eq!(line.bytes(), b"a   018446744073709551615");
+        let line = Line::new().right(5, &Line::new().number(42));
+        assert_eq!(
+            line.right(1, &Line::new().text(b"xyz")).bytes(),
+            b"   42xyz"
+        );
+        let line = (0..100).fold(Line::new(), |line, _| line.text(b"0123456789"));
+        assert_eq!(line.bytes().len(), Line::LONGEST - 1);
+        assert_eq!(line.to(10 * Line::LONGEST).bytes().len(), Line::LONGEST - 1);
     }
 }

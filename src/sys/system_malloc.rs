@@ -2,8 +2,7 @@
 //! `malloc`. They are weak: in a static program they are absent when libc's
 //! malloc is not linked in, and then the system allocator is not available.
 
-use core::arch::asm;
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 use core::mem::transmute;
 

@@ -20,6 +20,7 @@ pub(crate) mod parked;
 mod pool_arena;
 mod remote_buffer;
 mod shelf;
+mod view;
 
 use crate::block::FreeList;
 use crate::config;
@@ -27,7 +28,7 @@ use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata;
-use crate::observe::{Event, Observed, Observer};
+use crate::observe::{Event, Observed, Observer, Occasion, Path, Wish};
 use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
@@ -52,7 +53,7 @@ const TINY_BYTES: usize = 16 << 10;
 const OTHER_BYTES: usize = 64 << 10;
 /// Bytes of blocks that a hot class's array may hold, of TINY and of POOL and MID.
 const HOT_TINY_BYTES: usize = 64 << 10;
-const HOT_OTHER_BYTES: usize = 128 << 10;
+const HOT_OTHER_BYTES: usize = 192 << 10;
 /// Bytes of blocks that a list may hold.
 const LIST_BYTES: usize = 16 << 10;
 /// Refills and spills after which a class is hot.
@@ -376,8 +377,10 @@ impl ThreadCache {
 
     /// A block of `class` after the front had none: fills the front, and returns one.
     pub(crate) fn refill(&self, class: SizeClass) -> Option<NonNull<u8>> {
+        let _timed = Observed::span(Path::Refill);
         let shelf = self.shelf(class);
         shelf.counts.misses.add(1);
+        self.notice_miss(class);
         self.keep_up();
         if let Some(block) = self.bin(class).pop() {
             return Some(block);
@@ -391,6 +394,7 @@ impl ThreadCache {
         if let Some(block) = shelf.list.first() {
             shelf.counts.list_hits.add(1);
             self.take_off(&shelf.list, block);
+            self.came_from_list(class, 1);
             return NonNull::new(block);
         }
         let options = config::get();
@@ -438,6 +442,7 @@ impl ThreadCache {
     fn refill_from_list(&self, class: SizeClass) -> Option<NonNull<u8>> {
         let shelf = self.shelf(class);
         shelf.counts.list_hits.add(1);
+        let before = shelf.list.len();
         for _ in 0..(shelf.capacity.get() / 2).max(1) {
             let Some(block) = shelf.list.first() else {
                 break;
@@ -447,6 +452,7 @@ impl ThreadCache {
             compiler_fence(Ordering::Release);
             self.take_off(&shelf.list, block);
         }
+        self.came_from_list(class, before - shelf.list.len());
         self.bin(class).pop()
     }
 
@@ -461,6 +467,7 @@ impl ThreadCache {
             options.tiny_p0_batch as usize,
             |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
+        self.notice_list(class);
         let block = shelf.list.first()?;
         self.take_off(&shelf.list, block);
         NonNull::new(block)
@@ -562,7 +569,7 @@ impl ThreadCache {
             let Some(slab) = self.slab_with_free(class, count == 0) else {
                 break;
             };
-            count += slab.take(batch.min(want - count), |run| each(slab, run));
+            count += self.take_from(slab, batch.min(want - count), &mut each);
             counts.refills.add(1);
         }
         counts.refilled.add(count as u64);
@@ -573,6 +580,27 @@ impl ThreadCache {
                 blocks: count,
             },
         );
+    }
+
+    /// Takes blocks of a slab, as [`Slab::take`].
+    #[inline(always)]
+    fn take_from(&self, slab: &Slab, want: usize, mut each: impl FnMut(&Slab, Run)) -> usize {
+        let before = Observed::wants(Wish::Counts).then(|| slab.counts());
+        let taken = slab.take(want, |run| each(slab, run));
+        if let Some(before) = before {
+            Observed::event(
+                &self.local,
+                Event::Taken {
+                    slab: slab.start(),
+                    class: slab.class().index(),
+                    wanted: want,
+                    taken,
+                    before,
+                    after: slab.counts(),
+                },
+            );
+        }
+        taken
     }
 
     /// A slab of `class` with a free block, made current. Without `acquire` none is
@@ -616,6 +644,7 @@ impl ThreadCache {
 
     /// A slab of `class` that becomes this cache's.
     fn acquire(&self, class: SizeClass) -> Option<&'static Slab> {
+        let _timed = Observed::span(Path::Acquire);
         self.send_home();
         let found = match class.tier() {
             Tier::Pool => self.acquire_from_arena(class),
@@ -687,6 +716,7 @@ impl ThreadCache {
         if Observed::DIRTIES {
             return None;
         }
+        self.notice_miss(class);
         let shelf = self.shelf(class);
         if let Some(block) = shelf.current().and_then(Slab::take_fresh) {
             return NonNull::new(block);
@@ -713,6 +743,8 @@ impl ThreadCache {
                 shelf.counts.drains.add(1);
                 let count = self.cut(&shelf.list, shelf.list_capacity.get() / 2);
                 shelf.counts.drained.add(count);
+                self.notice_drained(class, count as usize);
+                self.notice_list(class);
             }
             return;
         }
@@ -729,6 +761,7 @@ impl ThreadCache {
     /// that.
     #[cold]
     fn spill(&self, class: SizeClass) {
+        let _timed = Observed::span(Path::Spill);
         let shelf = self.shelf(class);
         self.grow_warm(class, true);
         let entries = self.front_entries(class);
@@ -755,13 +788,8 @@ impl ThreadCache {
         }
         self.give_back(to_slabs);
         shelf.counts.drained.add(to_slabs.len() as u64);
-        Observed::event(
-            &self.local,
-            Event::Drained {
-                class: class.index(),
-                blocks: to_slabs.len(),
-            },
-        );
+        self.notice_drained(class, to_slabs.len());
+        self.notice_list(class);
         let (bin, bottom) = (self.bin(class), shelf.bottom.get());
         if is_long {
             // SAFETY: the entries below were written; those above are elsewhere now.
@@ -779,6 +807,35 @@ impl ThreadCache {
         } else {
             capacity.div_ceil(2)
         }
+    }
+
+    #[inline(always)]
+    fn notice_miss(&self, class: SizeClass) {
+        let class = class.index();
+        Observed::event(&self.local, Event::Missed { class });
+    }
+
+    #[inline(always)]
+    fn notice_drained(&self, class: SizeClass, blocks: usize) {
+        let class = class.index();
+        Observed::event(&self.local, Event::Drained { class, blocks });
+    }
+
+    #[inline(always)]
+    fn notice_list(&self, class: SizeClass) {
+        let (class, cache) = (class.index(), self);
+        Observed::event(&self.local, Event::Listed { class, cache });
+    }
+
+    /// Blocks of `class` have come off its list.
+    #[inline(always)]
+    fn came_from_list(&self, class: SizeClass, blocks: u32) {
+        let event = Event::FromList {
+            class: class.index(),
+            blocks: blocks as usize,
+        };
+        Observed::event(&self.local, event);
+        self.notice_list(class);
     }
 
     /// The slab of a block and the block's index in it, if it is the start of one of ours.
@@ -953,6 +1010,7 @@ impl ThreadCache {
     /// Sends home what is held back.
     #[cold]
     fn send_home(&self) {
+        let _timed = Observed::span(Path::SendHome);
         self.remote
             .flush(|slab, count| self.count_sent(slab, count));
     }
@@ -965,6 +1023,7 @@ impl ThreadCache {
 
     /// Takes in what other threads have returned.
     fn collect(&self) {
+        let _timed = Observed::span(Path::Collect);
         let result = self.inbox.0.empty(|slab, count| {
             self.shelf(slab.class())
                 .counts
@@ -1033,6 +1092,7 @@ unsafe extern "C" fn thread_ends(cache: *mut core::ffi::c_void) {
     let quiet = Quiet::begin();
     quiet.end_with(ptr::from_ref(&front::EXITED).cast());
     cache.busy.set(1);
+    cache.show(Occasion::ThreadEnds);
     cache.flush();
     Observed::ended(&cache.local);
     // Once it is parked it may be another thread's.

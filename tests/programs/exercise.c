@@ -14,6 +14,10 @@
  *                             MOST rounds are over
  *     sleep MILLISECONDS
  *     trim                    malloc_trim(0)
+ *     usable GROUP            malloc_usable_size of each block
+ *     dump                    hakmem_debug_dump()
+ *     fork                    a child takes and gives 50 blocks of 1000 bytes, and exits
+ *     mark TEXT               writes a line to standard error
  *     where GROUP             prints the addresses of the blocks
  *     whose GROUP             prints how many of the blocks hakmem knows, and how many
  *                             it does not, and the usable size of the first
@@ -32,10 +36,12 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 
 typedef int visitor(const void *block, size_t size, int state, void *argument);
 size_t hakmem_stats_json(char *buffer, size_t size) __attribute__((weak));
+void hakmem_debug_dump(void) __attribute__((weak));
 int hakmem_walk(visitor *visit, void *argument) __attribute__((weak));
 
 enum { GROUPS = 32, WORDS = 5, WORD = 32 };
@@ -287,6 +293,28 @@ static int is_sought(const void *block, size_t size, int state, void *argument) 
     return sought->live;
 }
 
+static void usable(const struct group *group) {
+    for (size_t i = 0; i < group->count; i++) {
+        size_t bytes = malloc_usable_size(group->blocks[i]);
+        CHECK(bytes >= group->size, "usable bytes: saw %zu", bytes);
+    }
+}
+
+static void forked_child(void) {
+    pid_t child = fork();
+    CHECK(child >= 0, "fork failed");
+    if (child == 0) {
+        void *blocks[50];
+        for (int i = 0; i < 50; i++) blocks[i] = malloc(1000);
+        for (int i = 0; i < 50; i++) free(blocks[i]);
+        exit(0);
+    }
+    int status = 0;
+    EQ(waitpid(child, &status, 0), child);
+    EQ(status, 0);
+    print("value child %d\n", (int)child);
+}
+
 static void whose(const struct group *group) {
     size_t known = 0, unknown = 0;
     for (size_t i = 0; i < group->count; i++) {
@@ -339,6 +367,14 @@ static void *run(void *argument) {
             while (nanosleep(&rest, &rest) != 0) EQ(errno, EINTR);
         } else if (strcmp(verb, "trim") == 0 && words == 1) {
             malloc_trim(0);
+        } else if (strcmp(verb, "usable") == 0 && words == 2) {
+            usable(group_named(word[1]));
+        } else if (strcmp(verb, "dump") == 0 && words == 1) {
+            if (hakmem_debug_dump != NULL) hakmem_debug_dump();
+        } else if (strcmp(verb, "fork") == 0 && words == 1) {
+            forked_child();
+        } else if (strcmp(verb, "mark") == 0 && words == 2) {
+            say("%s\n", word[1]);
         } else if (strcmp(verb, "where") == 0 && words == 2) {
             where(group_named(word[1]));
         } else if (strcmp(verb, "whose") == 0 && words == 2) {

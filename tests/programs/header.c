@@ -126,11 +126,19 @@ static void walk(void) {
     }
 }
 
+static void watches(void) {
+    /* ENOTSUP: a release build does not watch. */
+    REQUIRE(hakmem_watch("size=100 on=free do=log") == -95);
+    REQUIRE(hakmem_watch(NULL) < 0);
+    REQUIRE(hakmem_unwatch(1) == -95);
+}
+
 int main(void) {
     version();
     sizes();
     statistics();
     walk();
+    watches();
     REQUIRE(memcmp(hakmem_root(), "hakmem root ", 12) == 0);
     puts("fine");
     return 0;

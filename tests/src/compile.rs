@@ -11,6 +11,12 @@ pub fn program(source: &str) -> PathBuf {
     compiled(source, &["-o"], source.replace('.', "_"))
 }
 
+/// As [`program`], with the optimisations that programs are shipped with.
+pub fn optimized_program(source: &str) -> PathBuf {
+    let name = format!("{}_optimized", source.replace('.', "_"));
+    compiled(source, &["-O2", "-o"], name)
+}
+
 /// The shared library made of `programs/<source>`.
 pub fn shared_library(source: &str) -> PathBuf {
     let name = format!("lib{}.so", source.replace('.', "_"));

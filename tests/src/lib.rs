@@ -14,6 +14,7 @@
 //!   shows that the expectations are glibc's semantics and not ours alone.
 //! - `HAKMEM_TESTS_LIBRARY=/path/libhakmem.so`: test this file, and the
 //!   `libhakmem.a` beside it, instead of building one.
+//! - `HAKMEM_TESTS_OBSERVED=/path/libhakmem.so`: the same for the library with observers.
 
 use std::io::Write;
 
@@ -28,6 +29,7 @@ mod run;
 mod scratch;
 pub mod statistics;
 pub mod tool;
+pub mod watched;
 pub mod witness;
 
 pub use cgroup::Cgroup;

@@ -14,12 +14,12 @@ pub fn archive() -> &'static Path {
     &built().archive
 }
 
-/// `libhakmem.so` with observers in it.
+/// `libhakmem.so` with every observer in it.
 pub fn observed() -> &'static Path {
     static OBSERVED: OnceLock<PathBuf> = OnceLock::new();
-    OBSERVED.get_or_init(|| {
-        let messages = build(&["--profile", "observed", "--features", "observe-all"]);
-        artifact(&messages, "libhakmem.so")
+    OBSERVED.get_or_init(|| match std::env::var_os("HAKMEM_TESTS_OBSERVED") {
+        Some(shared) => given(PathBuf::from(shared)).shared,
+        None => build(&["--profile", "observed", "--features", "observe-all"]).shared,
     })
 }
 
@@ -32,38 +32,35 @@ fn built() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| match std::env::var_os("HAKMEM_TESTS_LIBRARY") {
         Some(shared) => given(PathBuf::from(shared)),
-        None => {
-            let messages = build(&["--release"]);
-            Library {
-                shared: artifact(&messages, "libhakmem.so"),
-                archive: artifact(&messages, "libhakmem.a"),
-            }
-        }
+        None => build(&["--release"]),
     })
 }
 
 fn given(shared: PathBuf) -> Library {
     let shared = shared
         .canonicalize()
-        .unwrap_or_else(|e| panic!("HAKMEM_TESTS_LIBRARY={}: {e}", shared.display()));
+        .unwrap_or_else(|e| panic!("the library to test, {}: {e}", shared.display()));
     let archive = shared.with_file_name("libhakmem.a");
     Library { shared, archive }
 }
 
-/// Builds it, and says what cargo says: cargo itself knows where the files are, whatever target
-/// directory it uses.
-fn build(how: &[&str]) -> String {
+/// Asks cargo itself where the files are, whatever target directory it uses.
+fn build(options: &[&str]) -> Library {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "-p", "hakmem-capi"])
-        .args(how)
+        .args(options)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo cannot be run");
     assert!(output.status.success(), "libhakmem.so does not build");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Library {
+        shared: artifact(&messages, "libhakmem.so"),
+        archive: artifact(&messages, "libhakmem.a"),
+    }
 }
 
 /// The path in cargo's messages whose last component is `name`.

@@ -19,13 +19,25 @@ const HANGS: Duration = Duration::from_secs(600);
 pub enum Allocator {
     /// hakmem's (glibc's in reference mode), and every process has to prove it.
     Tested,
+    /// hakmem's with observers in it, and every process has to prove it.
+    Observed,
     /// The one that the program has by itself.
     Own,
-    /// hakmem's with observers, and every process has to prove it.
-    Observed,
     /// hakmem's, linked into the program: no preload, and no testimony, for a
     /// static program loads no witness.
     Linked,
+}
+
+impl Allocator {
+    /// The library that is to be preloaded, and that has to be at work.
+    fn library(self) -> Option<&'static Path> {
+        match self {
+            _ if reference() => None,
+            Self::Tested => Some(library::shared()),
+            Self::Observed => Some(library::observed()),
+            Self::Own | Self::Linked => None,
+        }
+    }
 }
 
 /// A program to be run, with its arguments and surroundings. Variables named
@@ -173,6 +185,9 @@ impl Run {
         };
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
+        } else if self.allocator == Allocator::Observed {
+            // A trace without a name of its own is made where the program was started.
+            command.current_dir(witness.parent().expect("the witness's directory"));
         }
         let mut shown = format!("LD_PRELOAD={}", preload.display());
         for (name, value) in &self.variables {
@@ -199,11 +214,7 @@ impl Run {
 
     fn preload(&self) -> OsString {
         let mut preload = OsString::new();
-        let library = match self.allocator {
-            Allocator::Observed => Some(library::observed()),
-            _ => self.has_hakmem().then(library::shared),
-        };
-        if let Some(library) = library {
+        if let Some(library) = self.hakmem() {
             preload.push(library);
             preload.push(":");
         }
@@ -211,8 +222,8 @@ impl Run {
         preload
     }
 
-    fn has_hakmem(&self) -> bool {
-        self.allocator == Allocator::Tested && !reference()
+    fn hakmem(&self) -> Option<&'static Path> {
+        self.allocator.library()
     }
 }
 
@@ -283,11 +294,7 @@ impl Running {
         if self.allocator == Allocator::Linked {
             return;
         }
-        let expected = match self.allocator {
-            Allocator::Observed => true,
-            Allocator::Tested => !reference(),
-            _ => false,
-        };
+        let expected = self.allocator.library();
         let first = |seen: &&Sighting| seen.pid == self.child.id();
         assert!(
             outcome.seen.iter().any(|seen| first(&seen)),
@@ -299,14 +306,14 @@ impl Running {
             .iter()
             .filter(|seen| self.strict || first(seen))
         {
-            assert_eq!(
-                seen.has_hakmem(),
-                expected,
-                "is its malloc hakmem's? {seen:?}"
+            let is_as_expected = match expected {
+                Some(library) => seen.malloc == library,
+                None => !seen.has_hakmem(),
+            };
+            assert!(
+                is_as_expected,
+                "its malloc has to be {expected:?}: {seen:?}"
             );
-            if self.allocator == Allocator::Observed {
-                assert_eq!(seen.malloc, library::observed(), "is it the observed one?");
-            }
         }
     }
 

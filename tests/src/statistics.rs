@@ -211,6 +211,12 @@ impl Report {
         Self::number(&class[name], name)
     }
 
+    /// The sum of a number over all classes.
+    pub fn class_sum(&self, name: &str) -> u64 {
+        let classes = self.classes().iter();
+        classes.map(|class| Self::number(&class[name], name)).sum()
+    }
+
     /// The sizes of the classes' blocks.
     pub fn sizes(&self) -> Vec<u64> {
         let classes = self.classes().iter();

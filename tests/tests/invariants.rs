@@ -105,7 +105,7 @@ fn the_page_has_the_heads_invariants() {
 
 #[test]
 fn the_tests_that_it_names_exist() {
-    let directories = ["src", "tests"].map(|name| sources(&root().join(name)));
+    let directories = ["src", "tests", "examples"].map(|name| sources(&root().join(name)));
     let text: String = directories
         .iter()
         .flatten()

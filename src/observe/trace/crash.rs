@@ -15,8 +15,8 @@ use super::clock;
 use super::session::{self, Session};
 use super::text::Text;
 use crate::observe::stack;
+use crate::sys::fatal_signal::{self, Before, Delivery, Info, SIGSEGV};
 use crate::sys::memory::PAGE;
-use crate::sys::signal::{self, Before, Delivery, Info, SIGSEGV};
 use crate::sys::thread;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -42,7 +42,7 @@ const PATIENCE: u32 = 400;
 /// Installs the handlers. Called once.
 pub(super) fn set_up() {
     // SAFETY: called once, so nobody else uses the cell.
-    unsafe { signal::install(entry, BEFORE.0.get()) };
+    unsafe { fatal_signal::install(entry, BEFORE.0.get()) };
     INSTALLED.store(true, Ordering::Relaxed);
 }
 
@@ -87,7 +87,7 @@ fn report(session: &Session, delivery: Delivery) {
     let _ = write!(
         text,
         "hakmem: {} (code {}) in thread {} at {pc:#x}",
-        signal::name(cause.signal),
+        fatal_signal::name(cause.signal),
         cause.code,
         cause.tid,
     );
@@ -129,7 +129,7 @@ fn wait_for(file: NonNull<u8>) {
         if let (_, true) = unsafe { CrashReport::state(file) } {
             return;
         }
-        signal::wait();
+        fatal_signal::wait();
     }
 }
 

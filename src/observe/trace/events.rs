@@ -1,4 +1,4 @@
-//! Records of what happens to a thread's cache, and to its slabs.
+//! Records of what happens to a thread's cache, to its slabs, and to watched memory.
 
 use super::local::Local;
 use super::session::{self, Session};
@@ -6,7 +6,7 @@ use super::{clock, is_filtered, say_if_verbose, session_if_on};
 use crate::observe::Event;
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::sys::thread;
-use hakmem_trace_format::{Api, Kind, Record};
+use hakmem_trace_format::{Api, Kind, Record, STACK_NONE};
 
 /// Records what happened to a thread's cache.
 pub(super) fn happened(local: &Local, event: Event<'_>) {
@@ -60,4 +60,35 @@ fn of_slab(local: &Local, record: Record, class: usize) {
         .with_thread(local.writer().thread());
     say_if_verbose(&record);
     session.slabs.put(record);
+}
+
+/// Records a write to watched memory. Runs in a signal handler.
+#[cold]
+#[inline(never)]
+pub(super) fn hit(event: Event<'_>) {
+    let Event::WatchHit {
+        address,
+        pc,
+        old,
+        new,
+        class,
+        frames,
+        ..
+    } = event
+    else {
+        return;
+    };
+    let Some(session) = session_if_on() else {
+        return;
+    };
+    let stack = session.stacks().map_or(STACK_NONE, |s| s.insert(frames));
+    let record = Record::new(Kind::WatchHit, Api::Internal, clock::now(), address as u64)
+        .with_value(new)
+        .with_caller(pc as u64)
+        .with_class(class as u8)
+        .with_stack(stack)
+        .with_thread(thread::id());
+    say_if_verbose(&record);
+    // The old value, and with its length the size of the word.
+    session.rare.put_with_text(record, &old.to_le_bytes());
 }

@@ -18,9 +18,9 @@
 //!    `done` are under way: signal handlers come in the middle of them.
 
 use super::session::{self, Session};
+use crate::sys::fatal_signal::Blocked;
 use crate::sys::file::Refusal;
 use crate::sys::memory;
-use crate::sys::signal::Blocked;
 use crate::sys::ticket;
 use core::cell::Cell;
 use core::ptr::NonNull;

@@ -12,10 +12,10 @@ use super::session::{self, Session};
 use super::writer::Writer;
 use super::{complain, lost, session_if_on};
 use crate::observe::stack;
+use crate::sys::fatal_signal;
 use crate::sys::file::Refusal;
 use crate::sys::memory;
 use crate::sys::process;
-use crate::sys::signal;
 use crate::sys::thread;
 use core::cell::Cell;
 use core::ptr;
@@ -214,17 +214,18 @@ impl Local {
             return;
         }
         if self.signal_stack.get() == 0 {
-            self.signal_stack.set(signal::make_stack().unwrap_or(0));
+            self.signal_stack
+                .set(fatal_signal::make_stack().unwrap_or(0));
         }
         if self.signal_stack.get() != 0 {
-            signal::use_stack(self.signal_stack.get());
+            fatal_signal::use_stack(self.signal_stack.get());
         }
     }
 
     /// This thread writes no more: it ends.
     pub(super) fn end(&self) {
         if self.signal_stack.get() != 0 {
-            signal::leave_stack(self.signal_stack.get());
+            fatal_signal::leave_stack(self.signal_stack.get());
         }
         let writer = self.writer();
         let (Some(file), Some(session)) = (writer.file.get(), session::get()) else {

@@ -43,6 +43,7 @@ mod writer;
 
 use super::caller::Caller;
 use super::modules;
+use super::settings;
 use super::stack;
 use super::{Block, Event, Observer, Path as Way, Release, Request};
 use crate::fault::{self, Call, Fault};
@@ -164,6 +165,10 @@ impl Observer for Recorder {
     const NEW: Local = Local::NEW;
     type Record = Life;
     type Span = ();
+
+    fn arena_base() -> usize {
+        settings::arena_base()
+    }
 
     fn set_up() -> bool {
         let Some(plan) = Plan::read() else {
@@ -347,6 +352,13 @@ impl Observer for Recorder {
     fn event(local: &Local, event: Event<'_>) {
         if state() != OFF {
             events::happened(local, event);
+        }
+    }
+
+    #[inline(always)]
+    fn notice(event: Event<'_>) {
+        if let Event::WatchHit { .. } = event {
+            events::hit(event);
         }
     }
 

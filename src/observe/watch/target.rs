@@ -1,0 +1,86 @@
+//! What is to be armed: which words of a block, and by which means.
+
+use super::rules::Numbered;
+use crate::sys::breakpoint::{REGISTERS, WORD};
+use crate::sys::memory::PAGE;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// How a write is noticed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Means {
+    Nothing = 0,
+    Watchpoints = 1,
+    Pages = 2,
+    Comparison = 3,
+}
+
+/// A block that is to be armed.
+pub(super) struct Target {
+    pub(super) address: usize,
+    pub(super) bytes: usize,
+    pub(super) class: usize,
+    pub(super) life: u32,
+    /// The program has given it back.
+    pub(super) freed: bool,
+    /// Its free is to be put off.
+    pub(super) hold: bool,
+}
+
+/// The kernel has refused watchpoints, or is not to be asked.
+static NO_WATCHPOINTS: AtomicBool = AtomicBool::new(false);
+
+/// Has all blocks armed without watchpoints.
+pub(super) fn without_watchpoints() {
+    NO_WATCHPOINTS.store(true, Ordering::Relaxed);
+}
+
+/// The words that a rule says, or that of its address, or the first one.
+pub(super) fn words(target: &Target, rule: &Numbered) -> Option<([usize; REGISTERS], usize)> {
+    let last = (target.bytes / WORD).checked_sub(1)?;
+    let (first, count) = match (rule.words, rule.addresses) {
+        (Some((first, count)), _) => (first as usize, count as usize),
+        (None, Some((from, to))) => {
+            let from = from.saturating_sub(target.address) / WORD;
+            let to = (to - 1).saturating_sub(target.address) / WORD;
+            (from, (to.saturating_sub(from) + 1).min(REGISTERS))
+        }
+        (None, None) => (0, 1),
+    };
+    let first = first.min(last);
+    let count = count.min(last - first + 1);
+    let mut words = [0; REGISTERS];
+    for (at, word) in words[..count].iter_mut().enumerate() {
+        *word = target.address + (first + at) * WORD;
+    }
+    Some((words, count))
+}
+
+/// Whether a block would be armed by page protection.
+pub(super) fn takes_pages(target: &Target, rule: &Numbered) -> bool {
+    means(target, rule) == Means::Pages
+}
+
+/// Whether a rule's blocks would be armed with watchpoints.
+pub(super) fn has_watchpoints(rule: &Numbered) -> bool {
+    rule.hardware && !NO_WATCHPOINTS.load(Ordering::Relaxed)
+}
+
+pub(super) fn means(target: &Target, rule: &Numbered) -> Means {
+    if has_watchpoints(rule) {
+        Means::Watchpoints
+    } else {
+        without(target)
+    }
+}
+
+/// The means where there are no watchpoints. A system call that writes into a page that is not
+/// writable fails: so only what the program must not use any more is protected.
+pub(super) fn without(target: &Target) -> Means {
+    let has_its_pages = target.address.is_multiple_of(PAGE) && target.bytes.is_multiple_of(PAGE);
+    if target.freed && target.hold && has_its_pages {
+        Means::Pages
+    } else {
+        Means::Comparison
+    }
+}
