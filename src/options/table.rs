@@ -348,7 +348,7 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_TRACE_STACKS_MB",
         Kind::Megabytes,
         (1, 1024),
-        8,
+        4,
         "The size of the table of stacks.",
     ),
     Variable {

@@ -46,6 +46,8 @@ const SHARED_FILES: [FileName; FILES] = [
     FileName::Rare(1),
     FileName::Ring(0),
 ];
+/// The most bytes of the table of stacks of a forked child: there may be many, and few live long.
+const CHILDS_STACKS_BYTES: u64 = 1 << 20;
 /// Slots of a ring of rare events.
 const RARE_SLOTS: u64 = 4096;
 /// Slots of the ring of threads without a cache.
@@ -289,7 +291,7 @@ impl Session {
         // SAFETY: the header was written above, and stays mapped.
         let page = unsafe { SessionPage::at(file) };
         self.page.set(Some(page));
-        self.make_shared(plan)?;
+        self.make_shared(plan, is_child)?;
         let (second, rate) = clock::measure(first);
         page.set_ticks_per_second(rate);
         page.add_calibration(second);
@@ -335,9 +337,13 @@ impl Session {
     }
 
     /// The files that all threads share.
-    fn make_shared(&self, plan: &Plan) -> Result<(), Refusal> {
-        let index_slots = (plan.stacks_bytes / 32).next_power_of_two();
-        let log_words = plan.stacks_bytes / 8;
+    fn make_shared(&self, plan: &Plan, is_child: bool) -> Result<(), Refusal> {
+        let stacks_bytes = match is_child {
+            true => plan.stacks_bytes.min(CHILDS_STACKS_BYTES),
+            false => plan.stacks_bytes,
+        };
+        let index_slots = (stacks_bytes / 32).next_power_of_two();
+        let log_words = stacks_bytes / 8;
         let bytes = StackTable::file_bytes(index_slots, log_words);
         let file = self.make_file(FileName::Stacks, bytes)?;
         note_mapping(1, file, bytes);
