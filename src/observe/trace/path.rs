@@ -1,6 +1,7 @@
 //! A path or a name under construction, with a zero byte at its end.
 
 use crate::sys::file::Refusal;
+use crate::sys::stderr::Line;
 use core::ffi::CStr;
 
 /// The most bytes of a path, the zero byte among them.
@@ -35,18 +36,7 @@ impl Path {
 
     /// Adds a decimal number.
     pub(super) fn push_number(&mut self, number: u32) {
-        let mut digits = [0; 10];
-        let mut at = digits.len();
-        let mut rest = number;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.push(&digits[at..]);
+        self.push(Line::new().number(u64::from(number)).bytes());
     }
 
     /// Adds text, with `%p` replaced by a number; says whether there was one.
