@@ -21,8 +21,12 @@ pub(crate) mod caller;
 pub(crate) mod caller;
 #[cfg(feature = "diagnostics")]
 mod diagnostics;
+#[cfg(any(feature = "trace", feature = "integrity"))]
+mod known_stacks;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+pub(crate) mod report;
 #[cfg(feature = "observed")]
 pub(crate) mod settings;
 #[cfg(not(feature = "observed"))]

@@ -9,14 +9,14 @@
 #[cfg(feature = "watch")]
 pub(crate) mod breakpoint;
 pub(crate) mod clock;
-#[cfg(feature = "watch")]
+#[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) mod contents;
 pub(crate) mod environment;
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) mod fatal_signal;
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) mod file;
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) mod frames;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;

@@ -40,7 +40,7 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
 }
 
 /// Sleeps for a moment, 50 microseconds or somewhat more.
-#[cfg(feature = "watch")]
+#[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) fn nap() {
     let moment = libc::timespec {
         tv_sec: 0,
@@ -57,7 +57,7 @@ pub(crate) fn nap() {
 }
 
 /// The process, by number.
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) fn id() -> u32 {
     // SAFETY: getpid has no preconditions.
     keep_errno(|| unsafe { libc::syscall(libc::SYS_getpid) as u32 })

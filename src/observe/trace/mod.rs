@@ -17,7 +17,7 @@
 //! 3. What cannot be had is said on one line, and recording goes off: the program goes on.
 //!
 //! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
-//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time, `known_stacks.rs` the ids of stacks,
+//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time,
 //! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
 //! say records on standard error.
 
@@ -30,7 +30,6 @@ mod dump;
 mod events;
 mod filter;
 mod full;
-mod known_stacks;
 mod life;
 mod local;
 mod module_file;

@@ -3,10 +3,10 @@
 use super::guard::{self, News};
 use super::hit;
 use super::known::{self, Moment};
-use super::report::{self, Line};
 use super::rule::{actions, events};
 use super::rules::{self, Numbered};
 use super::target::{self, Means, Target};
+use crate::observe::report::{self, Line};
 use crate::observe::{LARGE, stack};
 use crate::sys::breakpoint::WORD;
 use crate::sys::process;

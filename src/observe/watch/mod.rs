@@ -16,24 +16,21 @@
 //! 1. With no rule in force no hook does more than to ask that.
 
 mod act;
-mod elf;
 mod environment;
 mod guard;
 mod held;
 mod hit;
 mod known;
 mod parse;
-mod place;
 mod registers;
-mod report;
 mod rule;
 mod rules;
 mod site;
 mod target;
-mod turn;
 
 use super::api::Api;
 use super::caller::{self, Caller};
+use super::report::{Line, place};
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
@@ -44,7 +41,6 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use parse::Malformed;
-use report::Line;
 use rule::events;
 
 /// The observer.
