@@ -33,6 +33,21 @@ impl Line {
         line
     }
 
+    /// A line without its beginning: a part of another one.
+    #[allow(dead_code, reason = "integrity says sentences")]
+    pub(crate) fn part() -> Line {
+        Line {
+            bytes: [0; LENGTH],
+            len: 0,
+        }
+    }
+
+    /// What it has so far.
+    #[allow(dead_code, reason = "as above")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
     pub(crate) fn text(&mut self, text: &[u8]) -> &mut Line {
         for &byte in text {
             if self.len < LENGTH - 1 {
@@ -63,6 +78,16 @@ impl Line {
     /// `0x` and a number.
     pub(crate) fn address(&mut self, address: usize) -> &mut Line {
         self.text(b"0x").digits(address, 16)
+    }
+
+    /// A byte as two digits.
+    #[allow(dead_code, reason = "integrity dumps bytes")]
+    pub(crate) fn byte(&mut self, byte: u8) -> &mut Line {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        self.text(&[
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ])
     }
 
     fn digits(&mut self, mut number: usize, base: usize) -> &mut Line {

@@ -44,7 +44,7 @@ use super::caller::Caller;
 use super::modules;
 use super::settings;
 use super::stack;
-use super::{Block, Event, Observer, Path as Way, Release, Request};
+use super::{Block, Event, Observer, Path as Way, Release, Request, Resize};
 use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
@@ -267,7 +267,7 @@ impl Observer for Recorder {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> Resize {
         if state() == OTHERWISE {
             let is_traced = block
                 .record
@@ -275,7 +275,7 @@ impl Observer for Recorder {
             local.begin_if_new();
             local.writer().set_resizes_traced(is_traced);
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     fn resized(local: &Local, block: &Block<'_, Life>, request: &Request) {

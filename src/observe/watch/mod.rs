@@ -32,7 +32,7 @@ use super::api::Api;
 use super::caller::{self, Caller};
 use super::report::{Line, place};
 use super::watch_error::WatchError;
-use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
+use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::sys::{clock, process, thread};
@@ -146,12 +146,12 @@ impl Observer for Watch {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> Resize {
         if is_of_interest(block) {
             let address = block.address.as_ptr() as usize;
             local.moving.set((address, slots_of(block)));
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     #[inline(always)]
