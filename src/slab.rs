@@ -358,7 +358,7 @@ impl Slab {
         for word in 0..words {
             let bits = (blocks - word * 64).min(64);
             let first = if word == 0 { Slab::FIRST } else { 0 };
-            self.set_free(word, u64::MAX >> (64 - bits) << first);
+            self.set_free(word, (u64::MAX >> (64 - bits)) & (u64::MAX << first));
         }
         self.summary.set(u64::MAX >> (64 - words));
         self.constant
