@@ -162,11 +162,12 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
     if let Some(class) = class
         && let Some(block) = front.bin(class).pop()
     {
+        // Observers look at it as it was.
+        allocated(front, block, size, align, caller);
         if contents == Contents::Zero {
             // SAFETY: a block of at least `size` bytes that nobody else has.
             unsafe { block.write_bytes(0, size) };
         }
-        allocated(front, block, size, align, caller);
         return Some(block);
     }
     let (block, zero) = match setup::enter() {
@@ -187,11 +188,11 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
             }
         },
     };
+    allocated(Front::current(), block, size, align, caller);
     if contents == Contents::Zero && !zero {
         // SAFETY: as above.
         unsafe { block.write_bytes(0, size) };
     }
-    allocated(Front::current(), block, size, align, caller);
     Some(block)
 }
 
