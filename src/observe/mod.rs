@@ -27,6 +27,8 @@ pub(crate) mod integrity;
 mod known_stacks;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
+#[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
+mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) mod report;
 #[cfg(feature = "observed")]
@@ -409,6 +411,11 @@ pub(crate) trait Observer: 'static {
     fn verify() -> usize {
         0
     }
+
+    /// Tells which blocks the program cannot reach any more, and says how many nothing points to.
+    fn leaks() -> usize {
+        0
+    }
 }
 
 /// Observes nothing.
@@ -605,6 +612,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn verify() -> usize {
         A::verify() + B::verify()
+    }
+
+    fn leaks() -> usize {
+        A::leaks() + B::leaks()
     }
 }
 

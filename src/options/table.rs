@@ -230,6 +230,11 @@ pub const DEBUG: &[Variable] = &[
         "Tells at exit which blocks nothing points to any more.",
     ),
     debug_text(
+        "HAKMEM_LEAKS_SUPPRESS",
+        "Leaks that are not told: functions or files of code in their stacks, with commas between \
+         and * for anything; @FILE reads them from a file, one a line.",
+    ),
+    debug_text(
         "HAKMEM_ON_ERROR",
         "What follows a finding: abort, continue or stop; abort if not set.",
     ),

@@ -22,10 +22,14 @@ pub(crate) mod file;
 #[cfg(any(feature = "trace", feature = "integrity"))]
 #[cfg_attr(not(feature = "trace"), allow(dead_code, reason = "the flight recorder uses all"))]
 pub(crate) mod frames;
+#[cfg(feature = "integrity")]
+pub(crate) mod halt;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
+#[cfg(feature = "integrity")]
+pub(crate) mod peek;
 pub(crate) mod process;
 #[cfg(feature = "watch")]
 pub(crate) mod signal;

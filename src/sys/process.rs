@@ -20,6 +20,14 @@ pub(crate) fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
+/// Ends the process with a status; what runs at exit and has not run yet does, and files are
+/// flushed. glibc has it called from what runs at exit.
+#[cfg(feature = "integrity")]
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: no other thread is ending the process: this one is at it.
+    unsafe { libc::exit(status) }
+}
+
 /// Stops the process, as a debugger or `kill -STOP` would; this thread here, where it is.
 #[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) fn stop() {

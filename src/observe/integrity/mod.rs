@@ -12,10 +12,11 @@
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
-//! all blocks, `signals.rs` explains signals that end the program.
+//! all blocks, `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
 
 mod check;
 mod kind;
+mod leaks;
 mod pattern;
 mod policy;
 mod quarantine;
@@ -48,6 +49,7 @@ impl Observer for Checking {
 
     fn set_up() -> bool {
         let level = policy::read();
+        leaks::set_up(level);
         if level == Level::Off {
             return false;
         }
@@ -65,12 +67,14 @@ impl Observer for Checking {
     fn exits() {
         if policy::level() != Level::Off {
             scan::at_exit();
+            leaks::at_exit();
         }
     }
 
     fn forked() {
         thread::forked();
         report::forked();
+        leaks::forked();
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -158,6 +162,13 @@ impl Observer for Checking {
         match policy::level() {
             Level::Off => 0,
             _ => scan::all(b"a scan that the program asked for"),
+        }
+    }
+
+    fn leaks() -> usize {
+        match policy::level() {
+            Level::Off => 0,
+            _ => leaks::on_demand(),
         }
     }
 

@@ -6,8 +6,8 @@
 use super::thread::Thread;
 use crate::observe::caller::Caller;
 use crate::observe::known_stacks::Innermost;
-use crate::observe::{modules, stack};
-use crate::sys::memory::{self, PAGE};
+use crate::observe::{modules, own_memory, stack};
+use crate::sys::memory::PAGE;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -30,7 +30,7 @@ static IS_THERE: AtomicBool = AtomicBool::new(false);
 /// Makes the table, once; without memory for it blocks have no stacks.
 pub(super) fn set_up() {
     let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
-    let Some(address) = memory::map_zeroed(bytes.next_multiple_of(PAGE), PAGE) else {
+    let Some(address) = own_memory::map(bytes.next_multiple_of(PAGE)) else {
         return;
     };
     let Some(memory) = NonNull::new(address as *mut u8) else {

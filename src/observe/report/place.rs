@@ -45,6 +45,12 @@ impl Place {
         last_component(self.module.path)
     }
 
+    /// The file's path.
+    #[allow(dead_code, reason = "integrity matches it")]
+    pub(crate) fn path(&self) -> &'static [u8] {
+        self.module.path
+    }
+
     /// The function. Reads the file, if nobody has asked for the address before.
     pub(crate) fn function(&self) -> Option<Named> {
         let key = (ptr::from_ref(self.module) as usize, self.offset);
