@@ -34,6 +34,7 @@ use crate::observe::report::Line;
 use crate::observe::settings;
 use crate::sys::halt;
 use crate::sys::process;
+use crate::sys::stderr;
 use blocks::{Blocks, Mark};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +59,10 @@ pub(super) fn set_up(level: Level) {
             .text(b"HAKMEM_LEAKS=1 finds nothing with HAKMEM_INTEGRITY_CHECKS=0: set that to light or 1")
             .write();
         return;
+    }
+    if wanted {
+        // Some programs close it before they end.
+        stderr::keep();
     }
     AT_EXIT.store(wanted, Ordering::Relaxed);
     suppressions::set_up();
