@@ -67,12 +67,6 @@ pub(super) fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Reco
     record.with_value(caller.other() as u64)
 }
 
-/// A block by value: a reference to one that is in registers would bring it into memory.
-#[inline(always)]
-pub(super) fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
-    Block { ..*block }
-}
-
 #[cold]
 #[inline(never)]
 pub(super) fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {

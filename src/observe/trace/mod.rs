@@ -51,9 +51,7 @@ use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
 use crate::sys::thread;
 use crate::sys::time_stamp;
-use blocks::{
-    allocated_slow, allocation, copy, free, freeing_slow, known, of_block, write_with_stack,
-};
+use blocks::{allocated_slow, allocation, free, freeing_slow, known, of_block, write_with_stack};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use filter::Filter;
@@ -251,7 +249,7 @@ impl Observer for Recorder {
             let record = allocation(block, request, time_stamp::now());
             return writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         }
-        allocated_slow(local, copy(block), *request);
+        allocated_slow(local, block.copy(), *request);
     }
 
     #[inline(always)]
@@ -262,7 +260,7 @@ impl Observer for Recorder {
             let record = free(block, release, time_stamp::now());
             writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         } else {
-            freeing_slow(local, copy(block), *release);
+            freeing_slow(local, block.copy(), *release);
         }
         Some(block.address)
     }
