@@ -56,9 +56,9 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use filter::Filter;
 use hakmem_trace_format::{
-    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
+    Api, CLASS_LARGE, CLASS_NONE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
 };
-use life::{Asked, Life};
+use life::{Life, Shape};
 use local::Local;
 use plan::Plan;
 use session::Session;
@@ -268,9 +268,7 @@ impl Observer for Recorder {
     #[inline(always)]
     fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> bool {
         if state() == OTHERWISE {
-            let is_traced = block
-                .record
-                .is_some_and(|life| life.asked(block.bytes).is_traced());
+            let is_traced = block.record.is_some_and(Life::is_traced);
             local.begin_if_new();
             local.writer().set_resizes_traced(is_traced);
         }
@@ -282,18 +280,14 @@ impl Observer for Recorder {
             return;
         }
         let caller = request.caller;
-        let (was, generation) = match block.record {
-            Some(life) => (life.asked(0), life.generation()),
-            None => (Life::without(0), 0),
-        };
-        let mut asked = Asked::new(request.size, request.align);
-        let is_left_out = is_filtered() && !was.is_traced();
-        if is_left_out {
-            asked = asked.untraced();
-        }
-        if let Some(life) = block.record {
-            life.resize(asked);
-        }
+        let shape = Shape::new(request.size, request.align, block.class);
+        let was = block.record.and_then(Life::shape);
+        let was = was.unwrap_or_else(|| Shape::unknown(0, block.class));
+        let is_left_out = is_filtered() && !block.record.is_some_and(Life::is_traced);
+        let generation = block.record.map_or(0, |life| {
+            life.leave_out(is_left_out);
+            life.resize(shape)
+        });
         if is_left_out {
             return;
         }
@@ -304,7 +298,7 @@ impl Observer for Recorder {
             .with_value(new)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, out, caller);
-        let into = of_block(Kind::ResizeIn, block, asked, generation, caller, now)
+        let into = of_block(Kind::ResizeIn, block, shape, generation, caller, now)
             .with_value(old)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, into, caller);
@@ -320,10 +314,7 @@ impl Observer for Recorder {
     }
 
     fn freeing_apart(block: &Block<'_, Life>, release: &Release) {
-        let is_left_out = || {
-            let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
-            is_filtered() && !block.record.is_some_and(is_traced)
-        };
+        let is_left_out = || is_filtered() && !block.record.is_some_and(Life::is_traced);
         if let Some(session) = session_if_on()
             && !is_left_out()
         {
@@ -335,12 +326,11 @@ impl Observer for Recorder {
         if state() == OFF {
             return;
         }
-        let asked = Asked::new(request.size, request.align);
         let caller = request.caller;
+        let class = usize::from(CLASS_NONE);
         let record = Record::new(Kind::Allocate, Api::Unknown, clock::now(), 0)
             .with_api_code(caller.api())
-            .with_size(asked.size())
-            .with_align_log2(asked.align_log2())
+            .with_shape(Shape::new(request.size, request.align, class).0)
             .with_caller(caller.pc() as u64)
             .with_flags(Flags::FAILED);
         write_with_stack(local, record, caller);
