@@ -608,6 +608,14 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
+impl<R> Block<'_, R> {
+    /// By value: a reference to one that is in registers would bring it into memory.
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        Block { ..*self }
+    }
+}
+
 impl<A, B> Block<'_, (A, B)> {
     /// As the first of two observers sees it.
     #[inline(always)]

@@ -50,16 +50,14 @@ use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
 use crate::sys::thread;
 use crate::sys::time_stamp;
-use blocks::{
-    allocated_slow, allocation, copy, free, freeing_slow, known, of_block, write_with_stack,
-};
+use blocks::{allocated_slow, allocation, free, freeing_slow, known, of_block, write_with_stack};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use filter::Filter;
 use hakmem_trace_format::{
-    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
+    Api, CLASS_LARGE, CLASS_NONE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
 };
-use life::{Asked, Life};
+use life::{Life, Shape};
 use local::Local;
 use plan::Plan;
 use session::Session;
@@ -250,7 +248,7 @@ impl Observer for Recorder {
             let record = allocation(block, request, time_stamp::now());
             return writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         }
-        allocated_slow(local, copy(block), *request);
+        allocated_slow(local, block.copy(), *request);
     }
 
     #[inline(always)]
@@ -261,7 +259,7 @@ impl Observer for Recorder {
             let record = free(block, release, time_stamp::now());
             writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         } else {
-            freeing_slow(local, copy(block), *release);
+            freeing_slow(local, block.copy(), *release);
         }
         Some(block.address)
     }
@@ -269,9 +267,7 @@ impl Observer for Recorder {
     #[inline(always)]
     fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> Resize {
         if state() == OTHERWISE {
-            let is_traced = block
-                .record
-                .is_some_and(|life| life.asked(block.bytes).is_traced());
+            let is_traced = block.record.is_some_and(Life::is_traced);
             local.begin_if_new();
             local.writer().set_resizes_traced(is_traced);
         }
@@ -283,18 +279,14 @@ impl Observer for Recorder {
             return;
         }
         let caller = request.caller;
-        let (was, generation) = match block.record {
-            Some(life) => (life.asked(0), life.generation()),
-            None => (Life::without(0), 0),
-        };
-        let mut asked = Asked::new(request.size, request.align);
-        let is_left_out = is_filtered() && !was.is_traced();
-        if is_left_out {
-            asked = asked.untraced();
-        }
-        if let Some(life) = block.record {
-            life.resize(asked);
-        }
+        let shape = Shape::new(request.size, request.align, block.class);
+        let was = block.record.and_then(Life::shape);
+        let was = was.unwrap_or_else(|| Shape::unknown(0, block.class));
+        let is_left_out = is_filtered() && !block.record.is_some_and(Life::is_traced);
+        let generation = block.record.map_or(0, |life| {
+            life.leave_out(is_left_out);
+            life.resize(shape)
+        });
         if is_left_out {
             return;
         }
@@ -305,7 +297,7 @@ impl Observer for Recorder {
             .with_value(new)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, out, caller);
-        let into = of_block(Kind::ResizeIn, block, asked, generation, caller, now)
+        let into = of_block(Kind::ResizeIn, block, shape, generation, caller, now)
             .with_value(old)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, into, caller);
@@ -321,10 +313,7 @@ impl Observer for Recorder {
     }
 
     fn freeing_apart(block: &Block<'_, Life>, release: &Release) {
-        let is_left_out = || {
-            let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
-            is_filtered() && !block.record.is_some_and(is_traced)
-        };
+        let is_left_out = || is_filtered() && !block.record.is_some_and(Life::is_traced);
         if let Some(session) = session_if_on()
             && !is_left_out()
         {
@@ -336,12 +325,11 @@ impl Observer for Recorder {
         if state() == OFF {
             return;
         }
-        let asked = Asked::new(request.size, request.align);
         let caller = request.caller;
+        let class = usize::from(CLASS_NONE);
         let record = Record::new(Kind::Allocate, Api::Unknown, clock::now(), 0)
             .with_api_code(caller.api())
-            .with_size(asked.size())
-            .with_align_log2(asked.align_log2())
+            .with_shape(Shape::new(request.size, request.align, class).0)
             .with_caller(caller.pc() as u64)
             .with_flags(Flags::FAILED);
         write_with_stack(local, record, caller);
