@@ -19,7 +19,7 @@
 //! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
 //! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time,
 //! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
-//! say records on standard error.
+//! say records on standard error, `recall.rs` those of one block in a report.
 
 mod blocks;
 mod clock;
@@ -35,6 +35,7 @@ mod local;
 mod module_file;
 mod path;
 mod plan;
+mod recall;
 mod session;
 mod shared_ring;
 mod text;
@@ -71,6 +72,9 @@ const OFF: u8 = 0;
 const ON: u8 = 1;
 /// As the slow paths say.
 const OTHERWISE: u8 = 2;
+
+/// The number of the first kind of finding, among the numbers of faults.
+const FINDINGS: i32 = 16;
 
 /// Apart from what is written often.
 #[repr(align(128))]
@@ -344,8 +348,18 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn notice(event: Event<'_>) {
-        if let Event::WatchHit { .. } = event {
-            events::hit(event);
+        match event {
+            Event::WatchHit { .. } => events::hit(event),
+            Event::Found {
+                kind,
+                address,
+                text,
+            } => {
+                if let Some(session) = session::get() {
+                    crash::leave(session, FINDINGS + i32::from(kind), address, text);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -367,6 +381,12 @@ impl Observer for Recorder {
         if let Some(session) = session::get() {
             let line = fault::line(call, address, fault);
             crash::leave(session, fault as i32, address as usize, line.bytes());
+        }
+    }
+
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+        if let Some(session) = session::get() {
+            recall::newest(session, address, tell);
         }
     }
 
