@@ -823,17 +823,19 @@ pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
     let Some(start) = NonNull::new(block) else {
         return 0;
     };
-    if let Some((_, block)) = seen(start) {
-        return Observed::usable(&block);
-    }
-    if let Some(bytes) = Observed::diverted(block as usize) {
+    let fault = if REGISTRY.slab_of(block as usize).is_some() {
+        match seen(start) {
+            Some((_, block)) => return Observed::usable(&block),
+            None => Fault::Interior,
+        }
+    } else if let Some(bytes) = Observed::diverted(block as usize) {
         return Observed::usable(&apart(start, bytes));
-    }
-    let fault = fault_of(block);
-    if fault == Fault::Foreign && foreign_blocks_are_legitimate() {
+    } else if foreign_blocks_are_legitimate() {
         // SAFETY: the caller's clause.
         return unsafe { system_malloc::usable_size(block) };
-    }
+    } else {
+        Fault::Foreign
+    };
     wrong(Call::UsableSize, block, fault, Caller::NONE);
     0
 }
