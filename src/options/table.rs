@@ -382,6 +382,10 @@ pub const DEBUG: &[Variable] = &[
         4,
         "The size of the table of stacks.",
     ),
+    debug_text(
+        "HAKMEM_VERIFY_SIGNAL",
+        "The signal, by name or number, that has all blocks looked at.",
+    ),
     Variable {
         kind: Kind::Text,
         range: None,

@@ -111,14 +111,23 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
     if is_in_slab(block) {
         guard_front(block, record);
         if !is_zeroing(request.caller.api()) {
-            // A scan that a signal begins in the middle must not take it for filled.
-            record.set_state(State::Freed);
-            compiler_fence(Ordering::Release);
+            if was == State::Filled {
+                // It is not any more, for a scan that a signal begins in the middle.
+                record.set_state(State::Freed);
+                compiler_fence(Ordering::Release);
+            }
             // SAFETY: the program has not seen the block yet, and asked for so many bytes.
             unsafe { pattern::fill(start, request.size, FRESH) };
         }
     }
-    guard_tail(block, request.size);
+    if was == State::Filled {
+        // What was looked at above stands there still, but for the link.
+        let short = LINK.saturating_sub(request.size);
+        // SAFETY: behind what was asked for, in the block's place.
+        unsafe { pattern::fill(start + request.size, short, FREED) };
+    } else {
+        guard_tail(block, request.size);
+    }
     let moment = match local.thread() {
         Some(thread) => moment(thread, request.caller),
         None => UNKNOWN,
@@ -200,7 +209,7 @@ pub(super) fn freeing(
         return Some(block.address);
     };
     // In quarantine when it is filled, and not before: a signal may begin a scan in the middle.
-    let (asked, was_live) = record.end(State::Freed);
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
     if !was_live && !wrong::freed_again(block, record, asked, release) {
         return None;
     }
@@ -277,7 +286,7 @@ pub(super) fn freeing_light(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    let (asked, was_live) = record.end(State::Freed);
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
     if !was_live && !wrong::freed_again(block, record, asked, release) {
         return None;
     }

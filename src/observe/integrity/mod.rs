@@ -12,8 +12,9 @@
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
-//! all blocks, `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
+//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
 
+mod ask;
 mod check;
 mod kind;
 mod leaks;
@@ -60,6 +61,7 @@ impl Observer for Checking {
         modules::set_up();
         report::set_up();
         signals::set_up();
+        ask::set_up();
         policy::set(level);
         true
     }

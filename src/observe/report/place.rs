@@ -40,15 +40,15 @@ impl Place {
         })
     }
 
+    /// The file's path.
+    #[allow(dead_code, reason = "reports of integrity name it")]
+    pub(crate) fn path(&self) -> &'static [u8] {
+        self.module.path
+    }
+
     /// The last component of the file's path.
     pub(crate) fn file(&self) -> &'static [u8] {
         last_component(self.module.path)
-    }
-
-    /// The file's path.
-    #[allow(dead_code, reason = "integrity matches it")]
-    pub(crate) fn path(&self) -> &'static [u8] {
-        self.module.path
     }
 
     /// The function. Reads the file, if nobody has asked for the address before.
@@ -122,6 +122,13 @@ mod names {
         Some(unsafe { &*TABLE.load(Ordering::Relaxed).add(hash % ENTRIES) })
     }
 
+    /// Sees to it that there is a table.
+    pub(crate) fn prepare() {
+        if let Some(_turn) = TURN.take() {
+            entry((0, 0));
+        }
+    }
+
     /// What was found for a key, if that is known.
     pub(crate) fn find(key: Key) -> Option<Option<Named>> {
         let _turn = TURN.take()?;
@@ -143,6 +150,12 @@ mod names {
     pub(crate) fn forked() {
         TURN.reset();
     }
+}
+
+/// Makes what names are kept in; who tells of them later takes no lock.
+#[allow(dead_code, reason = "integrity tells in signal handlers")]
+pub(crate) fn prepare() {
+    names::prepare();
 }
 
 /// In a fork's child.
