@@ -87,7 +87,7 @@ fn set_up() {
         process::at_exit(stats::print_at_exit);
     }
     if Observed::ACTIVE {
-        process::at_exit(exits);
+        process::at_exit_of_observers(exits);
     }
     STAGE.store(COMPLETE, Ordering::Release);
 }

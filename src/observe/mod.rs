@@ -617,6 +617,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         A::verify() + B::verify()
     }
 
+    #[inline(always)]
     fn leaks() -> usize {
         A::leaks() + B::leaks()
     }

@@ -167,6 +167,7 @@ impl Observer for Checking {
         }
     }
 
+    #[inline(always)]
     fn leaks() -> usize {
         match policy::level() {
             Level::Off => 0,

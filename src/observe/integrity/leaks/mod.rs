@@ -37,7 +37,7 @@ use crate::sys::process;
 use crate::sys::stderr;
 use blocks::{Blocks, Mark};
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use marks::Marks;
 use threads::Threads;
 use words::Words;
@@ -47,6 +47,8 @@ const STATUS: i32 = 23;
 
 /// Whether it is looked for leaks at exit. Relaxed: written at the set-up.
 static AT_EXIT: AtomicBool = AtomicBool::new(false);
+/// Leaks that were told. Relaxed: a count.
+static TOLD: AtomicU32 = AtomicU32::new(0);
 /// A scan is under way.
 static BUSY: AtomicBool = AtomicBool::new(false);
 
@@ -73,8 +75,9 @@ pub(super) fn at_exit() {
     if !AT_EXIT.load(Ordering::Relaxed) {
         return;
     }
-    let before = report::count();
-    if look(b"the leak scan at exit") == 0 || before > 0 {
+    let others = report::count() - TOLD.load(Ordering::Relaxed);
+    let sp = process::program_stack();
+    if look(b"the leak scan at exit", sp) == 0 || others > 0 {
         return;
     }
     match policy::on_error() {
@@ -88,46 +91,43 @@ pub(super) fn at_exit() {
 }
 
 /// The program asks: how many blocks nothing points to.
+#[inline(always)]
 pub(super) fn on_demand() -> usize {
-    look(b"a leak scan that the program asked for")
+    extern "C" fn run(blocks: *mut c_void, sp: usize) {
+        let found = look(b"a leak scan that the program asked for", sp);
+        // SAFETY: `on_demand` passes it, and waits.
+        unsafe { *blocks.cast::<usize>() = found };
+    }
+    let mut blocks = 0usize;
+    // SAFETY: `run` takes a number.
+    unsafe { halt::with_registers((&raw mut blocks).cast(), run) };
+    blocks
 }
 
 /// In a fork's child.
 pub(super) fn forked() {
     threads::forked();
+    TOLD.store(0, Ordering::Relaxed);
     BUSY.store(false, Ordering::Release);
 }
 
-/// A scan, as it travels behind the registers that are put on the stack.
-struct Errand {
-    blocks: Option<Blocks>,
-}
-
-/// Looks, tells, and says how many blocks nothing points to.
+/// Looks, tells, and says how many blocks nothing points to. What the program has of this thread's
+/// stack begins at `sp`.
 #[inline(never)]
-fn look(when: &'static [u8]) -> usize {
+fn look(when: &'static [u8], sp: usize) -> usize {
     if BUSY.swap(true, Ordering::Acquire) {
         return 0;
     }
-    let mut errand = Errand { blocks: None };
-    // SAFETY: `scan` takes an errand.
-    unsafe { halt::with_registers((&raw mut errand).cast(), scan) };
-    let sums = errand
-        .blocks
-        .and_then(|mut blocks| tell::tell(&mut blocks, when));
+    let sums = lost(sp).and_then(|mut blocks| tell::tell(&mut blocks, when));
     if sums.is_none() {
         Line::new()
             .text(b"leaks: unknown, for the system has no memory for the scan, or does not show /proc/self/maps")
             .write();
     }
+    let (blocks, told) = sums.map_or((0, 0), |sums| (sums.blocks, sums.told));
+    TOLD.fetch_add(told, Ordering::Relaxed);
     BUSY.store(false, Ordering::Release);
-    sums.map_or(0, |sums| sums.blocks)
-}
-
-extern "C" fn scan(errand: *mut c_void, sp: usize) {
-    // SAFETY: `look` passes its own, and waits.
-    let errand = unsafe { &mut *errand.cast::<Errand>() };
-    errand.blocks = lost(sp);
+    blocks
 }
 
 /// All blocks, with those that nothing leads to grouped; the stack is in use from `sp` up.

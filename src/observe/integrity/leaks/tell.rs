@@ -53,6 +53,8 @@ impl Group {
 pub(super) struct Sums {
     /// Blocks that nothing points to, but for those of which nothing is to be said.
     pub(super) blocks: usize,
+    /// Findings told.
+    pub(super) told: u32,
 }
 
 fn key(block: &Block) -> (u32, u8, usize) {
@@ -86,6 +88,7 @@ pub(super) fn tell(blocks: &mut Blocks, when: &'static [u8]) -> Option<Sums> {
     summarize(&total, places, &suppressed, blocks);
     Some(Sums {
         blocks: total.blocks,
+        told: places.min(MOST) as u32,
     })
 }
 

@@ -182,6 +182,12 @@ impl Condition {
         }
         // The signals from the 34th on are the program's.
         const REAL_TIME: usize = !0 << 33;
+        // Who waits for a signal blocks it, which does not show meanwhile (rt_sigtimedwait).
+        let mut call = [0; 8];
+        let len = read(id, b"/syscall", &mut call);
+        if call[..len].starts_with(b"128 ") {
+            return Condition::Deaf;
+        }
         match field(b"SigBlk:").and_then(hexadecimal) {
             Some(blocked) if blocked & REAL_TIME == 0 => Condition::Listens,
             _ => Condition::Deaf,
@@ -197,6 +203,7 @@ fn read(id: u32, file: &[u8], buffer: &mut [u8]) -> usize {
     let mut len = 0;
     loop {
         match file.read(&mut buffer[len..]) {
+            // The end of the file, or of the buffer.
             0 => return len,
             read => len += read,
         }

@@ -30,6 +30,8 @@ const VECTOR: usize = 1;
 const NUMBER: usize = 90;
 /// Words of a block in which the place of the stack is looked for.
 const WORDS: usize = 288;
+/// The vector begins so many bytes behind its memory's start.
+const HEAD: usize = 16;
 /// What a block is aligned to.
 const ALIGN: usize = 64;
 /// The most bytes from a block to the end of its stack.
@@ -107,12 +109,16 @@ fn of_others(
         }
         before = word;
     });
-    if !is_block || end == 0 {
+    if !is_block {
         return;
     }
-    if number == 0 {
-        each(Unused::Range(mapping.start, end));
-        return each(Unused::ButFor(vector));
+    each(Unused::ButFor(vector.wrapping_sub(HEAD)));
+    if end == 0 {
+        return;
+    }
+    // The kernel clears it when the thread ends, and glibc sets it to -1 when it is joined.
+    if number == 0 || number == u32::MAX {
+        return each(Unused::Range(mapping.start, end));
     }
     let thread = threads.all().iter().find(|thread| thread.id == number);
     if let Some(sp) = thread.map(|thread| thread.sp)
