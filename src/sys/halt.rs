@@ -228,6 +228,12 @@ pub(crate) fn forked() {
     }
 }
 
+/// The registers that [`with_registers`] has put on the stack at `sp`.
+pub(crate) fn kept_registers(sp: usize) -> [usize; 6] {
+    // SAFETY: `with_registers` has put them there, behind a word of nothing, and waits.
+    unsafe { *((sp + size_of::<usize>()) as *const [usize; 6]) }
+}
+
 /// Calls `f(argument, sp)` with the registers that a function keeps for its caller on the stack,
 /// from `sp` up.
 ///
@@ -250,7 +256,7 @@ pub(crate) unsafe extern "C" fn with_registers(
         "push r13",
         "push r14",
         "push r15",
-        "sub rsp, 8",
+        "push 0",
         "mov rax, rsi",
         "mov rsi, rsp",
         "call rax",

@@ -69,35 +69,7 @@ pub(crate) use exit_stack::{at_exit_of_observers, program_stack};
 
 /// Where the program's part of the stack ends at exit.
 #[cfg(feature = "integrity")]
-mod exit_stack {
-    use core::sync::atomic::{AtomicUsize, Ordering};
-
-    /// The function; and where it was called, 0 before. Relaxed: one thread ends the process.
-    static HANDLER: AtomicUsize = AtomicUsize::new(0);
-    static STACK: AtomicUsize = AtomicUsize::new(0);
-
-    pub(crate) fn at_exit_of_observers(handler: extern "C" fn()) {
-        HANDLER.store(handler as usize, Ordering::Relaxed);
-        super::at_exit(entry);
-    }
-
-    /// In the handler: the lowest address of the stack that is the program's, or holds registers
-    /// of its.
-    pub(crate) fn program_stack() -> usize {
-        STACK.load(Ordering::Relaxed)
-    }
-
-    extern "C" fn entry() {
-        extern "C" fn run(_: *mut core::ffi::c_void, sp: usize) {
-            STACK.store(sp, Ordering::Relaxed);
-            let handler = HANDLER.load(Ordering::Relaxed);
-            // SAFETY: stored before this was registered.
-            unsafe { core::mem::transmute::<usize, extern "C" fn()>(handler)() };
-        }
-        // SAFETY: `run` takes anything.
-        unsafe { crate::sys::halt::with_registers(core::ptr::null_mut(), run) };
-    }
-}
+mod exit_stack;
 
 /// Sleeps for a moment, 50 microseconds or somewhat more.
 #[cfg(any(feature = "watch", feature = "integrity"))]

@@ -76,8 +76,8 @@ pub(super) fn at_exit() {
         return;
     }
     let others = report::count() - TOLD.load(Ordering::Relaxed);
-    let sp = process::program_stack();
-    if look(b"the leak scan at exit", sp) == 0 || others > 0 {
+    let (sp, registers) = process::program_stack();
+    if look(b"the leak scan at exit", sp, &registers) == 0 || others > 0 {
         return;
     }
     match policy::on_error() {
@@ -94,7 +94,7 @@ pub(super) fn at_exit() {
 #[inline(always)]
 pub(super) fn on_demand() -> usize {
     extern "C" fn run(blocks: *mut c_void, sp: usize) {
-        let found = look(b"a leak scan that the program asked for", sp);
+        let found = look(b"a leak scan that the program asked for", sp, &[]);
         // SAFETY: `on_demand` passes it, and waits.
         unsafe { *blocks.cast::<usize>() = found };
     }
@@ -112,13 +112,13 @@ pub(super) fn forked() {
 }
 
 /// Looks, tells, and says how many blocks nothing points to. What the program has of this thread's
-/// stack begins at `sp`.
+/// stack begins at `sp`; `registers` are its as well.
 #[inline(never)]
-fn look(when: &'static [u8], sp: usize) -> usize {
+fn look(when: &'static [u8], sp: usize, registers: &[usize]) -> usize {
     if BUSY.swap(true, Ordering::Acquire) {
         return 0;
     }
-    let sums = lost(sp).and_then(|mut blocks| tell::tell(&mut blocks, when));
+    let sums = lost(sp, registers).and_then(|mut blocks| tell::tell(&mut blocks, when));
     if sums.is_none() {
         Line::new()
             .text(b"leaks: unknown, for the system has no memory for the scan, or does not show /proc/self/maps")
@@ -131,12 +131,12 @@ fn look(when: &'static [u8], sp: usize) -> usize {
 }
 
 /// All blocks, with those that nothing leads to grouped; the stack is in use from `sp` up.
-fn lost(sp: usize) -> Option<Blocks> {
+fn lost(sp: usize, registers: &[usize]) -> Option<Blocks> {
     let mut words = Words::new()?;
-    let (mut marks, runs_on) = marked(&mut words, sp)?;
+    let (mut marks, runs_on) = marked(&mut words, sp, registers)?;
     if runs_on {
         // A pointer may have moved from where it was not looked yet to where it was.
-        let (again, _) = marked(&mut words, sp)?;
+        let (again, _) = marked(&mut words, sp, registers)?;
         marks = both(marks, again)?;
     }
     marks.group(&mut words);
@@ -144,8 +144,8 @@ fn lost(sp: usize) -> Option<Blocks> {
 }
 
 /// Marks what can be reached; also says whether threads went on meanwhile.
-fn marked(words: &mut Words, sp: usize) -> Option<(Marks, bool)> {
-    let threads = Threads::stop(sp)?;
+fn marked(words: &mut Words, sp: usize, registers: &[usize]) -> Option<(Marks, bool)> {
+    let threads = Threads::stop(sp, registers)?;
     let mut marks = Marks::new(Blocks::collect()?)?;
     if !roots::mark(&mut marks, words, &threads) {
         return None;

@@ -45,8 +45,8 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Stops the other threads. This one's stack is in use from `sp` up.
-    pub(super) fn stop(sp: usize) -> Option<Threads> {
+    /// Stops the other threads. This one's stack is in use from `sp` up, and these registers.
+    pub(super) fn stop(sp: usize, registers: &[usize]) -> Option<Threads> {
         let tasks = File::open(c"/proc/self/task")?;
         let mut threads = Threads {
             threads: Room::new(2 * tasks.directories().unwrap_or(0) + MORE)?,
@@ -57,6 +57,9 @@ impl Threads {
         let own = thread::id();
         threads.add(own);
         threads.threads[0].sp = sp;
+        for (place, &register) in threads.threads[0].registers.iter_mut().zip(registers) {
+            *place = register;
+        }
         for _ in 0..LOOKS {
             tasks.rewind();
             let before = threads.count;
