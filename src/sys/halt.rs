@@ -202,10 +202,9 @@ impl Drop for Halt {
         WAITING.store(0, Ordering::Release);
         for place in &STOPPED[..self.asked.get()] {
             // Who comes from here on finds that it is not asked.
-            let _ =
-                place
-                    .state
-                    .compare_exchange(ASKED, FREE, Ordering::AcqRel, Ordering::Acquire);
+            let _ = place
+                .state
+                .compare_exchange(ASKED, FREE, Ordering::AcqRel, Ordering::Acquire);
         }
         keep_errno(|| futex(libc::FUTEX_WAKE, i32::MAX as u32));
     }

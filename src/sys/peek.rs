@@ -40,7 +40,10 @@ impl Memory {
                 Err(_) => self.is_refused.set(true),
             }
         }
-        let bytes = self.file.as_ref().map_or(0, |file| file.read_words_at(address, words));
+        let bytes = self
+            .file
+            .as_ref()
+            .map_or(0, |file| file.read_words_at(address, words));
         bytes / size_of::<usize>()
     }
 

@@ -216,6 +216,36 @@ APART void in_a_child(void)
     if (WEXITSTATUS(status) != 23) abort();
 }
 
+/* 25 places, each of its own size. */
+#define PLACE(n) APART void place_##n(void) { get(n * 20); }
+PLACE(1) PLACE(2) PLACE(3) PLACE(4) PLACE(5) PLACE(6) PLACE(7) PLACE(8) PLACE(9) PLACE(10)
+PLACE(11) PLACE(12) PLACE(13) PLACE(14) PLACE(15) PLACE(16) PLACE(17) PLACE(18) PLACE(19)
+PLACE(20) PLACE(21) PLACE(22) PLACE(23) PLACE(24) PLACE(25)
+
+APART void many_places(void)
+{
+    void (*const places[])(void) = {
+        place_3, place_1, place_2, place_5, place_4, place_13, place_7, place_6, place_25, place_8,
+        place_9, place_11, place_10, place_12, place_14, place_24, place_15, place_17, place_16,
+        place_18, place_20, place_19, place_22, place_21, place_23,
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) places[i]();
+}
+
+/* All of it at once. */
+APART void seeded(void)
+{
+    three_of_one_place();
+    chain();
+    tree();
+    circle_with_a_tail();
+    large();
+    grown();
+    in_a_freed_block();
+    by_many_threads();
+    many_places();
+}
+
 /* ---- not lost ---- */
 
 APART void nothing(void) { free(get(100)); }
@@ -511,6 +541,20 @@ APART void with_a_status(void)
     exit(5);
 }
 
+APART void with_standard_error_closed(void)
+{
+    direct();
+    fclose(stderr);
+}
+
+APART void damaged_as_well(void)
+{
+    char *block = get(24);
+    block[24] = 1;
+    kept = block;
+    direct();
+}
+
 /* Two bytes behind one block, and one in a block that was freed. */
 APART void damaged(void)
 {
@@ -540,6 +584,7 @@ APART void signalled(void)
 /* Signals that come anywhere in malloc and free find nothing. */
 APART void signalled_all_the_time(void)
 {
+    kept = get(10);
     pid_t parent = getpid();
     pid_t child = fork();
     if (child == 0) {
@@ -572,7 +617,7 @@ static const struct {
     CASE(large), CASE(middle), CASE(aligned), CASE(grown), CASE(duplicated),
     CASE(in_a_freed_block), CASE(in_a_mapping_that_is_gone), CASE(by_a_thread_that_was_joined),
     CASE(by_a_detached_thread), CASE(by_many_threads), CASE(a_line_that_was_read),
-    CASE(a_directory_left_open), CASE(in_a_library_that_is_gone), CASE(in_a_child), CASE(nothing),
+    CASE(a_directory_left_open), CASE(in_a_library_that_is_gone), CASE(in_a_child), CASE(many_places), CASE(seeded), CASE(nothing),
     CASE(variable), CASE(pointer_into_it), CASE(tagged_low), CASE(held_by_an_inner_pointer),
     CASE(thread_local_variable), CASE(in_a_block), CASE(far_in_a_large_block), CASE(in_a_mapping),
     CASE(in_a_shared_mapping), CASE(beside_a_vast_mapping), CASE(behind_the_break),
@@ -581,7 +626,7 @@ static const struct {
     CASE(beside_threads_that_work), CASE(after_many_threads), CASE(by_a_key), CASE(grown_and_kept),
     CASE(files_left_open), CASE(what_libc_keeps), CASE(in_a_library),
     CASE(in_thread_local_storage_of_a_library), CASE(in_a_child_that_leaves), CASE(on_demand),
-    CASE(with_a_status), CASE(damaged), CASE(signalled), CASE(signalled_all_the_time),
+    CASE(with_a_status), CASE(with_standard_error_closed), CASE(damaged_as_well), CASE(damaged), CASE(signalled), CASE(signalled_all_the_time),
 };
 
 int main(int argc, char **argv)

@@ -127,6 +127,19 @@ APART static void functions()
     if (function(3) != 'c') std::abort();
 }
 
+// All of it at once.
+APART static void seeded()
+{
+    array();
+    vector();
+    shared_circle();
+    released();
+    thrown_over();
+    containers();
+    exceptions();
+    array_of_objects();
+}
+
 #define CASE(name) {#name, name}
 static const struct {
     const char *name;
@@ -134,7 +147,7 @@ static const struct {
 } CASES[] = {
     CASE(array), CASE(vector), CASE(shared_circle), CASE(released), CASE(thrown_over),
     CASE(containers), CASE(thread_local_object), CASE(second_base), CASE(array_of_objects),
-    CASE(exceptions), CASE(streams), CASE(functions),
+    CASE(exceptions), CASE(streams), CASE(functions), CASE(seeded),
 };
 
 int main(int argc, char **argv)

@@ -86,9 +86,13 @@ mod tests {
 
     #[test]
     fn lines_are_understood() {
-        let line = b"7ffff504f000-7ffff5070000 rw-p 00000000 00:00 0                          [stack]";
+        let line =
+            b"7ffff504f000-7ffff5070000 rw-p 00000000 00:00 0                          [stack]";
         let mapping = parse(line).expect("a mapping");
-        assert_eq!((mapping.start, mapping.end), (0x7fff_f504_f000, 0x7fff_f507_0000));
+        assert_eq!(
+            (mapping.start, mapping.end),
+            (0x7fff_f504_f000, 0x7fff_f507_0000)
+        );
         assert!(mapping.is_writable() && !mapping.is_shared() && !mapping.is_barred());
         assert_eq!(mapping.name, b"[stack]");
         let line = b"5560-5561 ---s 00001000 fe:00 247030 /a path/with spaces";

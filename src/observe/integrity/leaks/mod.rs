@@ -20,8 +20,8 @@
 mod blocks;
 mod mappings;
 mod marks;
-mod roots;
 mod room;
+mod roots;
 mod suppressions;
 mod tell;
 mod threads;

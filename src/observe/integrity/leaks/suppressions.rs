@@ -27,7 +27,11 @@ pub(super) fn set_up() {
     };
     match read(path) {
         Some(contents) => keep(contents.bytes()),
-        None => complain(NAME, value, b"a file with patterns: it cannot be read, or is empty; nothing is suppressed"),
+        None => complain(
+            NAME,
+            value,
+            b"a file with patterns: it cannot be read, or is empty; nothing is suppressed",
+        ),
     }
 }
 
@@ -126,7 +130,10 @@ mod tests {
             ("a*b*c", "aXbXbXc"),
             ("**x", "x"),
         ] {
-            assert!(matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
+            assert!(
+                matches(pattern.as_bytes(), text.as_bytes()),
+                "{pattern} {text}"
+            );
         }
         for (pattern, text) in [
             ("", "x"),
@@ -135,7 +142,10 @@ mod tests {
             ("a*b*c", "aXbXb"),
             ("*x", "xy"),
         ] {
-            assert!(!matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
+            assert!(
+                !matches(pattern.as_bytes(), text.as_bytes()),
+                "{pattern} {text}"
+            );
         }
     }
 }

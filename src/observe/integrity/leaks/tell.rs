@@ -124,7 +124,11 @@ fn group(blocks: &[Block]) -> Option<(Room<Group>, usize)> {
 
 fn amount(line: &mut Line, bytes: usize, blocks: usize) {
     line.number(bytes)
-        .text(if bytes == 1 { b" byte in " } else { b" bytes in " })
+        .text(if bytes == 1 {
+            b" byte in "
+        } else {
+            b" bytes in "
+        })
         .number(blocks)
         .text(if blocks == 1 { b" block" } else { b" blocks" });
 }
@@ -136,7 +140,11 @@ fn points(line: &mut Line, group: &Group) {
         line.text(b", and ");
         amount(line, group.held_bytes, group.held_blocks);
         line.text(b" that only ")
-            .text(if group.blocks == 1 { b"it points" } else { b"they point" })
+            .text(if group.blocks == 1 {
+                b"it points"
+            } else {
+                b"they point"
+            })
             .text(b" to");
     }
 }
@@ -144,9 +152,7 @@ fn points(line: &mut Line, group: &Group) {
 fn tell_group(group: &Group, sample: &Block, when: &'static [u8]) {
     let mut sentence = Line::part();
     points(&mut sentence, group);
-    sentence
-        .text(b", allocated by ")
-        .text(name_of(sample.api));
+    sentence.text(b", allocated by ").text(name_of(sample.api));
     report::only_tell(&Finding {
         kind: Kind::Leak,
         sentence: sentence.bytes(),
@@ -182,7 +188,9 @@ fn summarize(total: &Group, places: usize, suppressed: &Group, blocks: &[Block])
             .number(places)
             .text(if places == 1 { b" place" } else { b" places" });
         if places > MOST {
-            line.text(b", the largest ").number(MOST).text(b" of them above");
+            line.text(b", the largest ")
+                .number(MOST)
+                .text(b" of them above");
         }
     }
     if inside.1 > 0 {
@@ -192,7 +200,11 @@ fn summarize(total: &Group, places: usize, suppressed: &Group, blocks: &[Block])
     }
     if suppressed.blocks > 0 {
         line.text(b"; suppressed: ");
-        amount(&mut line, suppressed.all_bytes(), suppressed.blocks + suppressed.held_blocks);
+        amount(
+            &mut line,
+            suppressed.all_bytes(),
+            suppressed.blocks + suppressed.held_blocks,
+        );
     }
     line.write();
 }
