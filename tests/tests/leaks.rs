@@ -413,7 +413,12 @@ fn valgrind_agrees_on_python() {
         libc.malloc.restype = ctypes.c_void_p\n\
         libc.malloc.argtypes = [ctypes.c_size_t]\n\
         for size in (1111, 2222, 4444): ctypes.memset(libc.malloc(size), 0, size)\n\
-        for number in range(100): libc.abs(number)\n";
+        # What was passed is left where it was, until something else is passed.\n\
+        libc.free.argtypes = [ctypes.c_void_p]\n\
+        for number in range(100):\n\
+        \x20 block = libc.malloc(16)\n\
+        \x20 ctypes.memset(block, 0, 16)\n\
+        \x20 libc.free(block)\n";
     let python = Path::new("/usr/bin/python3");
     if !python.exists() {
         return skip("/usr/bin/python3 is not installed");
