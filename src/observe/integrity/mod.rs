@@ -19,6 +19,7 @@ mod check;
 mod kind;
 mod leaks;
 mod pattern;
+mod placed_stacks;
 mod policy;
 mod quarantine;
 mod record;
