@@ -1,4 +1,5 @@
-/* See corpus.h. A file of its own, so that the compiler of a program knows only the prototypes. */
+/* See corpus.h. A file of its own, so that the compiler of a program knows only the prototypes.
+ * It is C and C++ alike: each compiler takes it with the program. */
 #include "corpus.h"
 
 #include <pthread.h>
@@ -10,7 +11,7 @@ void *hidden(const void *pointer) { return (void *)pointer; }
 void seen(const void *memory) { (void)memory; }
 
 unsigned sum(const void *memory, size_t length) {
-    const unsigned char *bytes = memory;
+    const unsigned char *bytes = (const unsigned char *)memory;
     unsigned total = 0;
     for (size_t i = 0; i < length; i++) total += bytes[i];
     return total;
@@ -22,7 +23,7 @@ struct work {
 };
 
 static void *carry_out(void *work) {
-    struct work *todo = work;
+    struct work *todo = (struct work *)work;
     todo->run(todo->argument);
     return NULL;
 }

@@ -1,5 +1,5 @@
 /* CWE: 416
- * Kinds: use-after-free
+ * Kinds: use-after-free, invalid-free
  * Found: guards
  *
  * Frees the nodes of a list while it goes from one to the next. */
