@@ -1,5 +1,5 @@
 //! CWE: 415
-//! Kinds: double-free, use-after-free
+//! Kinds: double-free, write-after-free, use-after-free
 //! Found: default
 //!
 //! Takes one reference too many from the count of an Arc, which drops it while another one has
