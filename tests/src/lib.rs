@@ -26,6 +26,7 @@ pub mod corpus;
 pub mod library;
 mod outcome;
 pub mod recording;
+pub mod reported;
 mod run;
 mod scratch;
 pub mod statistics;
