@@ -96,10 +96,10 @@ fn main() {
         .filter(|build| !build.name.contains("full"))
         .collect();
     for (name, arguments, variables) in PROGRAMS {
-        if Command::new(name).arg("--version").output().is_err() {
+        let Some(program) = real(name) else {
             eprintln!("{name} is not installed: left out");
             continue;
-        }
+        };
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/");
         let arguments: Vec<String> = (arguments.iter())
             .map(|argument| argument.replace('@', source))
@@ -108,10 +108,25 @@ fn main() {
             &format!("{name}: ms of CPU time, its children included"),
             rounds,
             &builds,
-            |build| run_real(name, &arguments, variables, build, &scratch),
+            |build| run_real(&program, &arguments, variables, build, &scratch),
         );
     }
     let _ = fs::remove_dir_all(scratch);
+}
+
+/// The program of this name; of `python3` the interpreter, which may stand behind a script that
+/// runs dozens of processes.
+fn real(name: &str) -> Option<String> {
+    let question = match name {
+        "python3" => &["-c", "import sys; print(sys.executable)"][..],
+        _ => &["--version"],
+    };
+    let output = Command::new(name).args(question).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    Some(match name {
+        "python3" => said.trim().to_owned(),
+        _ => name.to_owned(),
+    })
 }
 
 /// Measures each build once a round, and prints what it took.
