@@ -27,7 +27,7 @@ pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
-use super::{Block, Event, Observer, Release, Request};
+use super::{Block, Event, Observer, Release, Request, Resize};
 use crate::sys::thread;
 use core::ptr;
 use core::ptr::NonNull;
@@ -134,12 +134,12 @@ impl Observer for Streaming {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Mark>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Mark>, _: &Request) -> Resize {
         if is_on() {
             let address = block.address.as_ptr() as usize;
             local.resizing.set((address, block.bytes));
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     #[inline(always)]

@@ -3,7 +3,6 @@
 //! The hooks write a record themselves where the stack is one of those that the thread knows, and
 //! all is plain; the rest is here, out of their way.
 
-use super::known_stacks::Innermost;
 use super::life::{Life, Shape};
 use super::local::Local;
 use super::module_file;
@@ -11,6 +10,7 @@ use super::session;
 use super::writer::Writer;
 use super::{OFF, ON, clock, is_filtered, say_if_verbose, state};
 use crate::observe::caller::Caller;
+use crate::observe::known_stacks::Innermost;
 use crate::observe::modules;
 use crate::observe::stack;
 use crate::observe::{Block, Release, Request};

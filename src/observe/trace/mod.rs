@@ -17,9 +17,9 @@
 //! 3. What cannot be had is said on one line, and recording goes off: the program goes on.
 //!
 //! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
-//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time, `known_stacks.rs` the ids of stacks,
+//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time,
 //! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
-//! say records on standard error.
+//! say records on standard error, `recall.rs` those of one block in a report.
 
 mod blocks;
 mod clock;
@@ -30,12 +30,12 @@ mod dump;
 mod events;
 mod filter;
 mod full;
-mod known_stacks;
 mod life;
 mod local;
 mod module_file;
 mod path;
 mod plan;
+mod recall;
 mod session;
 mod shared_ring;
 mod text;
@@ -45,7 +45,7 @@ use super::caller::Caller;
 use super::modules;
 use super::settings;
 use super::stack;
-use super::{Block, Event, Observer, Path as Way, Release, Request};
+use super::{Block, Event, Observer, Path as Way, Release, Request, Resize};
 use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
@@ -72,6 +72,9 @@ const OFF: u8 = 0;
 const ON: u8 = 1;
 /// As the slow paths say.
 const OTHERWISE: u8 = 2;
+
+/// The number of the first kind of finding, among the numbers of faults.
+const FINDINGS: i32 = 16;
 
 /// Apart from what is written often.
 #[repr(align(128))]
@@ -266,13 +269,13 @@ impl Observer for Recorder {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> Resize {
         if state() == OTHERWISE {
             let is_traced = block.record.is_some_and(Life::is_traced);
             local.begin_if_new();
             local.writer().set_resizes_traced(is_traced);
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     fn resized(local: &Local, block: &Block<'_, Life>, request: &Request) {
@@ -345,8 +348,18 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn notice(event: Event<'_>) {
-        if let Event::WatchHit { .. } = event {
-            events::hit(event);
+        match event {
+            Event::WatchHit { .. } => events::hit(event),
+            Event::Found {
+                kind,
+                address,
+                text,
+            } => {
+                if let Some(session) = session::get() {
+                    crash::leave(session, FINDINGS + i32::from(kind), address, text);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -368,6 +381,12 @@ impl Observer for Recorder {
         if let Some(session) = session::get() {
             let line = fault::line(call, address, fault);
             crash::leave(session, fault as i32, address as usize, line.bytes());
+        }
+    }
+
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+        if let Some(session) = session::get() {
+            recall::newest(session, address, tell);
         }
     }
 

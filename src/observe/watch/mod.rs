@@ -17,26 +17,23 @@
 //! 1. With no rule in force no hook does more than to ask that.
 
 mod act;
-mod elf;
 mod environment;
 mod guard;
 mod held;
 mod hit;
 mod known;
 mod parse;
-mod place;
 mod registers;
-mod report;
 mod rule;
 mod rules;
 mod site;
 mod target;
-mod turn;
 
 use super::api::Api;
 use super::caller::{self, Caller};
+use super::report::{Line, place};
 use super::watch_error::WatchError;
-use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
+use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::sys::{clock, process, thread};
@@ -45,7 +42,6 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use parse::Malformed;
-use report::Line;
 use rule::events;
 
 /// The observer.
@@ -144,12 +140,12 @@ impl Observer for Watch {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> Resize {
         if is_of_interest(block) {
             let address = block.address.as_ptr() as usize;
             local.moving.set((address, slots_of(block)));
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     #[inline(always)]

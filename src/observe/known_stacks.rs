@@ -26,10 +26,10 @@ const PLACES: usize = 128;
 
 /// Where a call came from: the innermost frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Innermost {
-    pub(super) pc: usize,
-    pub(super) sp: usize,
-    pub(super) fp: usize,
+pub(crate) struct Innermost {
+    pub(crate) pc: usize,
+    pub(crate) sp: usize,
+    pub(crate) fp: usize,
 }
 
 #[repr(C, align(16))]
@@ -46,7 +46,7 @@ struct Place {
 }
 
 /// See the head of this file. All bytes zero: none.
-pub(super) struct KnownStacks([Place; PLACES]);
+pub(crate) struct KnownStacks([Place; PLACES]);
 
 const _: () = assert!(PLACES.is_power_of_two() && size_of::<Place>() == 32 + MOST * 16);
 const _: () = assert!(frames::skip_for(0) <= u16::MAX as usize);
@@ -56,7 +56,7 @@ impl KnownStacks {
         clippy::declare_interior_mutable_const,
         reason = "each thread has a copy"
     )]
-    pub(super) const NONE: KnownStacks = KnownStacks(
+    pub(crate) const NONE: KnownStacks = KnownStacks(
         [const {
             Place {
                 frames: Frames([const { [const { Cell::new(0) }; 2] }; MOST]),
@@ -71,7 +71,7 @@ impl KnownStacks {
     );
 
     /// Forgets all: another thread, another stack.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         for place in &self.0 {
             place.pc.set(0);
         }
@@ -89,7 +89,7 @@ impl KnownStacks {
     /// # Safety
     /// The frame is that of a call that waits: the stack pointer has not come above its `sp`.
     #[inline(always)]
-    pub(super) unsafe fn id(&self, innermost: Innermost) -> Option<u32> {
+    pub(crate) unsafe fn id(&self, innermost: Innermost) -> Option<u32> {
         let place = self.place(innermost);
         if place.pc.get() != innermost.pc
             || place.sp.get() != innermost.sp
@@ -112,7 +112,7 @@ impl KnownStacks {
     /// # Safety
     /// As of [`KnownStacks::id`]; a place where `is_own` says so lies on the thread's own stack,
     /// and so do all above it on the way of the walk.
-    pub(super) unsafe fn keep(
+    pub(crate) unsafe fn keep(
         &self,
         innermost: Innermost,
         addresses: &[u64],
