@@ -32,7 +32,7 @@ const PROGRAM: Program = Program {
 struct Build {
     name: &'static str,
     library: Option<PathBuf>,
-    variables: &'static [(&'static str, &'static str)],
+    variables: Variables,
     traces: bool,
 }
 
@@ -44,8 +44,11 @@ const WAYS: [(&str, &str, &str, &str); 4] = [
     ("churn, 3 frames", "churn", "1", "3"),
 ];
 
-/// Real programs, where the benches' sources are, and what they need in the environment.
-const PROGRAMS: [(&str, &[&str], &[(&str, &str)]); 3] = [
+type Variables = &'static [(&'static str, &'static str)];
+
+/// Real programs, with their arguments (`@`: where the benches' programs are) and what they need in
+/// the environment.
+const PROGRAMS: [(&str, &[&str], Variables); 3] = [
     (
         "python3",
         &["@json_documents.py", "10"],
@@ -278,6 +281,8 @@ fn run_real(
     scratch: &Path,
 ) -> f64 {
     let mut command = command(program, build, scratch);
+    // `wait4` says what it used, as `Child` does not.
+    #[expect(clippy::zombie_processes, reason = "it is waited for below")]
     let child = command
         .args(arguments)
         .envs(variables.iter().copied())
