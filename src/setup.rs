@@ -82,7 +82,7 @@ fn set_up() {
         return;
     }
     process::at_fork(before_fork, after_fork, in_child);
-    if config::get().stats || Observed::wants(Wish::Statistics) {
+    if config::get().stats != 0 || Observed::wants(Wish::Statistics) {
         stderr::keep();
         process::at_exit(stats::print_at_exit);
     }
