@@ -244,6 +244,14 @@ impl Options {
         is_below
     }
 
+    /// The value of the production variable with this number ([`Variable::option`]); `None` of one
+    /// that there is not.
+    pub(crate) fn by_number(&self, number: u32) -> Option<Option<u32>> {
+        let mut settings = parse::settings();
+        let setting = settings.find(|(_, setting)| *setting as u32 == number);
+        setting.map(|(_, setting)| self.get(setting))
+    }
+
     /// Every production variable with its value here; `None` is a limit that does not exist.
     pub(crate) fn by_name(&self) -> impl Iterator<Item = (&'static str, Option<u32>)> {
         parse::settings().map(|(name, setting)| (name, self.get(setting)))

@@ -2,7 +2,7 @@
 //!
 //! A variable that is set itself wins over the preset, also where its value is refused.
 
-use super::Setting;
+use super::{DEBUG, PRODUCTION, Setting, Variable};
 
 /// A preset: values for some variables, under one name.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,26 @@ pub struct Preset {
     /// What it sets beside that in builds with observers: a variable of [`DEBUG`](super::DEBUG),
     /// and its value.
     pub debug: &'static [(&'static str, u32)],
+}
+
+impl Preset {
+    /// What it sets `variable` to, by its number.
+    #[must_use]
+    pub fn value(&self, variable: &Variable) -> Option<u32> {
+        let mut settings = self.settings.iter();
+        let setting = settings.find(|(setting, _)| Some(*setting) == variable.setting);
+        let mut debug = self.debug.iter();
+        setting.map(|(_, number)| *number).or_else(|| {
+            let of_debug = debug.find(|(name, _)| *name == variable.name);
+            of_debug.map(|(_, number)| *number)
+        })
+    }
+
+    /// All that it sets.
+    pub fn values(&self) -> impl Iterator<Item = (&'static Variable, u32)> + '_ {
+        let all = PRODUCTION.iter().chain(DEBUG);
+        all.filter_map(|variable| Some((variable, self.value(variable)?)))
+    }
 }
 
 /// The presets, in the order of [`NAMES`].
