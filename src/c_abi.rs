@@ -6,6 +6,7 @@ use crate::debug;
 use crate::heap;
 pub use crate::observe::api::Api;
 pub use crate::observe::caller::*;
+use crate::report;
 use crate::root;
 use crate::stats;
 use crate::sys;
@@ -91,6 +92,11 @@ pub fn print_statistics() {
 #[must_use]
 pub fn live_and_mapped() -> (usize, usize) {
     stats::live_and_mapped()
+}
+
+/// Ends learning, and prints what was learnt; says whether there was something to end.
+pub fn freeze() -> bool {
+    report::freeze()
 }
 
 /// What is in force of the option with this number, `None` within where it is a limit that does

@@ -139,6 +139,13 @@ enum hakmem_option {
  */
 HAKMEM_API int hakmem_option(int option, unsigned long *value);
 
+/*
+ * Ends learning (HAKMEM_ALLOC_LEARN, HAKMEM_MEM_LEARN): what was learnt stays in force, and is
+ * printed as variables to set, to where statistics go. Returns 1; 0 if nothing is learnt, and
+ * nothing is printed then.
+ */
+HAKMEM_API int hakmem_learn_freeze(void);
+
 /* What a block is doing. Later versions may have further states. */
 enum hakmem_block_state {
     /* The program holds it. */

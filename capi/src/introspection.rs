@@ -143,6 +143,12 @@ pub unsafe extern "C" fn hakmem_option(option: c_int, value: *mut c_ulong) -> c_
     1
 }
 
+/// Ends learning.
+#[unsafe(no_mangle)]
+pub extern "C" fn hakmem_learn_freeze() -> c_int {
+    c_int::from(heap::freeze())
+}
+
 /// As `malloc_trim(0)`.
 #[unsafe(no_mangle)]
 pub extern "C" fn hakmem_collect() -> c_int {

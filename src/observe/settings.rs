@@ -14,7 +14,7 @@ const STATS: &str = "HAKMEM_STATS";
 const TRACE: &str = "HAKMEM_TRACE";
 
 /// The areas of the master switches, and the variable that each stands for.
-const AREAS: [(&str, &str, &str); 14] = [
+const AREAS: [(&str, &str, &str); 15] = [
     (STATS, "profile", "HAKMEM_TINY_PROFILE"),
     (STATS, "sll", "HAKMEM_TINY_SLL_DIAG"),
     (STATS, "state", "HAKMEM_TINY_ALLOC_DEBUG"),
@@ -22,6 +22,7 @@ const AREAS: [(&str, &str, &str); 14] = [
     (STATS, "trace", "HAKMEM_PTR_TRACE_DUMP"),
     (TRACE, "alloc", "HAKMEM_TRACE_ALLOCATIONS"),
     (TRACE, "free", "HAKMEM_SS_FREE_DEBUG"),
+    (TRACE, "learn", "HAKMEM_LEARN_DEBUG"),
     (TRACE, "lookup", "HAKMEM_SUPER_LOOKUP_DEBUG"),
     (TRACE, "lru", "HAKMEM_SS_LRU_DEBUG"),
     (TRACE, "mask", "HAKMEM_TINY_FREELIST_MASK"),
@@ -90,11 +91,6 @@ pub(crate) fn is_on(name: &str) -> bool {
         .filter(|(_, _, variable)| *variable == name)
         .any(|(master, area, _)| text(master).is_some_and(|list| names(list, area)));
     named || count(name) != 0
-}
-
-/// Whether a master switch's value asks for the table of statistics.
-pub(crate) fn wants_table() -> bool {
-    text(STATS).is_some_and(|list| words(list).any(|word| word == b"1" || word == b"all"))
 }
 
 fn words(list: &[u8]) -> impl Iterator<Item = &[u8]> {

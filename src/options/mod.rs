@@ -36,6 +36,7 @@ pub use observed::DEBUG;
 pub use older::{OLDER, Older, SUNSET};
 pub use preset::{PRESETS, Preset};
 pub use production::PRODUCTION;
+pub(crate) use production::STATS_FILE;
 pub use resolve::{Resolved, Source, resolve};
 pub use variable::{Builds, Field, Kind, Range, Variable};
 pub(crate) use warning::Warning;

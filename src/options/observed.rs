@@ -27,6 +27,7 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_LEAKS",
         "When the program is searched for blocks that nothing refers to, and what of them is told.",
     ),
+    debug("HAKMEM_LEARN_DEBUG", 0, "Logs each decision of learning."),
     debug_text(
         "HAKMEM_ON_ERROR",
         "What happens after a report: the program is aborted, or goes on.",
@@ -124,7 +125,7 @@ pub const DEBUG: &[Variable] = &[
     debug_list(
         "HAKMEM_TRACE",
         &[
-            "all", "alloc", "free", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
+            "all", "alloc", "free", "learn", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
         ],
         "Switches logs and traces on by their areas; 1 traces allocations.",
     ),

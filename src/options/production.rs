@@ -115,7 +115,7 @@ pub const PRODUCTION: &[Variable] = &[
         "Prints the statistics again after so many seconds, while the program runs; 0 does not.",
     ),
     text(
-        "HAKMEM_STATS_FILE",
+        STATS_FILE,
         "The file to append statistics to, in place of standard error; %p in it stands for the \
          process's number.",
     ),
@@ -275,6 +275,9 @@ pub const PRODUCTION: &[Variable] = &[
         "1 serves requests of up to 2048 bytes, 0 hands them to the system allocator.",
     ),
 ];
+
+/// Read by who prints statistics.
+pub(crate) const STATS_FILE: &str = "HAKMEM_STATS_FILE";
 
 /// What `HAKMEM_LEARN_ADVANCED` may say, by name.
 const ADVANCED: &[Field] = &[

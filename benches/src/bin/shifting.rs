@@ -14,11 +14,23 @@ const PROGRAM: Program = Program {
     name: "shifting",
     about: "Replaces random blocks of a few hot sizes, which change from phase to phase.",
     parameters: &[
-        Parameter::new("phases", "sets of hot sizes, one after the other", 12, 1, 1 << 20),
+        Parameter::new(
+            "phases",
+            "sets of hot sizes, one after the other",
+            12,
+            1,
+            1 << 20,
+        ),
         Parameter::new("ops", "replacements in a phase", 25_000_000, 1, 1 << 40),
         Parameter::new("slots", "blocks that are kept", 20_000, 1, 1 << 24),
         Parameter::new("hot", "sizes of a phase", 8, 1, 64),
-        Parameter::new("stay", "of so many blocks at a phase's end one stays", 1000, 1, 1 << 24),
+        Parameter::new(
+            "stay",
+            "of so many blocks at a phase's end one stays",
+            1000,
+            1,
+            1 << 24,
+        ),
         Parameter::seed(),
     ],
 };
