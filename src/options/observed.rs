@@ -15,22 +15,26 @@ pub const DEBUG: &[Variable] = &[
     ),
     debug_text(
         "HAKMEM_GUARD",
-        "Which blocks get a page of their own and an inaccessible neighbour, by a rule.",
+        "Which blocks get pages of their own, with one that cannot be touched beside them: \
+         all, 1/N, size=A-B, site=FUNCTION, thread=T; right, left or random.",
     ),
     debug_word(
         "HAKMEM_INTEGRITY_CHECKS",
         &["0", "1", "light", "full"],
         Some(1),
-        "Checks the allocator's structures and the program's blocks while the program runs.",
+        "How much is checked: 0 nothing, light each free alone, 1 or full also freed blocks.",
     ),
-    debug_text(
+    debug(
         "HAKMEM_LEAKS",
-        "When the program is searched for blocks that nothing refers to, and what of them is told.",
+        0,
+        "Tells at exit which blocks nothing points to any more.",
     ),
     debug("HAKMEM_LEARN_DEBUG", 0, "Logs each decision of learning."),
-    debug_text(
+    debug_word(
         "HAKMEM_ON_ERROR",
-        "What happens after a report: the program is aborted, or goes on.",
+        &["abort", "continue", "stop"],
+        Some(0),
+        "What follows a finding.",
     ),
     debug_count(
         "HAKMEM_PTR_TRACE_DUMP",
@@ -45,15 +49,16 @@ pub const DEBUG: &[Variable] = &[
         "Says each record on standard error when it is made.",
     ),
     debug_count(
-        "HAKMEM_QUARANTINE_MB",
-        Kind::Megabytes,
-        (0, 65536),
-        16,
-        "How much freed memory is held back before it may be handed out again.",
+        "HAKMEM_QUARANTINE_KB",
+        Kind::Count,
+        (0, 1 << 20),
+        1024,
+        "How many KiB of freed blocks a thread keeps from being used again.",
     ),
     debug_text(
         "HAKMEM_REPORT",
-        "Where reports of errors go: standard error if not set.",
+        "The file to which findings are added as lines of JSON; %p in it stands for the \
+         process's number.",
     ),
     debug(
         "HAKMEM_SS_FREE_DEBUG",
