@@ -20,7 +20,7 @@
 //!
 //! Free slots stay dirty. Pages are given back, oldest first and in whole runs, when the
 //! heap grows although as much lies dirty (so that the dirty memory adds nothing to the
-//! peak), or when more than [`dirty_bound`] has been dirty for [`PURGE_AGE_MS`].
+//! peak), or when more than [`dirty_bound`] has been dirty for `HAKMEM_PURGE_DELAY_MS`.
 //!
 //! 1. A SuperSlab is in one place: on a list by the number of its free slots, in the cache,
 //!    or nowhere (no slot free, or held by someone). [`Pool::settle`] alone moves it.
@@ -41,13 +41,12 @@ use crate::superslab_cache::SuperSlabCache;
 use crate::sys::clock;
 use crate::sys::lock::{Guard, Lock};
 use crate::sys::memory;
+use crate::tuning;
 use crate::unit_stock;
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-/// Milliseconds that dirty memory beyond the bound may stay.
-const PURGE_AGE_MS: u64 = 100;
 /// Dirty slots that stay where they are although clean ones are taken: 512 KiB. What was freed
 /// just now is not somebody else's at once, so that a second free of it is noticed.
 const DIRTY_SLACK: usize = (512 << 10) / SLOT_BYTES;
@@ -250,7 +249,9 @@ pub(crate) enum Found {
 /// Free slots that may stay dirty for good: the larger of 1 MiB and a sixteenth of what
 /// is in use.
 fn dirty_bound() -> usize {
-    (counters::slots_held() / 16).max((1 << 20) / SLOT_BYTES)
+    let held = counters::slots_held();
+    let usual = (held / 16).max((1 << 20) / SLOT_BYTES);
+    tuning::dirty_bound(held, usual)
 }
 
 fn list_of(free: u32) -> u8 {
@@ -811,10 +812,11 @@ fn purge_while(mut wanted: impl FnMut(u64, usize) -> bool) -> usize {
 
 /// Gives back pages beyond the bound that have been dirty for long enough.
 fn purge_overdue() {
+    tuning::tick();
     if counters::slots_dirty() > dirty_bound() {
-        let now = clock::now_ms();
+        let (now, delay) = (clock::now_ms(), tuning::purge_delay_ms());
         purge_while(|since, _| {
-            counters::slots_dirty() > dirty_bound() && now.saturating_sub(since) >= PURGE_AGE_MS
+            counters::slots_dirty() > dirty_bound() && now.saturating_sub(since) >= delay
         });
     }
 }

@@ -16,6 +16,7 @@
 //! 5. Caches are never unmapped.
 
 pub(crate) mod front;
+mod learning;
 pub(crate) mod parked;
 mod pool_arena;
 mod remote_buffer;
@@ -39,6 +40,7 @@ use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use front::{Bin, Front, Quiet};
+use learning::Learning;
 use pool_arena::PoolArena;
 use remote_buffer::RemoteBuffer;
 pub(crate) use shelf::{Counts, Shelf};
@@ -98,6 +100,7 @@ pub(crate) struct ThreadCache {
     made_before: Cell<*const ThreadCache>,
     parked_below: Cell<*const ThreadCache>,
     local: <Observed as Observer>::Local,
+    learning: Learning,
     inbox: Aligned<Inbox>,
     words: [Cell<*mut u8>; WORDS],
     remote: RemoteBuffer,
@@ -304,22 +307,15 @@ impl ThreadCache {
         self.is_configured.set(config::is_read());
         let options = config::get();
         self.remote.set_threshold(options.tiny_drain_thresh);
-        let mut word = 0;
         for class in SizeClass::all() {
-            let (words, bytes) = match class.tier() {
-                Tier::Tiny => (TINY_WORDS, TINY_BYTES),
-                _ => (OTHER_WORDS, OTHER_BYTES),
-            };
-            let room = (bytes / class.bytes()).clamp(2, words - 1);
-            let capacity = if options.tiny_sfc_enable { room } else { 0 };
+            let (bottom, capacity) = self.built_in(class);
             let shelf = self.shelf(class);
-            let bottom = self.words[word + 1].as_ptr();
             if !shelf.hot.get() {
                 debug_assert!(shelf.bottom.get().is_null() || self.is_front_empty(class));
                 shelf.bottom.set(bottom);
                 shelf.capacity.set(capacity as u32);
-                // SAFETY: the built-in words of this class from `bottom` on are `words - 1`,
-                // and the one below is null and stays so.
+                // SAFETY: the built-in words of this class from `bottom` on are as many and one
+                // more, and the one below is null and stays so.
                 unsafe { self.bin(class).set_array(bottom, capacity) };
             }
             let most = LIST_BYTES / class.bytes();
@@ -327,8 +323,24 @@ impl ThreadCache {
                 .list_capacity
                 .set(options.tiny_tls_cap.min(most.max(2) as u32));
             shelf.batch.set(options.tiny_tls_refill);
-            word += words;
         }
+    }
+
+    /// The array of a class that is built in, and how many entries of it are used.
+    fn built_in(&self, class: SizeClass) -> (*mut *mut u8, usize) {
+        let (words, bytes) = match class.tier() {
+            Tier::Tiny => (TINY_WORDS, TINY_BYTES),
+            _ => (OTHER_WORDS, OTHER_BYTES),
+        };
+        let tiny = class.index().min(TINY_CLASSES);
+        let first = tiny * TINY_WORDS + (class.index() - tiny) * OTHER_WORDS;
+        let room = (bytes / class.bytes()).clamp(2, words - 1);
+        let capacity = if config::get().tiny_sfc_enable {
+            room
+        } else {
+            0
+        };
+        (self.words[first + 1].as_ptr(), capacity)
     }
 
     fn is_front_empty(&self, class: SizeClass) -> bool {
@@ -476,6 +488,7 @@ impl ThreadCache {
     /// Counts that the front was found full or empty, and gives it a larger array when it is
     /// time.
     fn grow_warm(&self, class: SizeClass, is_full: bool) {
+        self.learn(class);
         let shelf = self.shelf(class);
         if !shelf.hot.get() {
             shelf.heat.set(shelf.heat.get().saturating_add(1));
@@ -507,7 +520,7 @@ impl ThreadCache {
     fn make_hot(&self, class: SizeClass) {
         let options = config::get();
         let is_tiny = class.tier() == Tier::Tiny;
-        if is_tiny && self.hot_classes.get() >= options.tiny_sfc_hot_classes {
+        if is_tiny && self.hot_classes.get() >= learning::hot_classes() {
             return;
         }
         if self.enlarge(class, options.tiny_sfc_capacity) {
@@ -520,7 +533,7 @@ impl ThreadCache {
     /// The most entries that a class's array may have.
     fn most_entries(class: SizeClass) -> u32 {
         let bytes = match class.tier() {
-            Tier::Tiny => HOT_TINY_BYTES,
+            Tier::Tiny => learning::cached_bytes().unwrap_or(HOT_TINY_BYTES),
             _ => HOT_OTHER_BYTES,
         };
         (bytes / class.bytes()) as u32
@@ -535,15 +548,20 @@ impl ThreadCache {
         if capacity <= shelf.capacity.get() {
             return false;
         }
-        let bytes = (capacity as usize + 1) * size_of::<*mut u8>();
-        let Some(array) = metadata::allocate(bytes) else {
-            return false;
+        let (bottom, capacity) = match self.array_from_before(class, capacity) {
+            Some(array) => array,
+            None => {
+                let bytes = (capacity as usize + 1) * size_of::<*mut u8>();
+                let Some(array) = metadata::allocate(bytes) else {
+                    return false;
+                };
+                // SAFETY: the array has `capacity + 1` words.
+                (unsafe { array.as_ptr().cast::<*mut u8>().add(1) }, capacity)
+            }
         };
-        // SAFETY: the array has `capacity + 1` words.
-        let bottom = unsafe { array.as_ptr().cast::<*mut u8>().add(1) };
         let entries = self.front_entries(class);
         let count = entries.len();
-        // SAFETY: the new array is larger than the old one.
+        // SAFETY: the new array is larger than the old one, and another one.
         unsafe { ptr::copy_nonoverlapping(entries.as_ptr().cast(), bottom, count) };
         // SAFETY: a null word, and above it `capacity` words, for this bin alone.
         unsafe { self.bin(class).set_array(bottom, capacity as usize) };
