@@ -64,6 +64,8 @@ const GROW_AFTER: u8 = 16;
 const LONG: usize = 256;
 /// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
 const PARTIALS_LOOKED_AT: usize = 8;
+/// Bytes of free blocks of a class that an ended thread's cache may keep for the next thread.
+const KEPT_WARM: usize = 16 << 10;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -97,6 +99,8 @@ pub(crate) struct ThreadCache {
     /// The cache made before this one. Set before the cache is published, never changed.
     made_before: Cell<*const ThreadCache>,
     parked_below: Cell<*const ThreadCache>,
+    /// It is one of the ended threads' caches that keep some of their free blocks.
+    is_warm: Cell<bool>,
     local: <Observed as Observer>::Local,
     inbox: Aligned<Inbox>,
     words: [Cell<*mut u8>; WORDS],
@@ -650,6 +654,11 @@ impl ThreadCache {
             Tier::Pool => self.acquire_from_arena(class),
             _ => shared_pool::acquire(class),
         };
+        let found = found.or_else(|| {
+            parked::cool()
+                .then(|| shared_pool::acquire(class))
+                .flatten()
+        });
         let found = match found {
             Some(found) => found,
             None => match parked::steal(class, self) {
@@ -1056,16 +1065,26 @@ impl ThreadCache {
     /// Gives back all that the cache holds and does not need; what is left are slabs with
     /// blocks that the program holds.
     pub(crate) fn flush(&self) {
+        self.give_up_all_but(0);
+    }
+
+    /// As [`ThreadCache::flush`], but of each class that has at most `kept` bytes of free blocks
+    /// here these stay, and its current slab.
+    fn give_up_all_but(&self, kept: usize) {
         self.send_home();
         self.collect();
         for class in SizeClass::all() {
-            self.flush_class(class);
             let shelf = self.shelf(class);
+            shelf.heat.set(0);
+            let blocks = self.front_entries(class).len() + shelf.list.len() as usize;
+            if blocks != 0 && blocks * class.bytes() <= kept {
+                continue;
+            }
+            self.flush_class(class);
             if let Some(slab) = shelf.current() {
                 shelf.current.set(ptr::null());
                 self.has_returned(slab);
             }
-            shelf.heat.set(0);
         }
         self.arena.give_back();
     }
@@ -1093,7 +1112,11 @@ unsafe extern "C" fn thread_ends(cache: *mut core::ffi::c_void) {
     quiet.end_with(ptr::from_ref(&front::EXITED).cast());
     cache.busy.set(1);
     cache.show(Occasion::ThreadEnds);
-    cache.flush();
+    cache.give_up_all_but(if parked::stays_warm(cache) {
+        KEPT_WARM
+    } else {
+        0
+    });
     Observed::ended(&cache.local);
     // Once it is parked it may be another thread's.
     cache.busy.set(0);
