@@ -65,7 +65,7 @@ const LONG: usize = 256;
 /// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
 const PARTIALS_LOOKED_AT: usize = 8;
 /// Bytes of free blocks of a class that an ended thread's cache may keep for the next thread.
-const KEPT_WARM: usize = 16 << 10;
+const KEPT_WARM: usize = 32 << 10;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
