@@ -22,7 +22,7 @@ mod remote_buffer;
 mod shelf;
 mod view;
 
-use crate::block::FreeList;
+use crate::block::{self, FreeList};
 use crate::config;
 use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
@@ -33,7 +33,7 @@ use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
 use crate::slab::{Kind, Run, Site, Slab};
-use crate::sys::{memory, thread};
+use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
@@ -404,7 +404,7 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |_, mut run| {
+            self.take_from_slabs(class, 1, 1, |mut run| {
                 one = run.next().and_then(NonNull::new)
             });
             return one;
@@ -416,16 +416,9 @@ impl ThreadCache {
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
         let batch = options.tiny_p0_batch as usize;
-        self.take_from_slabs(class, want, batch, |slab, run| {
-            if slab.travels() {
-                // All at once, and not each when the program writes to it.
-                let run = run.inspect(|&block| memory::fetch_to_write(block));
-                // SAFETY: the bin is empty, and `want` is at most what its array holds.
-                unsafe { bin.push_all(run) };
-            } else {
-                // SAFETY: as above.
-                unsafe { bin.push_all(run) };
-            }
+        self.take_from_slabs(class, want, batch, |run| {
+            // SAFETY: the bin is empty, and `want` is at most what its array holds.
+            unsafe { bin.push_all(run) };
         });
         bin.pop()
     }
@@ -469,7 +462,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
+            |run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         self.notice_list(class);
         let block = shelf.list.first()?;
@@ -565,7 +558,7 @@ impl ThreadCache {
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(&Slab, Run),
+        mut each: impl FnMut(Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -588,9 +581,9 @@ impl ThreadCache {
 
     /// Takes blocks of a slab, as [`Slab::take`].
     #[inline(always)]
-    fn take_from(&self, slab: &Slab, want: usize, mut each: impl FnMut(&Slab, Run)) -> usize {
+    fn take_from(&self, slab: &Slab, want: usize, each: impl FnMut(Run)) -> usize {
         let before = Observed::wants(Wish::Counts).then(|| slab.counts());
-        let taken = slab.take(want, |run| each(slab, run));
+        let taken = slab.take(want, each);
         if let Some(before) = before {
             Observed::event(
                 &self.local,
@@ -971,7 +964,12 @@ impl ThreadCache {
     /// it did.
     #[inline(always)]
     pub(crate) fn free_remote(&'static self, block: *mut u8) -> bool {
-        let is_added = self.busy().remote.add(block);
+        let cache = self.busy();
+        let is_added = cache.remote.add(block);
+        if is_added {
+            leave(block);
+        }
+        drop(cache);
         if is_added {
             self.notice_remote(block);
         }
@@ -996,7 +994,9 @@ impl ThreadCache {
 
     #[inline(always)]
     fn push_remote(&self, slab: &'static Slab, block: *mut u8) {
-        if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
+        let is_full = self.remote.push(slab, block, |s, n| self.count_sent(s, n));
+        leave(block);
+        if is_full {
             self.send_home();
         }
     }
@@ -1092,6 +1092,16 @@ impl ThreadCache {
     /// A partial slab of `class` is given up, for another cache to take over.
     fn give_up(&self, class: SizeClass) -> Option<&'static Slab> {
         self.shelf(class).first_partial()
+    }
+}
+
+/// A block of another thread's slab waits here to be sent home. Observers may look at what the
+/// program left in it, or watch it, so for them it stays as it is.
+#[inline(always)]
+fn leave(block: *mut u8) {
+    if !Observed::ACTIVE {
+        // SAFETY: a block of a slab, so of at least 16 bytes, that the program gave back.
+        unsafe { block::leave(block) };
     }
 }
 
