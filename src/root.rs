@@ -22,7 +22,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// Version of the table's own format; names may come and go without a new one.
 const FORMAT: u32 = 1;
 const NAME_BYTES: usize = 40;
-const ENTRIES: usize = 72 + CLASSES + PRODUCTION.len();
+const ENTRIES: usize = 73 + CLASSES + PRODUCTION.len();
 const MAGIC: [u8; 16] = *b"hakmem root \x7f\x01\x8a\xe5";
 const INVERTED_MAGIC: [u8; 16] = {
     let mut inverted = MAGIC;
@@ -137,6 +137,7 @@ pub(crate) fn fill() {
     for (name, offset) in Slab::OFFSETS {
         put(name, offset);
     }
+    put("slab.first_block", Slab::FIRST);
     put("caches", ThreadCache::all_address());
     for (name, offset) in ThreadCache::OFFSETS {
         put(name, offset);

@@ -1,0 +1,95 @@
+//! The stacks of allocations and frees, each kept once, by number.
+//!
+//! The table is that of the trace format, in memory of the process alone. A stack that a thread
+//! has been called from lately is known by its frames ([`KnownStacks`]), and is not walked again.
+
+use super::thread::Thread;
+use crate::observe::caller::Caller;
+use crate::observe::known_stacks::Innermost;
+use crate::observe::{modules, stack};
+use crate::sys::memory::{self, PAGE};
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
+use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable};
+
+/// Places in the table's index, and words in its log: memory that is used as it fills.
+const INDEX: u64 = 1 << 17;
+const WORDS: u64 = 4 << 20;
+
+struct Table(UnsafeCell<MaybeUninit<StackTable>>);
+
+// SAFETY: written by `set_up`, before `IS_THERE` is released; read after.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table(UnsafeCell::new(MaybeUninit::uninit()));
+/// Released when the table is there; read Acquire.
+static IS_THERE: AtomicBool = AtomicBool::new(false);
+
+/// Makes the table, once; without memory for it blocks have no stacks.
+pub(super) fn set_up() {
+    let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
+    let Some(address) = memory::map_zeroed(bytes.next_multiple_of(PAGE), PAGE) else {
+        return;
+    };
+    let Some(memory) = NonNull::new(address as *mut u8) else {
+        return;
+    };
+    // SAFETY: mapped just now, zero, and for good.
+    if let Some(table) = unsafe { StackTable::create(memory, [0; 2], INDEX, WORDS) } {
+        // SAFETY: nobody reads it before `IS_THERE` is set.
+        unsafe { (*TABLE.0.get()).write(table) };
+        IS_THERE.store(true, Ordering::Release);
+    }
+}
+
+fn table() -> Option<&'static StackTable> {
+    // SAFETY: written before it was there, and not any more.
+    IS_THERE
+        .load(Ordering::Acquire)
+        .then(|| unsafe { (*TABLE.0.get()).assume_init_ref() })
+}
+
+/// The number of the stack of a call that waits for us; 0 if there is none.
+#[inline(always)]
+pub(super) fn id(thread: &Thread, caller: Caller) -> u32 {
+    let innermost = Innermost {
+        pc: caller.pc(),
+        sp: caller.sp(),
+        fp: caller.fp(),
+    };
+    // SAFETY: the call waits.
+    match unsafe { thread.known.id(innermost) } {
+        Some(id) => id,
+        None => id_slow(thread, caller, innermost),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn id_slow(thread: &Thread, caller: Caller, innermost: Innermost) -> u32 {
+    let Some(table) = table() else {
+        return STACK_NONE;
+    };
+    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
+    let frames = stack::capture_into(&thread.stack, caller, &mut room);
+    let id = match table.insert(frames) {
+        STACK_FULL => return STACK_NONE,
+        id => id,
+    };
+    for &frame in frames {
+        modules::meet(frame as usize);
+    }
+    let is_off = stack::mode() == stack::Mode::Off;
+    let is_own = |address| is_off || thread.stack.has(address);
+    // SAFETY: the call waits; the own stack is mapped.
+    unsafe { thread.known.keep(innermost, frames, id, is_own) };
+    id
+}
+
+/// The return addresses of a stack by its number, the innermost first; as many as there are.
+pub(super) fn frames(id: u32, frames: &mut [u64; stack::FRAMES]) -> &[u64] {
+    let count = table().map_or(0, |table| table.frames(id, frames));
+    &frames[..count]
+}
