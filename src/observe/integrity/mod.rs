@@ -17,6 +17,7 @@
 mod check;
 mod kind;
 mod pattern;
+mod placed_stacks;
 mod policy;
 mod quarantine;
 mod record;
