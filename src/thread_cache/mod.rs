@@ -23,7 +23,7 @@ mod remote_buffer;
 mod shelf;
 mod view;
 
-use crate::block::FreeList;
+use crate::block::{self, FreeList};
 use crate::config;
 use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
@@ -34,7 +34,7 @@ use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
 use crate::slab::{Kind, Run, Site, Slab};
-use crate::sys::{memory, thread};
+use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
@@ -66,6 +66,8 @@ const GROW_AFTER: u8 = 16;
 const LONG: usize = 256;
 /// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
 const PARTIALS_LOOKED_AT: usize = 8;
+/// Bytes of free blocks of a class that an ended thread's cache may keep for the next thread.
+const KEPT_WARM: usize = 32 << 10;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -99,6 +101,8 @@ pub(crate) struct ThreadCache {
     /// The cache made before this one. Set before the cache is published, never changed.
     made_before: Cell<*const ThreadCache>,
     parked_below: Cell<*const ThreadCache>,
+    /// It is one of the ended threads' caches that keep some of their free blocks.
+    is_warm: Cell<bool>,
     local: <Observed as Observer>::Local,
     learning: Learning,
     inbox: Aligned<Inbox>,
@@ -412,7 +416,7 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |_, mut run| {
+            self.take_from_slabs(class, 1, 1, |mut run| {
                 one = run.next().and_then(NonNull::new)
             });
             return one;
@@ -424,16 +428,9 @@ impl ThreadCache {
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
         let batch = options.tiny_p0_batch as usize;
-        self.take_from_slabs(class, want, batch, |slab, run| {
-            if slab.travels() {
-                // All at once, and not each when the program writes to it.
-                let run = run.inspect(|&block| memory::fetch_to_write(block));
-                // SAFETY: the bin is empty, and `want` is at most what its array holds.
-                unsafe { bin.push_all(run) };
-            } else {
-                // SAFETY: as above.
-                unsafe { bin.push_all(run) };
-            }
+        self.take_from_slabs(class, want, batch, |run| {
+            // SAFETY: the bin is empty, and `want` is at most what its array holds.
+            unsafe { bin.push_all(run) };
         });
         bin.pop()
     }
@@ -477,7 +474,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
+            |run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         self.notice_list(class);
         let block = shelf.list.first()?;
@@ -579,7 +576,7 @@ impl ThreadCache {
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(&Slab, Run),
+        mut each: impl FnMut(Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -602,9 +599,9 @@ impl ThreadCache {
 
     /// Takes blocks of a slab, as [`Slab::take`].
     #[inline(always)]
-    fn take_from(&self, slab: &Slab, want: usize, mut each: impl FnMut(&Slab, Run)) -> usize {
+    fn take_from(&self, slab: &Slab, want: usize, each: impl FnMut(Run)) -> usize {
         let before = Observed::wants(Wish::Counts).then(|| slab.counts());
-        let taken = slab.take(want, |run| each(slab, run));
+        let taken = slab.take(want, each);
         if let Some(before) = before {
             Observed::event(
                 &self.local,
@@ -668,6 +665,11 @@ impl ThreadCache {
             Tier::Pool => self.acquire_from_arena(class),
             _ => shared_pool::acquire(class),
         };
+        let found = found.or_else(|| {
+            parked::cool()
+                .then(|| shared_pool::acquire(class))
+                .flatten()
+        });
         let found = match found {
             Some(found) => found,
             None => match parked::steal(class, self) {
@@ -980,7 +982,12 @@ impl ThreadCache {
     /// it did.
     #[inline(always)]
     pub(crate) fn free_remote(&'static self, block: *mut u8) -> bool {
-        let is_added = self.busy().remote.add(block);
+        let cache = self.busy();
+        let is_added = cache.remote.add(block);
+        if is_added {
+            leave(block);
+        }
+        drop(cache);
         if is_added {
             self.notice_remote(block);
         }
@@ -1005,7 +1012,9 @@ impl ThreadCache {
 
     #[inline(always)]
     fn push_remote(&self, slab: &'static Slab, block: *mut u8) {
-        if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
+        let is_full = self.remote.push(slab, block, |s, n| self.count_sent(s, n));
+        leave(block);
+        if is_full {
             self.send_home();
         }
     }
@@ -1074,16 +1083,26 @@ impl ThreadCache {
     /// Gives back all that the cache holds and does not need; what is left are slabs with
     /// blocks that the program holds.
     pub(crate) fn flush(&self) {
+        self.give_up_all_but(0);
+    }
+
+    /// As [`ThreadCache::flush`], but of each class that has at most `kept` bytes of free blocks
+    /// here these stay, and its current slab.
+    fn give_up_all_but(&self, kept: usize) {
         self.send_home();
         self.collect();
         for class in SizeClass::all() {
-            self.flush_class(class);
             let shelf = self.shelf(class);
+            shelf.heat.set(0);
+            let blocks = self.front_entries(class).len() + shelf.list.len() as usize;
+            if blocks != 0 && blocks * class.bytes() <= kept {
+                continue;
+            }
+            self.flush_class(class);
             if let Some(slab) = shelf.current() {
                 shelf.current.set(ptr::null());
                 self.has_returned(slab);
             }
-            shelf.heat.set(0);
         }
         self.arena.give_back();
     }
@@ -1091,6 +1110,16 @@ impl ThreadCache {
     /// A partial slab of `class` is given up, for another cache to take over.
     fn give_up(&self, class: SizeClass) -> Option<&'static Slab> {
         self.shelf(class).first_partial()
+    }
+}
+
+/// A block of another thread's slab waits here to be sent home. Observers may look at what the
+/// program left in it, or watch it, so for them it stays as it is.
+#[inline(always)]
+fn leave(block: *mut u8) {
+    if !Observed::ACTIVE {
+        // SAFETY: a block of a slab, so of at least 16 bytes, that the program gave back.
+        unsafe { block::leave(block) };
     }
 }
 
@@ -1111,7 +1140,11 @@ unsafe extern "C" fn thread_ends(cache: *mut core::ffi::c_void) {
     quiet.end_with(ptr::from_ref(&front::EXITED).cast());
     cache.busy.set(1);
     cache.show(Occasion::ThreadEnds);
-    cache.flush();
+    cache.give_up_all_but(if parked::stays_warm(cache) {
+        KEPT_WARM
+    } else {
+        0
+    });
     Observed::ended(&cache.local);
     // Once it is parked it may be another thread's.
     cache.busy.set(0);
