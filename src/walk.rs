@@ -4,6 +4,7 @@ use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
 use crate::slab::{Kind, Slab};
+use crate::superslab::SUPERSLAB_BYTES;
 use crate::thread_cache::ThreadCache;
 use core::ops::ControlFlow;
 use core::ptr::{self, NonNull};
@@ -85,10 +86,19 @@ pub(crate) struct Found {
     pub(crate) blocks: usize,
 }
 
+/// Where the arena begins; 0 if there is none.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn arena() -> usize {
+    REGISTRY.view().base
+}
+
 /// The block that covers an address, whatever it is doing.
+#[inline]
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn find(address: usize) -> Option<Found> {
-    let slab = REGISTRY.find(address)?;
+    let Some(slab) = REGISTRY.find(address) else {
+        return find_mapping(address);
+    };
     match slab.kind() {
         Kind::Closed => None,
         Kind::Blocks => {
@@ -98,6 +108,31 @@ pub(crate) fn find(address: usize) -> Option<Found> {
         Kind::Run | Kind::Mapping => found(slab, 0),
     }
 }
+
+/// As [`find`], where the registry has nothing: of a large mapping it has the first slot alone.
+/// Looks no farther than [`FAR`].
+#[cold]
+#[inline(never)]
+fn find_mapping(address: usize) -> Option<Found> {
+    let unit = address & !(SUPERSLAB_BYTES - 1);
+    let mut units = (0..=unit.min(FAR)).step_by(SUPERSLAB_BYTES);
+    let slab = units.find_map(|back| REGISTRY.find(unit - back))?;
+    let is_inside = address - slab.start() < slab.block_bytes();
+    (slab.kind() == Kind::Mapping && is_inside).then(|| found(slab, 0))?
+}
+
+/// The first block of a slab, of an address in what is kept back in front of it.
+#[cold]
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn first_above(address: usize) -> Option<Found> {
+    let slab = REGISTRY.find(address)?;
+    let is_below = slab.kind() == Kind::Blocks
+        && address.wrapping_sub(slab.start()) < Slab::FIRST * slab.block_bytes();
+    is_below.then(|| found(slab, Slab::FIRST))?
+}
+
+/// How far from the start of a block its bytes are found.
+const FAR: usize = 256 << 20;
 
 /// The block so many places on in the slab.
 #[allow(dead_code, reason = "observers ask for it")]

@@ -14,6 +14,8 @@
 //!
 //! As an address the pattern is none: the processor refuses it, and a report can name it.
 
+use crate::sys::originals;
+
 /// Behind a block, and in freed ones.
 pub(super) const FREED: u8 = 0xde;
 /// In a block that is handed out and was not asked to be zero.
@@ -40,7 +42,7 @@ pub(super) const fn word(byte: u8) -> u64 {
 #[inline(always)]
 pub(super) unsafe fn fill(start: usize, len: usize, byte: u8) {
     // SAFETY: the caller's clause.
-    unsafe { (start as *mut u8).write_bytes(byte, len) };
+    unsafe { originals::fill(start as *mut u8, len, byte) };
 }
 
 /// Whether all of `len` bytes are [`FREED`].
