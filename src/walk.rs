@@ -93,7 +93,6 @@ pub(crate) fn arena() -> usize {
 }
 
 /// The block that covers an address, whatever it is doing.
-#[inline]
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn find(address: usize) -> Option<Found> {
     let Some(slab) = REGISTRY.find(address) else {
@@ -107,6 +106,23 @@ pub(crate) fn find(address: usize) -> Option<Found> {
         }
         Kind::Run | Kind::Mapping => found(slab, 0),
     }
+}
+
+/// What is kept of the block that covers an address, and where it begins; as [`find`], but of
+/// slabs alone, and with nothing else looked at.
+#[inline(always)]
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
+    let slab = REGISTRY.find(address)?;
+    if slab.kind() != Kind::Blocks {
+        return None;
+    }
+    let (start, class) = (slab.start(), slab.class());
+    let index = class.block_index(address.wrapping_sub(start));
+    if index.wrapping_sub(Slab::FIRST) >= slab.blocks() - Slab::FIRST {
+        return None;
+    }
+    Some((start + index * class.bytes(), slab.record(index)?))
 }
 
 /// As [`find`], where the registry has nothing: of a large mapping it has the first slot alone.

@@ -109,6 +109,18 @@ pub fn left(address: usize) -> usize {
     if address.wrapping_sub(base) >= span {
         return UNLIMITED;
     }
+    if let Some((start, record)) = walk::record_at(address)
+        && let Some(size) = observe::checked(record).asked().live_size()
+    {
+        return size.saturating_sub(address.wrapping_sub(start));
+    }
+    left_slow(address)
+}
+
+/// As [`left`], of a large block, or of one that is not live.
+#[cold]
+#[inline(never)]
+fn left_slow(address: usize) -> usize {
     let Some(found) = walk::find(address) else {
         return left_in_front(address);
     };
@@ -125,8 +137,6 @@ pub fn left(address: usize) -> usize {
 }
 
 /// As [`left`], of an address that is in no block.
-#[cold]
-#[inline(never)]
 fn left_in_front(address: usize) -> usize {
     let first = walk::first_above(address);
     let record = first.and_then(|found| found.block.record.map(observe::checked));
