@@ -2,18 +2,23 @@
  *
  *     memory_functions list                                the names of the functions
  *     memory_functions right                               all of them, in blocks of all sizes, right
+ *     memory_functions cancelled                           a thread, in the middle of a read
+ *     memory_functions overlap                             a memcpy of ranges that overlap, twice
  *     memory_functions over|freed|front FUNCTION SIZE OFFSET   one of them, wrong
  *
  * A function is called by `use_FUNCTION`, with `block` (so many bytes of a block of the heap, at an
  * offset) and `n`, the bytes of it that the function is to touch. `other` has more of them. What
  * strings are long is up to `n`: their end is the last byte. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #define MOST ((size_t)4 << 20)
@@ -42,6 +47,11 @@ extern int __snprintf_chk(char *, size_t, int, size_t, const char *, ...);
 extern int __vsprintf_chk(char *, int, size_t, const char *, va_list);
 extern int __vsnprintf_chk(char *, size_t, int, size_t, const char *, va_list);
 
+extern ssize_t __read_chk(int, void *, size_t, size_t);
+extern ssize_t __recv_chk(int, void *, size_t, size_t, int);
+extern size_t __fread_chk(void *, size_t, size_t, size_t, FILE *);
+extern char *__fgets_chk(char *, size_t, int, FILE *);
+
 /* What the compiler has no room for: it knows none. */
 #define ANY ((size_t)-1)
 
@@ -57,6 +67,27 @@ static wchar_t *wide(size_t n) {
     ((wchar_t *)other)[n / 4 - 1] = 0;
     return (wchar_t *)other;
 }
+
+/* A file of n bytes, all of one line, to be read from its start; and a socket that they come from. */
+static FILE *file(size_t n) {
+    static FILE *kept;
+    if (kept == NULL) kept = tmpfile();
+    rewind(kept);
+    memset(other, 'o', n);
+    if (fwrite(other, 1, n, kept) != n || fflush(kept) != 0) exit(2);
+    rewind(kept);
+    return kept;
+}
+
+static int incoming(size_t n) {
+    static int pair[2];
+    if (pair[1] == 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0) exit(2);
+    memset(other, 'o', n);
+    if (send(pair[0], other, n, 0) != (ssize_t)n) exit(2);
+    return pair[1];
+}
+/* What one packet may have. */
+#define PACKET(n) ((n) < 50000 ? (n) : 50000)
 
 /* Prints n bytes with the end through a function that takes a va_list. */
 #define VARIADIC(name, call)                                                                 \
@@ -133,7 +164,16 @@ VARIADIC(__vsnprintf_chk, __vsnprintf_chk(block, n, 0, ANY, format, list))
     F(__sprintf_chk, 1, 1, 0, __sprintf_chk(block, 0, ANY, "%s%.1f", string(n - 3), 0.5))    \
     F(__snprintf_chk, 1, 1, 0, __snprintf_chk(block, n, 0, ANY, "%s%.1f", string(n - 3), 0.5)) \
     F(__vsprintf_chk, 1, 1, 0, pass___vsprintf_chk(block, n, "%s%.1f", string(n - 3), 0.5))  \
-    F(__vsnprintf_chk, 1, 1, 0, pass___vsnprintf_chk(block, n, "%s%.1f", string(n - 3), 0.5))
+    F(__vsnprintf_chk, 1, 1, 0, pass___vsnprintf_chk(block, n, "%s%.1f", string(n - 3), 0.5)) \
+    F(read, 1, 1, 0, sink = read(fileno(file(n)), block, n))                                 \
+    F(__read_chk, 1, 1, 0, sink = __read_chk(fileno(file(n)), block, n, ANY))                \
+    F(fread, 1, 1, 0, sink = fread(block, 1, n, file(n)))                                    \
+    F(__fread_chk, 1, 1, 0, sink = __fread_chk(block, ANY, 1, n, file(n)))                   \
+    F(fgets, 1, 1, 0, sink = fgets(block, n, file(n - 1)) != NULL)                           \
+    F(__fgets_chk, 1, 1, 0, sink = __fgets_chk(block, ANY, n, file(n - 1)) != NULL)          \
+    F(recv, 1, 1, 0, sink = recv(incoming(PACKET(n)), block, n, 0))                          \
+    F(__recv_chk, 1, 1, 0, sink = __recv_chk(incoming(PACKET(n)), block, n, ANY, 0))         \
+    F(recvfrom, 1, 1, 0, sink = recvfrom(incoming(PACKET(n)), block, n, 0, NULL, NULL))
 
 #define DEFINE(name, unit, writes, string, code)                                             \
     __attribute__((noinline)) static void use_##name(char *block, size_t size, size_t n) {   \
@@ -196,7 +236,50 @@ static int all_right(void) {
     return 0;
 }
 
+static int cleaned;
+
+static void clean(void *block) {
+    free(block);
+    cleaned = 1;
+}
+
+static void *wait_for_ever(void *from) {
+    char *block = malloc(100);
+    pthread_cleanup_push(clean, block);
+    sink = read(*(int *)from, block, 100);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+static int cancelled(void) {
+    int pipes[2];
+    pthread_t thread;
+    void *result;
+    if (pipe(pipes) != 0 || pthread_create(&thread, NULL, wait_for_ever, pipes) != 0) return 1;
+    pthread_cancel(thread);
+    if (pthread_join(thread, &result) != 0 || result != PTHREAD_CANCELED || !cleaned) return 1;
+    puts("cancelled");
+    return 0;
+}
+
+__attribute__((noinline)) static void use_overlap(char *block) {
+    memcpy(block + 8, block, 32);
+    /* The same range is no other one: compilers copy structures so. */
+    char *volatile same = block;
+    memcpy(block, same, 32);
+}
+
+static int overlap(void) {
+    char *block = calloc(1, 64);
+    for (int round = 0; round < 2; round++) use_overlap(block);
+    free(block);
+    puts("went on");
+    return 0;
+}
+
 int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "cancelled") == 0) return cancelled();
+    if (count == 2 && strcmp(arguments[1], "overlap") == 0) return overlap();
     if (count == 2 && strcmp(arguments[1], "list") == 0) {
         for (size_t index = 0; index < COUNT; index++) {
             printf("%s %zu %d\n", functions[index].name, functions[index].unit, functions[index].writes);

@@ -70,7 +70,7 @@ fn told<'a>(text: &'a str, function: &str, caller: &str, outcome: &Outcome) -> &
         outcome.report()
     );
     let frames: Vec<&str> = lines.take_while(|l| l.starts_with("    #")).collect();
-    let named = format!("({caller}+0x");
+    let named = format!("({caller}");
     let is_named = frames.iter().take(3).any(|frame| frame.contains(&named));
     assert!(is_named, "{caller} is not named\n{}", outcome.report());
     errors[0]
@@ -218,9 +218,38 @@ fn the_levels_below_do_not_check_them() {
             let outcome = run.output();
             let said = outcome.stderr_text();
             assert!(!said.contains(&format!("found by {function}")), "{said}");
-            assert_eq!(outcome.stdout_text(), "went on\n", "{}", outcome.report());
+            // At the light level the canary is found to be broken.
+            let ends = level == "light" || outcome.stdout_text() == "went on\n";
+            assert!(ends, "{}", outcome.report());
         }
     }
+}
+
+#[test]
+fn a_thread_that_reads_can_be_cancelled() {
+    let outcome = observed("memory_functions.c").arg("cancelled").output();
+    assert_eq!(
+        outcome.success().stdout_text(),
+        "cancelled\n",
+        "{}",
+        outcome.report()
+    );
+}
+
+#[test]
+fn ranges_that_overlap_are_a_note() {
+    if !applies() {
+        return;
+    }
+    let outcome = observed("memory_functions.c").arg("overlap").output();
+    let text = outcome.success().stderr_text();
+    let notes: Vec<&str> = text
+        .lines()
+        .filter(|l| l.contains("note: memcpy"))
+        .collect();
+    assert_eq!(notes.len(), 1, "{}", outcome.report());
+    assert!(notes[0].contains("(use_overlap+0x"), "{}", notes[0]);
+    assert!(!text.contains(ERROR), "{}", outcome.report());
 }
 
 #[test]
@@ -271,7 +300,7 @@ fn from_a_string_of_cpp() {
     );
     let outcome = observed("memory_string.cpp").arg("more").output();
     let text = outcome.aborted().stderr_text();
-    let error = told(&text, "memcpy", "fill", &outcome);
+    let error = told(&text, "memcpy", "_ZL4fill", &outcome);
     assert!(
         error.starts_with("heap-overflow: memcpy reads 101 bytes"),
         "{error}"

@@ -30,6 +30,9 @@ fn at(start: *const c_void, found: Option<usize>) -> *mut c_void {
 checked! {
     /// C11 `memcpy`; of ranges that overlap it makes a `memmove`.
     fn memcpy of 2(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
+        if (to as usize).abs_diff(from as usize) < len && to.cast_const() != from {
+            call.overlapping(to as usize, from as usize, len);
+        }
         // SAFETY: the caller's clause, here and below.
         unsafe { copy(call, to, from, len) };
         to

@@ -22,6 +22,7 @@ use hakmem_alloc::c_abi::{Call, UNLIMITED, left};
 mod blocks;
 mod plain;
 mod printed;
+mod received;
 mod strings;
 mod wide;
 

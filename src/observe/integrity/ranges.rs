@@ -92,6 +92,22 @@ impl Call {
         wrong_range::read(self, address, len)
     }
 
+    /// It has written `len` bytes: tells if that was too many, and puts the pattern back.
+    #[inline(always)]
+    pub fn has_written(self, address: usize, len: usize) {
+        if len > left(address) {
+            wrong_range::has_written(self, address, len);
+        }
+    }
+
+    /// It copies between ranges that overlap: says so, once for each caller.
+    #[cold]
+    pub fn overlapping(self, to: usize, from: usize, len: usize) {
+        if policy::level() == policy::Level::Full {
+            wrong_range::overlapping(self, to, from, len);
+        }
+    }
+
     /// It has read all that is left without finding what it looks for: tells that, and says how
     /// far it may go.
     #[cold]

@@ -1,6 +1,7 @@
 //! A memory function that goes too far: looks into it, and makes a finding of it.
 
 use super::kind::Kind;
+use super::pattern::{self, FREED};
 use super::ranges::{Call, UNLIMITED, left};
 use super::report::{self, Finder, Finding, Subject};
 use crate::observe::api::Api;
@@ -10,6 +11,7 @@ use crate::observe::stack;
 use crate::sys::system_malloc;
 use crate::sys::thread;
 use crate::walk;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// How the memory is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,26 @@ pub(super) fn written(call: Call, address: usize, len: usize) -> usize {
     looked_into(call, address, Some(len), Access::Write)
 }
 
+/// See [`Call::has_written`]. What has been told is not to be found once more.
+#[cold]
+#[inline(never)]
+pub(super) fn has_written(call: Call, address: usize, len: usize) {
+    let sound = looked_into(call, address, Some(len), Access::Write);
+    let Some(block) = Subject::of(address).filter(|_| sound < len) else {
+        return;
+    };
+    let from = if block.is_live() {
+        address.max(block.address + block.size)
+    } else {
+        address
+    };
+    let end = (block.address + block.bytes).min(address + len);
+    if block.is_live() || block.is_quarantined() {
+        // SAFETY: the rest of a live block's place, or the place of one that no program has.
+        unsafe { pattern::fill(from, end.saturating_sub(from), FREED) };
+    }
+}
+
 /// See [`Call::readable`].
 #[cold]
 #[inline(never)]
@@ -38,6 +60,34 @@ pub(super) fn read(call: Call, address: usize, len: usize) -> usize {
 pub(super) fn not_found(call: Call, address: usize) -> usize {
     looked_into(call, address, None, Access::Read)
 }
+
+/// See [`Call::overlapping`]. No error: libc's does what is meant, as far as is known.
+#[cold]
+#[inline(never)]
+pub(super) fn overlapping(call: Call, to: usize, from: usize, len: usize) {
+    // SAFETY: as in `looked_into`.
+    let caller = unsafe { Caller::new(call.frame, Api::Unknown) };
+    let pc = caller.pc();
+    let place = &NOTED[pc % NOTED.len()];
+    if system_malloc::own_file().contains(&pc) || place.swap(pc, Ordering::Relaxed) == pc {
+        return;
+    }
+    Line::new()
+        .text(b"note: ")
+        .text(call.function.name())
+        .text(b" copies ")
+        .number(len)
+        .text(b" bytes from ")
+        .address(from)
+        .text(b" to ")
+        .address(to)
+        .text(b", which overlap: memmove is meant; called from ")
+        .function(pc, true)
+        .write();
+}
+
+/// Callers that were told of, by their lowest bits. Relaxed: each is told at least once.
+static NOTED: [AtomicUsize; 251] = [const { AtomicUsize::new(0) }; 251];
 
 /// Tells, and says how many bytes may be used. `len` is unknown of a function that looks for
 /// something.

@@ -103,6 +103,11 @@ impl Subject {
         self.freed.thread
     }
 
+    /// Whether it was freed, and is kept from being used again.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.state == State::Quarantined
+    }
+
     /// What it is doing, in a word.
     pub(crate) fn state_name(&self) -> &'static str {
         match self.state {
