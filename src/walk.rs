@@ -1,5 +1,6 @@
 //! A walk over every block of the heap, and what state each is in.
 
+use crate::arena;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
@@ -86,10 +87,10 @@ pub(crate) struct Found {
     pub(crate) blocks: usize,
 }
 
-/// Where the arena begins; 0 if there is none.
+/// Where the arena begins, and its bytes; none if there is none.
 #[allow(dead_code, reason = "observers ask for it")]
-pub(crate) fn arena() -> usize {
-    REGISTRY.view().base
+pub(crate) fn arena() -> (usize, usize) {
+    arena::bounds()
 }
 
 /// The block that covers an address, whatever it is doing.
@@ -126,10 +127,13 @@ pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
 }
 
 /// As [`find`], where the registry has nothing: of a large mapping it has the first slot alone.
-/// Looks no farther than [`FAR`].
+/// Looks no farther than [`FAR`], and in the arena alone.
 #[cold]
 #[inline(never)]
 fn find_mapping(address: usize) -> Option<Found> {
+    if !REGISTRY.is_in_arena(address) {
+        return None;
+    }
     let unit = address & !(SUPERSLAB_BYTES - 1);
     let mut units = (0..=unit.min(FAR)).step_by(SUPERSLAB_BYTES);
     let slab = units.find_map(|back| REGISTRY.find(unit - back))?;

@@ -23,7 +23,7 @@ pub(crate) mod caller;
 mod diagnostics;
 #[cfg(feature = "integrity")]
 pub(crate) mod integrity;
-#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg(feature = "trace")]
 mod known_stacks;
 #[cfg(feature = "integrity")]
 pub(crate) use integrity::ranges as memory;
@@ -414,6 +414,9 @@ pub(crate) trait Observer: 'static {
     fn verify() -> usize {
         0
     }
+
+    /// Tells the newest events of the block at an address, the oldest of them first, as lines.
+    fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8])) {}
 }
 
 /// Observes nothing.
@@ -610,6 +613,19 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn verify() -> usize {
         A::verify() + B::verify()
+    }
+
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+        A::recall(address, tell);
+        B::recall(address, tell);
+    }
+}
+
+impl<R> Block<'_, R> {
+    /// By value: a reference to one that is in registers would bring it into memory.
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        Block { ..*self }
     }
 }
 

@@ -20,6 +20,7 @@
 mod check;
 mod kind;
 mod pattern;
+mod placed_stacks;
 mod policy;
 mod quarantine;
 pub(crate) mod ranges;

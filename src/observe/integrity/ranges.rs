@@ -22,8 +22,6 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is known of, in the place of an end that is not known.
 pub const UNLIMITED: usize = usize::MAX;
-/// The arena's most bytes.
-const SPAN: usize = 1 << 40;
 
 /// The address and the bytes of the memory in which blocks are looked for; no bytes as long as
 /// nothing is checked. Relaxed: who reads too early does not check.
@@ -39,9 +37,11 @@ macro_rules! if_checked {
 /// Checks from now on, if all is to be checked.
 pub(super) fn set_up() {
     if policy::level() == policy::Level::Full {
-        let base = walk::arena();
-        // Without an arena blocks may be anywhere.
-        let span = if base == 0 { UNLIMITED } else { SPAN };
+        let (base, span) = match walk::arena() {
+            // Blocks may be anywhere.
+            (_, 0) => (0, UNLIMITED),
+            bounds => bounds,
+        };
         WINDOW[0].store(base, Ordering::Relaxed);
         WINDOW[1].store(span, Ordering::Relaxed);
     }
