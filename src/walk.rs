@@ -96,9 +96,7 @@ pub(crate) fn arena() -> (usize, usize) {
 /// The block that covers an address, whatever it is doing.
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn find(address: usize) -> Option<Found> {
-    let Some(slab) = REGISTRY.find(address) else {
-        return find_mapping(address);
-    };
+    let slab = REGISTRY.find(address).or_else(|| mapping_around(address))?;
     match slab.kind() {
         Kind::Closed => None,
         Kind::Blocks => {
@@ -109,15 +107,15 @@ pub(crate) fn find(address: usize) -> Option<Found> {
     }
 }
 
-/// What is kept of the block that covers an address, and where it begins; as [`find`], but of
-/// slabs alone, and with nothing else looked at.
+/// What is kept of the block that covers an address, and where it begins; as [`find`], with
+/// nothing else looked at.
 #[inline(always)]
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
-    let slab = REGISTRY.find(address)?;
-    if slab.kind() != Kind::Blocks {
-        return None;
-    }
+    let slab = match REGISTRY.find(address) {
+        Some(slab) if slab.kind() == Kind::Blocks => slab,
+        large => return large_record_at(address, large),
+    };
     let (start, class) = (slab.start(), slab.class());
     let index = class.block_index(address.wrapping_sub(start));
     if index.wrapping_sub(Slab::FIRST) >= slab.blocks() - Slab::FIRST {
@@ -126,19 +124,36 @@ pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
     Some((start + index * class.bytes(), slab.record(index)?))
 }
 
-/// As [`find`], where the registry has nothing: of a large mapping it has the first slot alone.
-/// Looks no farther than [`FAR`], and in the arena alone.
-#[cold]
 #[inline(never)]
-fn find_mapping(address: usize) -> Option<Found> {
+fn large_record_at(
+    address: usize,
+    slab: Option<&'static Slab>,
+) -> Option<(usize, &'static Record)> {
+    let slab = match slab {
+        Some(slab) if slab.kind() != Kind::Closed => slab,
+        Some(_) => return None,
+        None => mapping_around(address)?,
+    };
+    Some((slab.start(), slab.record(0)?))
+}
+
+/// The large mapping around an address for which the registry has nothing: it has the first slot
+/// of one alone. Looks no farther than [`FAR`], and in the arena alone.
+fn mapping_around(address: usize) -> Option<&'static Slab> {
     if !REGISTRY.is_in_arena(address) {
         return None;
     }
-    let unit = address & !(SUPERSLAB_BYTES - 1);
-    let mut units = (0..=unit.min(FAR)).step_by(SUPERSLAB_BYTES);
-    let slab = units.find_map(|back| REGISTRY.find(unit - back))?;
-    let is_inside = address - slab.start() < slab.block_bytes();
-    (slab.kind() == Kind::Mapping && is_inside).then(|| found(slab, 0))?
+    let first = address & !(SUPERSLAB_BYTES - 1);
+    let mut unit = first;
+    while first - unit <= FAR {
+        if let Some(slab) = REGISTRY.find(unit) {
+            let is_inside = slab.kind() == Kind::Mapping
+                && address.wrapping_sub(slab.start()) < slab.block_bytes();
+            return is_inside.then_some(slab);
+        }
+        unit = unit.checked_sub(SUPERSLAB_BYTES)?;
+    }
+    None
 }
 
 /// The first block of a slab, of an address in what is kept back in front of it.
