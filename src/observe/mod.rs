@@ -25,6 +25,11 @@ mod diagnostics;
 pub(crate) mod integrity;
 #[cfg(feature = "trace")]
 mod known_stacks;
+#[cfg(feature = "integrity")]
+pub(crate) use integrity::ranges as memory;
+#[cfg(not(feature = "integrity"))]
+#[path = "unchecked.rs"]
+pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
 #[cfg(any(feature = "watch", feature = "integrity"))]

@@ -40,6 +40,8 @@ pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod once_signal;
+#[cfg(feature = "integrity")]
+pub(crate) mod originals;
 pub(crate) mod process;
 #[cfg(feature = "watch")]
 pub(crate) mod signal;

@@ -10,6 +10,9 @@
 //! A hook that finds nothing wrong stays in `check.rs`; what is wrong is looked into by `wrong.rs`,
 //! told by `report/`, and followed by what `HAKMEM_ON_ERROR` says.
 //!
+//! `ranges.rs` has how far the program's memory functions may go, and `wrong_range.rs` tells of one
+//! that goes too far.
+//!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
 //! all blocks, `signals.rs` explains signals that end the program.
@@ -20,6 +23,7 @@ mod pattern;
 mod placed_stacks;
 mod policy;
 mod quarantine;
+pub(crate) mod ranges;
 mod record;
 mod report;
 mod scan;
@@ -27,10 +31,12 @@ mod signals;
 mod stacks;
 mod thread;
 mod wrong;
+mod wrong_range;
 
 use super::caller::Caller;
 use super::{Block, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
 use crate::fault::{Call, Fault};
+use crate::sys::originals;
 use core::ptr::NonNull;
 use policy::Level;
 pub(crate) use record::BlockRecord;
@@ -49,6 +55,7 @@ impl Observer for Checking {
 
     fn set_up() -> bool {
         let level = policy::read();
+        originals::find();
         if level == Level::Off {
             return false;
         }
@@ -60,6 +67,7 @@ impl Observer for Checking {
         report::set_up();
         signals::set_up();
         policy::set(level);
+        ranges::set_up();
         true
     }
 

@@ -39,7 +39,8 @@ impl Subject {
         walk::neighbour(&found, step).map(|found| Subject::from(&found))
     }
 
-    fn from(found: &walk::Found) -> Subject {
+    /// A block that was found.
+    pub(crate) fn from(found: &walk::Found) -> Subject {
         let record = found.block.record.map(observe::checked);
         let mut subject = Subject {
             address: found.block.address.as_ptr() as usize,
@@ -95,6 +96,16 @@ impl Subject {
     /// Whether the program has it.
     pub(crate) fn is_live(&self) -> bool {
         self.state == State::Live
+    }
+
+    /// The kernel's number of the thread that freed it; 0 if it is not known.
+    pub(crate) fn freed_thread(&self) -> u32 {
+        self.freed.thread
+    }
+
+    /// Whether it was freed, and is kept from being used again.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.state == State::Quarantined
     }
 
     /// What it is doing, in a word.
