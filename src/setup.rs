@@ -85,7 +85,7 @@ fn set_up() {
     process::at_fork(before_fork, after_fork, in_child);
     report::set_up();
     if Observed::ACTIVE {
-        process::at_exit(exits);
+        process::at_exit_of_observers(exits);
     }
     STAGE.store(COMPLETE, Ordering::Release);
 }

@@ -32,6 +32,8 @@ pub(crate) use integrity::ranges as memory;
 pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
+#[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
+mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) mod report;
 #[cfg(feature = "observed")]
@@ -420,6 +422,11 @@ pub(crate) trait Observer: 'static {
         0
     }
 
+    /// Tells which blocks the program cannot reach any more, and says how many nothing points to.
+    fn leaks() -> usize {
+        0
+    }
+
     /// Tells the newest events of the block at an address, the oldest of them first, as lines.
     fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8])) {}
 }
@@ -618,6 +625,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn verify() -> usize {
         A::verify() + B::verify()
+    }
+
+    #[inline(always)]
+    fn leaks() -> usize {
+        A::leaks() + B::leaks()
     }
 
     fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {

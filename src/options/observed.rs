@@ -29,6 +29,11 @@ pub const DEBUG: &[Variable] = &[
         0,
         "Tells at exit which blocks nothing points to any more.",
     ),
+    debug_text(
+        "HAKMEM_LEAKS_SUPPRESS",
+        "Leaks that are not told: functions or files of code in their stacks, with commas between \
+         and * for anything; @FILE reads them from a file, one a line.",
+    ),
     debug("HAKMEM_LEARN_DEBUG", 0, "Logs each decision of learning."),
     debug_word(
         "HAKMEM_ON_ERROR",
@@ -167,6 +172,10 @@ pub const DEBUG: &[Variable] = &[
         (1, 1024),
         4,
         "The size of the table of stacks.",
+    ),
+    debug_text(
+        "HAKMEM_VERIFY_SIGNAL",
+        "The signal, by name or number, that has all blocks looked at.",
     ),
     debug_text(
         "HAKMEM_WATCH",

@@ -15,10 +15,12 @@
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
-//! all blocks, `signals.rs` explains signals that end the program.
+//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
 
+mod ask;
 mod check;
 mod kind;
+mod leaks;
 mod pattern;
 mod placed_stacks;
 mod policy;
@@ -56,6 +58,7 @@ impl Observer for Checking {
     fn set_up() -> bool {
         let level = policy::read();
         originals::find();
+        leaks::set_up(level);
         if level == Level::Off {
             return false;
         }
@@ -66,6 +69,7 @@ impl Observer for Checking {
         modules::set_up();
         report::set_up();
         signals::set_up();
+        ask::set_up();
         policy::set(level);
         ranges::set_up();
         true
@@ -74,12 +78,14 @@ impl Observer for Checking {
     fn exits() {
         if policy::level() != Level::Off {
             scan::at_exit();
+            leaks::at_exit();
         }
     }
 
     fn forked() {
         thread::forked();
         report::forked();
+        leaks::forked();
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -168,6 +174,14 @@ impl Observer for Checking {
         match policy::level() {
             Level::Off => 0,
             _ => scan::all(b"a scan that the program asked for"),
+        }
+    }
+
+    #[inline(always)]
+    fn leaks() -> usize {
+        match policy::level() {
+            Level::Off => 0,
+            _ => leaks::on_demand(),
         }
     }
 

@@ -10,8 +10,8 @@
 use super::placed_stacks;
 use super::thread::Thread;
 use crate::observe::caller::Caller;
-use crate::observe::{modules, settings, stack};
-use crate::sys::memory::{self, PAGE};
+use crate::observe::{modules, own_memory, settings, stack};
+use crate::sys::memory::PAGE;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -39,7 +39,7 @@ pub(super) fn set_up() {
     let by_tables = settings::text("HAKMEM_STACKS").is_none_or(|way| way == b"table");
     BY_TABLES.store(by_tables, Ordering::Relaxed);
     let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
-    let Some(address) = memory::map_zeroed(bytes.next_multiple_of(PAGE), PAGE) else {
+    let Some(address) = own_memory::map(bytes.next_multiple_of(PAGE)) else {
         return;
     };
     let Some(memory) = NonNull::new(address as *mut u8) else {
