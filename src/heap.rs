@@ -9,7 +9,7 @@ use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::large;
 use crate::observe::caller::Caller;
-use crate::observe::{self, Observed, Observer, Path, Release, Request, Resize, Verdict};
+use crate::observe::{self, Diverted, Observed, Observer, Path, Release, Request, Resize, Verdict};
 use crate::registry::REGISTRY;
 use crate::setup;
 use crate::shared_pool;
@@ -28,7 +28,7 @@ pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
     let front = Front::current();
     if let Some(block) = diverted(front, size, MIN_ALIGN, caller) {
-        return block.as_ptr();
+        return block.start.as_ptr();
     }
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
@@ -70,7 +70,7 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
     }
     let _timed = timed(Path::Allocate, caller);
     if let Some(block) = diverted(Front::current(), size, align, caller) {
-        return block.as_ptr();
+        return block.start.as_ptr();
     }
     serve_or_relieve(size, align, Contents::Any, caller)
 }
@@ -80,9 +80,7 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
         let _timed = timed(Path::Allocate, caller);
         if let Some(block) = diverted(Front::current(), size, MIN_ALIGN, caller) {
-            // SAFETY: a block of at least `size` bytes that the caller alone has.
-            unsafe { block.write_bytes(0, size) };
-            return block.as_ptr();
+            return zeroed(block, size);
         }
         return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
@@ -98,11 +96,20 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
 pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
     if let Some(block) = diverted(Front::current(), size, align, caller) {
-        // SAFETY: a block of at least `size` bytes that the caller alone has.
-        unsafe { block.write_bytes(0, size) };
-        return block.as_ptr();
+        return zeroed(block, size);
     }
     serve_or_relieve(size, align, Contents::Zero, caller)
+}
+
+/// An observer's own block of `size` bytes, with zeroes in it.
+#[cold]
+#[inline(never)]
+fn zeroed(block: Diverted, size: usize) -> *mut u8 {
+    if !block.zero {
+        // SAFETY: a block of at least `size` bytes that the caller alone has.
+        unsafe { block.start.write_bytes(0, size) };
+    }
+    block.start.as_ptr()
 }
 
 /// Times a call that came through an observed function, until the result is dropped.
@@ -248,12 +255,7 @@ fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<
 
 /// A block that an observer has of its own for a request, and that the others have seen.
 #[inline(always)]
-fn diverted(
-    front: &'static Front,
-    size: usize,
-    align: usize,
-    caller: Caller,
-) -> Option<NonNull<u8>> {
+fn diverted(front: &'static Front, size: usize, align: usize, caller: Caller) -> Option<Diverted> {
     if !caller.is_some() || !front.is_real() {
         return None;
     }
@@ -264,7 +266,7 @@ fn diverted(
     };
     let local = ThreadCache::of(front).local();
     let block = Observed::divert(local, &request)?;
-    Observed::allocated(local, &apart(block, size), &request);
+    Observed::allocated(local, &apart(block.start, size), &request);
     Some(block)
 }
 
@@ -440,8 +442,8 @@ fn freeing_stray(
 /// What is wrong with an address that is no block of ours.
 fn fault_of(block: *const u8) -> Fault {
     match REGISTRY.slab_of(block as usize) {
-        Some(_) => Fault::Interior,
-        None => Fault::Foreign,
+        None if !Observed::owns(block as usize) => Fault::Foreign,
+        _ => Fault::Interior,
     }
 }
 
@@ -449,6 +451,7 @@ fn fault_of(block: *const u8) -> Fault {
 /// no others than ours, if all tiers are.
 fn foreign_may_be_freed(block: *const u8, caller: Caller) -> bool {
     REGISTRY.slab_of(block as usize).is_none()
+        && !Observed::owns(block as usize)
         && foreign_blocks_are_legitimate()
         && (!caller.is_of_rust() || !all_tiers_are_ours())
 }
@@ -633,8 +636,13 @@ unsafe fn resize_stray(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     if caller.is_some()
         && let Some(bytes) = Observed::diverted(block as usize)
     {
-        if how_to_resize(block, size, caller) == Resize::Refuse {
-            return allocate(size, caller);
+        match how_to_resize(block, size, caller) {
+            Resize::InPlaceAllowed if Observed::resize_diverted(block as usize, size) => {
+                has_resized(block, NonNull::new(block), size, caller);
+                return block;
+            }
+            Resize::Refuse => return allocate(size, caller),
+            _ => {}
         }
         // SAFETY: the caller's clause; the block has that many bytes.
         return unsafe { resize_by_copy(block, bytes, size, caller) };
@@ -643,7 +651,7 @@ unsafe fn resize_stray(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
         // SAFETY: the caller's clause.
         return unsafe { system_malloc::realloc(block, size) };
     }
-    wrong(Call::Realloc, block, Fault::Foreign, caller);
+    wrong(Call::Realloc, block, fault_of(block), caller);
     allocate(size, caller)
 }
 
@@ -656,7 +664,7 @@ pub(crate) unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
         && !foreign_blocks_are_legitimate()
         && !(caller.is_some() && Observed::diverted(block as usize).is_some())
     {
-        return wrong(Call::Realloc, block, Fault::Foreign, caller);
+        return wrong(Call::Realloc, block, fault_of(block), caller);
     }
     // SAFETY: the caller's clause.
     unsafe { deallocate(block, caller) };
@@ -736,9 +744,7 @@ fn resize_in_place(
             _cache => large::resize(slab, wanted),
         },
     };
-    if let Some(resized) = resized {
-        has_resized(block, resized, size, caller);
-    }
+    has_resized(block, resized, size, caller);
     resized
 }
 
@@ -766,19 +772,22 @@ fn how_to_resize(block: *mut u8, size: usize, caller: Caller) -> Resize {
     }
 }
 
-/// Tells observers that a block was resized without a copy.
-fn has_resized(block: *mut u8, resized: NonNull<u8>, size: usize, caller: Caller) {
+/// Tells observers that a block was resized without a copy, if it was.
+fn has_resized(block: *mut u8, resized: Option<NonNull<u8>>, size: usize, caller: Caller) {
     let front = Front::current();
-    if !caller.is_some() || !front.is_real() {
+    let Some(resized) = resized.filter(|_| caller.is_some() && front.is_real()) else {
         return;
-    }
+    };
     let request = Request {
         size,
         align: MIN_ALIGN,
         caller: caller.resizing(block as usize),
     };
+    let local = ThreadCache::of(front).local();
     if let Some((_, block)) = seen(resized) {
-        Observed::resized(ThreadCache::of(front).local(), &block, &request);
+        Observed::resized(local, &block, &request);
+    } else if Observed::diverted(resized.as_ptr() as usize).is_some() {
+        Observed::resized(local, &apart(resized, size), &request);
     }
 }
 

@@ -10,17 +10,29 @@
 pub(crate) mod breakpoint;
 pub(crate) mod clock;
 #[cfg(any(feature = "watch", feature = "integrity"))]
-#[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "the watch uses all"))]
+#[cfg_attr(
+    not(feature = "watch"),
+    allow(dead_code, reason = "the watch uses all")
+)]
 pub(crate) mod contents;
 pub(crate) mod environment;
 #[cfg(any(feature = "trace", feature = "integrity"))]
-#[cfg_attr(not(feature = "trace"), allow(dead_code, reason = "the flight recorder uses all"))]
+#[cfg_attr(
+    not(feature = "trace"),
+    allow(dead_code, reason = "the flight recorder uses all")
+)]
 pub(crate) mod fatal_signal;
 #[cfg(any(feature = "trace", feature = "integrity"))]
-#[cfg_attr(not(feature = "trace"), allow(dead_code, reason = "the flight recorder uses all"))]
+#[cfg_attr(
+    not(feature = "trace"),
+    allow(dead_code, reason = "the flight recorder uses all")
+)]
 pub(crate) mod file;
 #[cfg(any(feature = "trace", feature = "integrity"))]
-#[cfg_attr(not(feature = "trace"), allow(dead_code, reason = "the flight recorder uses all"))]
+#[cfg_attr(
+    not(feature = "trace"),
+    allow(dead_code, reason = "the flight recorder uses all")
+)]
 pub(crate) mod frames;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;

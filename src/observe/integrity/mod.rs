@@ -10,11 +10,12 @@
 //! A hook that finds nothing wrong stays in `check.rs`; what is wrong is looked into by `wrong.rs`,
 //! told by `report/`, and followed by what `HAKMEM_ON_ERROR` says.
 //!
-//! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
+//! `guard/` has blocks with pages of their own, which are checked by the processor. `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
 //! all blocks, `signals.rs` explains signals that end the program.
 
 mod check;
+mod guard;
 mod kind;
 mod pattern;
 mod policy;
@@ -25,10 +26,11 @@ mod scan;
 mod signals;
 mod stacks;
 mod thread;
+mod wild;
 mod wrong;
 
 use super::caller::Caller;
-use super::{Block, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
+use super::{Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
 use crate::fault::{Call, Fault};
 use core::ptr::NonNull;
 use policy::Level;
@@ -48,10 +50,11 @@ impl Observer for Checking {
 
     fn set_up() -> bool {
         let level = policy::read();
-        if level == Level::Off {
+        let guards = guard::set_up(level == Level::Full);
+        if level == Level::Off && !guards {
             return false;
         }
-        if level == Level::Full {
+        if level == Level::Full || guards {
             stack::set_up();
             stacks::set_up();
         }
@@ -59,16 +62,19 @@ impl Observer for Checking {
         report::set_up();
         signals::set_up();
         policy::set(level);
+        if guards {
+            guard::start();
+        }
         true
     }
 
     fn exits() {
-        if policy::level() != Level::Off {
-            scan::at_exit();
-        }
+        scan::at_exit();
+        guard::at_exit();
     }
 
     fn forked() {
+        guard::forked();
         thread::forked();
         report::forked();
     }
@@ -79,6 +85,23 @@ impl Observer for Checking {
 
     fn ended(local: &Local) {
         local.ended();
+    }
+
+    #[inline(always)]
+    fn divert(local: &Local, request: &Request) -> Option<Diverted> {
+        guard::divert(local, request)
+    }
+
+    fn diverted(address: usize) -> Option<usize> {
+        guard::bytes(address)
+    }
+
+    fn owns(address: usize) -> bool {
+        guard::owns(address)
+    }
+
+    fn resize_diverted(address: usize, size: usize) -> bool {
+        guard::resize(address, size)
     }
 
     #[inline(always)]
@@ -96,6 +119,10 @@ impl Observer for Checking {
         block: &Block<'_, BlockRecord>,
         release: &Release,
     ) -> Option<NonNull<u8>> {
+        if is_guarded(block) {
+            guard::freeing(Some(local), block, release);
+            return None;
+        }
         match policy::level() {
             Level::Off => Some(block.address),
             Level::Light => check::freeing_light(block, release),
@@ -115,13 +142,18 @@ impl Observer for Checking {
     }
 
     fn freeing_apart(block: &Block<'_, BlockRecord>, release: &Release) {
-        if policy::level() != Level::Off {
+        if is_guarded(block) {
+            guard::freeing(None, block, release);
+        } else if policy::level() != Level::Off {
             // It goes back all the same: nobody else could free it later.
             check::freeing_light(block, release);
         }
     }
 
     fn resizing(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) -> Resize {
+        if is_guarded(block) {
+            return guard::resizing(block, request);
+        }
         match policy::level() {
             Level::Off => Resize::InPlaceAllowed,
             level => check::resizing(block, request, level),
@@ -129,12 +161,17 @@ impl Observer for Checking {
     }
 
     fn resized(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
-        if policy::level() != Level::Off {
+        if is_guarded(block) {
+            guard::resized(block.address.as_ptr() as usize, request);
+        } else if policy::level() != Level::Off {
             check::resized(block, request);
         }
     }
 
     fn usable(block: &Block<'_, BlockRecord>) -> usize {
+        if is_guarded(block) {
+            return guard::usable(block.address.as_ptr() as usize);
+        }
         if policy::level() == Level::Off {
             return block.bytes - pattern::TAIL;
         }
@@ -148,19 +185,22 @@ impl Observer for Checking {
     }
 
     fn suspicious(call: Call, address: *const u8, fault: Fault, caller: Caller) -> Verdict {
-        if policy::level() == Level::Off {
+        if policy::level() == Level::Off && !guard::owns(address as usize) {
             return Verdict::Abort;
         }
         wrong::stray(call, address as usize, fault, caller)
     }
 
     fn verify() -> usize {
-        match policy::level() {
-            Level::Off => 0,
-            _ => scan::all(b"a scan that the program asked for"),
-        }
+        scan::all(b"a scan that the program asked for")
     }
 
     #[inline(always)]
     fn span(_: Path) {}
+}
+
+/// Whether a block is a guarded one: all others have records, where there is memory for those.
+#[inline(always)]
+fn is_guarded(block: &Block<'_, BlockRecord>) -> bool {
+    block.record.is_none() && guard::owns(block.address.as_ptr() as usize)
 }

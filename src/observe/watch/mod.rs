@@ -25,7 +25,6 @@ mod parse;
 mod registers;
 mod rule;
 mod rules;
-mod site;
 mod target;
 
 use super::api::Api;

@@ -55,6 +55,8 @@ fn describe(paper: &mut Paper, what: &[u8], subject: &Subject) {
             .number(subject.index)
             .text(b" of the slab at ")
             .address(subject.slab);
+    } else if subject.is_guarded {
+        line.text(b": guarded, in pages of its own");
     } else {
         line.text(b": large, ")
             .number(subject.bytes)
