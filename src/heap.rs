@@ -13,7 +13,7 @@ use crate::observe::{self, Diverted, Observed, Observer, Path, Release, Request,
 use crate::registry::REGISTRY;
 use crate::setup;
 use crate::shared_pool;
-use crate::size_class::{MID_MAX, MIN_ALIGN, SizeClass, TINY_MAX, Tier};
+use crate::size_class::{MID_MAX, MIN_ALIGN, SLOT_BYTES, SizeClass, TINY_MAX, Tier};
 use crate::slab::{Kind, Slab};
 use crate::sys;
 use crate::sys::system_malloc;
@@ -33,8 +33,11 @@ pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
-        if let Some(block) = unsafe { front.bin_for(wanted) }.pop() {
-            allocated(front, block, size, MIN_ALIGN, caller);
+        let bin = unsafe { front.bin_for(wanted) };
+        if let Some(block) = bin.pop() {
+            if caller.is_some() {
+                allocated_tiny(front, front.class_of(bin), block, size, caller);
+            }
             return block.as_ptr();
         }
         return allocate_slow(size, caller);
@@ -297,6 +300,36 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
     if let Some(block) = handed_out(block) {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
     }
+}
+
+/// As [`allocated`], for a block out of the front's bin of a TINY class: what the class says
+/// need not wait for what the slab says.
+#[inline(always)]
+fn allocated_tiny(
+    front: &'static Front,
+    class: SizeClass,
+    block: NonNull<u8>,
+    size: usize,
+    caller: Caller,
+) {
+    let request = Request {
+        size,
+        align: MIN_ALIGN,
+        caller,
+    };
+    if !front.is_real() {
+        return allocated_apart(block, request);
+    }
+    let address = block.as_ptr() as usize;
+    // A TINY slab is one slot.
+    let index = class.block_index(address % SLOT_BYTES);
+    let block = observe::Block {
+        address: block,
+        bytes: class.bytes(),
+        class: class.index(),
+        record: REGISTRY.find(address).and_then(|slab| slab.record(index)),
+    };
+    Observed::allocated(ThreadCache::of(front).local(), &block, &request);
 }
 
 /// A block that is handed out just now, as observers see it; `None` if it is the system's.
@@ -799,17 +832,19 @@ pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
     let Some(start) = NonNull::new(block) else {
         return 0;
     };
-    if let Some((_, block)) = seen(start) {
-        return Observed::usable(&block);
-    }
-    if let Some(bytes) = Observed::diverted(block as usize) {
+    let fault = if REGISTRY.slab_of(block as usize).is_some() {
+        match seen(start) {
+            Some((_, block)) => return Observed::usable(&block),
+            None => Fault::Interior,
+        }
+    } else if let Some(bytes) = Observed::diverted(block as usize) {
         return Observed::usable(&apart(start, bytes));
-    }
-    let fault = fault_of(block);
-    if fault == Fault::Foreign && foreign_blocks_are_legitimate() {
+    } else if foreign_blocks_are_legitimate() {
         // SAFETY: the caller's clause.
         return unsafe { system_malloc::usable_size(block) };
-    }
+    } else {
+        Fault::Foreign
+    };
     wrong(Call::UsableSize, block, fault, Caller::NONE);
     0
 }

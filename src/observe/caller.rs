@@ -66,6 +66,8 @@ impl Caller {
     /// - It stays while the caller is used.
     #[inline(always)]
     pub unsafe fn new(frame: *const usize, api: Api) -> Caller {
+        // SAFETY: a frame is on a stack; so it need not be asked again whether there is a caller.
+        unsafe { core::hint::assert_unchecked(!frame.is_null()) };
         Caller {
             frame,
             what: (api as usize) << API_SHIFT,

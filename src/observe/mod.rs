@@ -434,6 +434,9 @@ pub(crate) trait Observer: 'static {
     fn verify() -> usize {
         0
     }
+
+    /// Tells the newest events of the block at an address, the oldest of them first, as lines.
+    fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8])) {}
 }
 
 /// Observes nothing.
@@ -640,6 +643,19 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn verify() -> usize {
         A::verify() + B::verify()
+    }
+
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+        A::recall(address, tell);
+        B::recall(address, tell);
+    }
+}
+
+impl<R> Block<'_, R> {
+    /// By value: a reference to one that is in registers would bring it into memory.
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        Block { ..*self }
     }
 }
 

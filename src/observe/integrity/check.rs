@@ -120,7 +120,14 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
             unsafe { pattern::fill(start, request.size, FRESH) };
         }
     }
-    guard_tail(block, request.size);
+    if was == State::Filled {
+        // What was looked at above stands there still, but for the link.
+        let short = LINK.saturating_sub(request.size);
+        // SAFETY: behind what was asked for, in the block's place.
+        unsafe { pattern::fill(start + request.size, short, FREED) };
+    } else {
+        guard_tail(block, request.size);
+    }
     let moment = match local.thread() {
         Some(thread) => moment(thread, request.caller),
         None => UNKNOWN,
@@ -210,7 +217,7 @@ pub(super) fn freeing(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    let (asked, was_live) = record.end(State::Quarantined);
+    let (asked, was_live) = record.end(State::Quarantined, release.is_remote);
     if !was_live && !wrong::freed_again(block, record, asked, release) {
         return None;
     }
@@ -285,7 +292,7 @@ pub(super) fn freeing_light(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    let (asked, was_live) = record.end(State::Freed);
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
     if !was_live && !wrong::freed_again(block, record, asked, release) {
         return None;
     }

@@ -7,8 +7,9 @@
 //! life       how often the place was handed out since its slab was opened
 //! ```
 //!
-//! 1. `asked` is written last when a block is handed out, with Release, and changes its state by
-//!    one exchange when it is freed: of two frees of one block one finds it freed.
+//! 1. `asked` is written last when a block is handed out, with Release. Of two threads that do not
+//!    own its slab and free it at a time one finds it freed; where the other one is the owner the
+//!    slab's own checks may have to find it.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -138,8 +139,21 @@ impl BlockRecord {
 
     /// A live block ends as `state`; what it was before, and whether that was so.
     #[inline(always)]
-    pub(super) fn end(&self, state: State) -> (Asked, bool) {
-        let mut asked = self.asked();
+    pub(super) fn end(&self, state: State, is_remote: bool) -> (Asked, bool) {
+        let asked = self.asked();
+        if is_remote {
+            return self.end_remote(state, asked);
+        }
+        let is_live = asked.state() == State::Live;
+        if is_live {
+            let ended = asked.with_state(state).0;
+            self.asked.store(ended, Ordering::Release);
+        }
+        (asked, is_live)
+    }
+
+    #[inline(never)]
+    fn end_remote(&self, state: State, mut asked: Asked) -> (Asked, bool) {
         loop {
             if asked.state() != State::Live {
                 return (asked, false);
@@ -215,9 +229,9 @@ mod tests {
             (100, 6, 33)
         );
         assert_eq!(record.allocated(), moment);
-        let (was, ended) = record.end(State::Quarantined);
+        let (was, ended) = record.end(State::Quarantined, true);
         assert!(ended && was.state() == State::Live);
-        let (was, ended) = record.end(State::Quarantined);
+        let (was, ended) = record.end(State::Quarantined, false);
         assert!(!ended && was.state() == State::Quarantined && was.size() == 100);
         record.set_state(State::Filled);
         assert_eq!(

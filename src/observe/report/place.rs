@@ -40,6 +40,12 @@ impl Place {
         })
     }
 
+    /// The file's path.
+    #[allow(dead_code, reason = "reports of integrity name it")]
+    pub(crate) fn path(&self) -> &'static [u8] {
+        self.module.path
+    }
+
     /// The last component of the file's path.
     pub(crate) fn file(&self) -> &'static [u8] {
         last_component(self.module.path)

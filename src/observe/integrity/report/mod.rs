@@ -7,6 +7,7 @@ mod advice;
 mod dump;
 mod finding;
 mod json;
+mod object;
 mod paper;
 mod subject;
 mod text;

@@ -138,6 +138,16 @@ impl Subject {
         }
     }
 
+    /// What it is doing, as the schema of the reports has it.
+    pub(crate) fn state_word(&self) -> &'static str {
+        match self.state {
+            State::New => "unseen",
+            State::Live => "live",
+            State::Quarantined => "quarantined",
+            State::Filled | State::Freed => "freed",
+        }
+    }
+
     /// Whether it has neighbours.
     pub(crate) fn is_in_slab(&self) -> bool {
         self.class != LARGE

@@ -7,7 +7,7 @@ use super::paper::Paper;
 use super::subject::Subject;
 use super::{advice, dump};
 use crate::observe::report::{Line, name_of};
-use crate::observe::stack;
+use crate::observe::{Observed, Observer, stack};
 
 /// Frames of a neighbour's stack that are told.
 const FRAMES_OF_NEIGHBOUR: usize = 3;
@@ -30,6 +30,7 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     found_by(paper, finding);
     if let Some(subject) = &finding.subject {
         history(paper, subject);
+        events(paper, subject);
         neighbours(paper, subject);
     }
     if !finding.unknown.is_empty() {
@@ -167,6 +168,17 @@ fn moment(paper: &mut Paper, what: &[u8], moment: Moment, api: u8, most: usize) 
     });
     paper.line(&mut line);
     frames(paper, stack, true, most);
+}
+
+/// The newest events of the block, where they are recorded.
+fn events(paper: &mut Paper, subject: &Subject) {
+    let mut is_first = true;
+    Observed::recall(subject.address, &mut |event| {
+        if core::mem::take(&mut is_first) {
+            paper.line(Line::new().text(b"  what was recorded of its address, the newest last:"));
+        }
+        paper.line(Line::new().text(b"    ").text(event));
+    });
 }
 
 fn neighbours(paper: &mut Paper, subject: &Subject) {
