@@ -259,9 +259,10 @@ fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<
 /// A block that an observer has of its own for a request, and that the others have seen.
 #[inline(always)]
 fn diverted(front: &'static Front, size: usize, align: usize, caller: Caller) -> Option<Diverted> {
-    if !caller.is_some() || !front.is_real() {
+    if !caller.is_some() {
         return None;
     }
+    let front = real(front)?;
     let request = Request {
         size,
         align,
@@ -428,12 +429,7 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         return Some(block);
     }
     let start = NonNull::new(block)?;
-    let front = if front.is_real() {
-        Some(front)
-    } else {
-        begun()
-    };
-    let Some(front) = front else {
+    let Some(front) = real(front) else {
         return freeing_apart(start, caller);
     };
     let cache = ThreadCache::of(front);
@@ -508,7 +504,17 @@ fn freeing_apart(block: NonNull<u8>, caller: Caller) -> Option<*mut u8> {
     Some(block.as_ptr())
 }
 
-/// The front of a thread whose first call is an observed free: it is given its cache for that.
+/// A front with a cache around it: this one, or that of a thread which is given its cache now, for
+/// a call that is observed.
+#[inline(always)]
+fn real(front: &'static Front) -> Option<&'static Front> {
+    if front.is_real() {
+        Some(front)
+    } else {
+        begun()
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn begun() -> Option<&'static Front> {

@@ -51,12 +51,7 @@ fn moment(thread: &Thread, caller: Caller) -> Moment {
     }
 }
 
-/// As [`moment`], where there may be nothing kept of the thread.
-pub(super) fn moment_of(thread: Option<&Thread>, caller: Caller) -> Moment {
-    thread.map_or(UNKNOWN, |thread| moment(thread, caller))
-}
-
-const UNKNOWN: Moment = Moment {
+pub(super) const UNKNOWN: Moment = Moment {
     stack: 0,
     thread: 0,
 };

@@ -19,9 +19,10 @@ mod slot;
 use super::check;
 use super::kind::is_zeroing;
 use super::pattern::{self, FRESH};
-use super::record::{Asked, BlockRecord, State};
-use super::thread::Local;
-use super::wrong;
+use super::record::{Asked, BlockRecord, Moment, State};
+use super::thread::{Local, Thread};
+use super::{stacks, wrong};
+use crate::observe::caller::Caller;
 use crate::observe::{Block, Diverted, Release, Request, Resize};
 use crate::size_class::MID_MAX;
 pub(super) use access::{How, explain};
@@ -99,11 +100,19 @@ fn allocate(local: &Local, request: &Request, side: Side) -> Option<Diverted> {
         // SAFETY: the program has not seen the block yet, and asked for so many bytes.
         unsafe { pattern::fill(start, request.size, FRESH) };
     }
-    let moment = check::moment_of(local.thread(), request.caller);
+    let moment = moment(local.thread(), request.caller);
     slot.record.begin(check::asked(request), moment);
     Some(Diverted {
         start: NonNull::new(start as *mut u8)?,
         zero: !is_filled,
+    })
+}
+
+/// Who calls. A guarded block costs more than the exact walk of a stack.
+fn moment(thread: Option<&Thread>, caller: Caller) -> Moment {
+    thread.map_or(check::UNKNOWN, |thread| Moment {
+        stack: stacks::exact_id(thread, caller),
+        thread: thread.number.get(),
     })
 }
 
@@ -133,7 +142,7 @@ pub(super) fn freeing(local: Option<&Local>, block: &Block<'_, BlockRecord>, rel
         return;
     };
     let record = &slot.record;
-    let (asked, was_live) = record.end(State::Freed);
+    let (asked, was_live) = record.end(State::Freed, true);
     if !was_live {
         wrong::freed_again(block, record, asked, release);
         return;
@@ -142,10 +151,7 @@ pub(super) fn freeing(local: Option<&Local>, block: &Block<'_, BlockRecord>, rel
         wrong::freed(block, asked, release);
     }
     let thread = local.and_then(Local::thread);
-    record.set_freed(
-        check::moment_of(thread, release.caller),
-        release.caller.api(),
-    );
+    record.set_freed(moment(thread, release.caller), release.caller.api());
     slot.close();
 }
 

@@ -8,6 +8,7 @@ use super::subject::Subject;
 use super::{advice, dump};
 use crate::observe::report::{Line, name_of};
 use crate::observe::{Observed, Observer, stack};
+use crate::sys::memory::PAGE;
 
 /// Frames of a neighbour's stack that are told.
 const FRAMES_OF_NEIGHBOUR: usize = 3;
@@ -96,7 +97,7 @@ fn show_damage(paper: &mut Paper, subject: &Subject, damage: (usize, usize)) {
         if subject.is_in_slab() {
             subject.slab
         } else {
-            first.min(subject.address)
+            (first & !(PAGE - 1)).min(subject.address)
         },
         (subject.address + subject.bytes).max(last + 1),
     );
