@@ -49,7 +49,7 @@ static int is_guarded(const char *block, size_t size) {
     return !readable;
 }
 
-static size_t count_guarded(size_t blocks, size_t size) {
+__attribute__((noinline)) static size_t count_guarded(size_t blocks, size_t size) {
     size_t guarded = 0;
     char **all = (char **)make(blocks * sizeof *all);
     for (size_t i = 0; i < blocks; i++) {
@@ -298,6 +298,7 @@ static void rounds(void) {
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
+    drop(make(10));
 #define RUN(text, call)                                                                            \
     if (strcmp(name, text) == 0) {                                                                 \
         call;                                                                                      \
