@@ -23,7 +23,7 @@ pub(crate) mod caller;
 mod diagnostics;
 #[cfg(feature = "integrity")]
 pub(crate) mod integrity;
-#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg(feature = "trace")]
 mod known_stacks;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;

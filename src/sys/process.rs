@@ -14,6 +14,13 @@ pub(crate) fn random() -> usize {
         .unwrap_or(0)
 }
 
+/// Writes out what the program has printed and C's streams still hold, as its exit would.
+#[cfg(feature = "integrity")]
+pub(crate) fn flush_streams() {
+    // SAFETY: a null stream stands for all of them.
+    keep_errno(|| unsafe { libc::fflush(core::ptr::null_mut()) });
+}
+
 /// Ends the process with SIGABRT.
 pub(crate) fn abort() -> ! {
     // SAFETY: abort has no preconditions.

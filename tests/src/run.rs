@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::witness::{self, Sighting};
-use crate::{Outcome, Scratch, compile, library, reference};
+use crate::{Outcome, Scratch, compile, library, reference, tool};
 
 /// After this long a program hangs: none of ours takes a fifth of it.
 const HANGS: Duration = Duration::from_secs(600);
@@ -275,6 +275,26 @@ impl Running {
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it has stopped itself (SIGSTOP).
+    #[track_caller]
+    pub fn wait_until_stopped(&mut self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        let is_stopped = || {
+            let stat = fs::read_to_string(&stat).unwrap_or_default();
+            let state = stat.rsplit(") ").next();
+            state.is_some_and(|rest| rest.starts_with('T'))
+        };
+        while self.is_running() && !is_stopped() {
+            thread::sleep(Duration::from_millis(2));
+        }
+        assert!(self.is_running(), "it ended: {}", self.stderr());
+    }
+
+    /// Lets it go on after a stop.
+    pub fn go_on(&self) {
+        tool::output("kill", ["-CONT", &self.pid().to_string()]);
     }
 
     /// Waits for its end, and checks whose malloc was at work.

@@ -229,20 +229,9 @@ fn abort_ends_the_program_and_stop_stops_it() {
 
     let run = watched("plain").env("HAKMEM_WATCH", "site=make_item on=free do=log,stop");
     let mut running = run.start();
-    let stat = format!("/proc/{}/stat", running.pid());
-    let is_stopped = || {
-        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
-        stat.rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with('T'))
-    };
-    while running.is_running() && !is_stopped() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    assert!(running.is_running(), "it ended: {}", running.stderr());
+    running.wait_until_stopped();
     assert!(running.stderr().contains("watch 1: free"));
-    let pid = running.pid().to_string();
-    hakmem_tests::tool::output("kill", ["-CONT", &pid]);
+    running.go_on();
     running.finish().success();
 }
 

@@ -18,6 +18,7 @@ mod check;
 mod guard;
 mod kind;
 mod pattern;
+mod placed_stacks;
 mod policy;
 mod quarantine;
 mod record;

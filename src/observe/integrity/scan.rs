@@ -10,7 +10,7 @@ use super::report::{self, Finder};
 use super::wrong;
 use super::{check, guard};
 use crate::observe::{self, Block};
-use crate::sys::thread;
+use crate::sys::{process, thread};
 use crate::walk;
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
@@ -21,6 +21,8 @@ const MOST: usize = 20;
 /// The program ends.
 pub(super) fn at_exit() {
     if examine(b"the scan at exit") > 0 {
+        // What the program has printed would be lost by an abort.
+        process::flush_streams();
         report::act();
     }
 }

@@ -1,12 +1,16 @@
 //! The stacks of allocations and frees, each kept once, by number.
 //!
-//! The table is that of the trace format, in memory of the process alone. A stack that a thread
-//! has been called from lately is known by its frames ([`KnownStacks`]), and is not walked again.
+//! The table is that of the trace format, in memory of the process alone. Stacks are walked by
+//! unwind tables, if `HAKMEM_STACKS` does not say otherwise: programs are seldom built with frame
+//! pointers. One that a thread has been called from lately is known ([`PlacedStacks`]), and is not
+//! walked again.
+//!
+//! [`PlacedStacks`]: super::placed_stacks::PlacedStacks
 
+use super::placed_stacks;
 use super::thread::Thread;
 use crate::observe::caller::Caller;
-use crate::observe::known_stacks::Innermost;
-use crate::observe::{modules, stack};
+use crate::observe::{modules, settings, stack};
 use crate::sys::memory::{self, PAGE};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -27,8 +31,13 @@ static TABLE: Table = Table(UnsafeCell::new(MaybeUninit::uninit()));
 /// Released when the table is there; read Acquire.
 static IS_THERE: AtomicBool = AtomicBool::new(false);
 
+/// Stacks are walked by unwind tables. Written by the set-up; Relaxed.
+static BY_TABLES: AtomicBool = AtomicBool::new(false);
+
 /// Makes the table, once; without memory for it blocks have no stacks.
 pub(super) fn set_up() {
+    let by_tables = settings::text("HAKMEM_STACKS").is_none_or(|way| way == b"table");
+    BY_TABLES.store(by_tables, Ordering::Relaxed);
     let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
     let Some(address) = memory::map_zeroed(bytes.next_multiple_of(PAGE), PAGE) else {
         return;
@@ -54,15 +63,9 @@ fn table() -> Option<&'static StackTable> {
 /// The number of the stack of a call that waits for us; 0 if there is none.
 #[inline(always)]
 pub(super) fn id(thread: &Thread, caller: Caller) -> u32 {
-    let innermost = Innermost {
-        pc: caller.pc(),
-        sp: caller.sp(),
-        fp: caller.fp(),
-    };
-    // SAFETY: the call waits.
-    match unsafe { thread.known.id(innermost) } {
+    match thread.known.id(caller) {
         Some(id) => id,
-        None => id_slow(thread, caller, innermost),
+        None => id_slow(thread, caller),
     }
 }
 
@@ -86,12 +89,24 @@ pub(super) fn exact_id(thread: &Thread, caller: Caller) -> u32 {
 
 #[cold]
 #[inline(never)]
-fn id_slow(thread: &Thread, caller: Caller, innermost: Innermost) -> u32 {
+fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let Some(table) = table() else {
         return STACK_NONE;
     };
     let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
-    let frames = stack::capture_into(&thread.stack, caller, &mut room);
+    let mut ends = [0; placed_stacks::MOST];
+    let mut count = 0;
+    let by_tables = BY_TABLES.load(Ordering::Relaxed);
+    let frames = if by_tables {
+        stack::capture_by_tables(&thread.stack, caller, &mut room, |end| {
+            if let Some(place) = ends.get_mut(count) {
+                *place = end;
+            }
+            count += 1;
+        })
+    } else {
+        stack::capture_into(&thread.stack, caller, &mut room)
+    };
     let id = match table.insert(frames) {
         STACK_FULL => return STACK_NONE,
         id => id,
@@ -99,10 +114,16 @@ fn id_slow(thread: &Thread, caller: Caller, innermost: Innermost) -> u32 {
     for &frame in frames {
         modules::meet(frame as usize);
     }
-    let is_off = stack::mode() == stack::Mode::Off;
-    let is_own = |address| is_off || thread.stack.has(address);
-    // SAFETY: the call waits; the own stack is mapped.
-    unsafe { thread.known.keep(innermost, frames, id, is_own) };
+    let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
+    // Along frame pointers nothing is known of a function that keeps none.
+    if by_tables
+        && let Some(ends) = ends.get(..count)
+        && is_own(&caller.sp())
+        && ends.iter().all(is_own)
+    {
+        // SAFETY: the call waits; the own stack is mapped.
+        unsafe { thread.known.keep(caller, frames, ends, id) };
+    }
     id
 }
 

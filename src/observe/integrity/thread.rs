@@ -3,8 +3,8 @@
 //! 1. It belongs to a thread cache for good, and so goes from a thread that has ended to one that
 //!    begins; what is in quarantine stays there.
 
+use super::placed_stacks::PlacedStacks;
 use super::quarantine::Quarantine;
-use crate::observe::known_stacks::KnownStacks;
 use crate::observe::stack;
 use crate::sys::fatal_signal;
 use crate::sys::memory::{self, PAGE};
@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// See the head of this file.
 pub(super) struct Thread {
-    pub(super) known: KnownStacks,
+    pub(super) known: PlacedStacks,
     pub(super) stack: stack::Local,
     /// The kernel's number of the thread.
     pub(super) number: Cell<u32>,

@@ -191,8 +191,16 @@ fn gap(
     let touches_below =
         below.is_some_and(|block| block.is_live() && first == block.address + block.size);
     let touches_above = above.is_some_and(|block| block.is_live() && last + 1 == block.address);
+    // The nearer one of the two, if they do not touch it both, or neither.
+    let is_nearer_below = match (&below, &above) {
+        (Some(below), Some(above)) if above.is_live() => {
+            let behind = first.wrapping_sub(below.address + below.size);
+            behind <= above.address.wrapping_sub(last + 1)
+        }
+        _ => true,
+    };
     let overflows = match (&below, &above) {
-        (Some(below), _) if below.is_live() => touches_below || !touches_above,
+        (Some(below), _) if below.is_live() => touches_below || !touches_above && is_nearer_below,
         (_, Some(_)) => false,
         _ => true,
     };

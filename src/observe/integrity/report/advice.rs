@@ -1,6 +1,6 @@
 //! What to run next: the command that is likely to name the culprit.
 
-use super::super::kind::Kind;
+use super::super::kind::{Family, Kind};
 use super::super::stacks;
 use super::finding::Finding;
 use super::paper::Paper;
@@ -73,18 +73,49 @@ fn watch_writer(paper: &mut Paper, finding: &Finding<'_>, freed: bool) {
 }
 
 /// `site=…`, of who allocated the block; false if that is not known.
+///
+/// The caller's caller says more than the caller, which is often a function that all allocate
+/// through.
 fn site(line: &mut Line, subject: &Subject) -> bool {
     let mut room = [0; stack::FRAMES];
     let frames = stacks::frames(subject.allocated.stack, &mut room);
-    let Some(&pc) = frames.first() else {
-        return false;
+    let own = match Family::of(subject.allocated_by) {
+        Family::Rust => first_of_program(frames),
+        _ => 0,
     };
-    let Some(place) = Place::of(pc as usize) else {
+    let chosen = if frames.len() > own + 1 && Place::of(frames[own + 1] as usize).is_some() {
+        own + 1
+    } else {
+        own
+    };
+    let Some(place) = frames.get(chosen).and_then(|&pc| Place::of(pc as usize)) else {
         return false;
     };
     line.text(b"site=")
         .foreign(place.file())
         .text(b"+")
         .address(place.offset);
+    if chosen > 0 {
+        line.text(b" depth=").number(chosen + 1);
+    }
     true
+}
+
+/// The first frame that is not one of the standard library's, by its name.
+fn first_of_program(frames: &[u64]) -> usize {
+    const STANDARD: [&[u8]; 4] = [b"5alloc", b"4core", b"__rust", b"hakmem_alloc"];
+    let is_standard = |&frame: &u64| {
+        let function = Place::of(frame as usize - 1).and_then(|place| place.function());
+        function.is_none_or(|function| {
+            let has = |part: &&[u8]| {
+                function
+                    .name()
+                    .windows(part.len())
+                    .any(|name| name == *part)
+            };
+            STANDARD.iter().any(has)
+        })
+    };
+    let first = frames.iter().position(|frame| !is_standard(frame));
+    first.unwrap_or(0)
 }
