@@ -32,6 +32,8 @@ pub(crate) use integrity::ranges as memory;
 pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+mod numerals;
 #[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
 mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
@@ -41,6 +43,8 @@ pub(crate) mod settings;
 #[cfg(not(feature = "observed"))]
 #[path = "unset.rs"]
 pub(crate) mod settings;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+mod site;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
 #[cfg(feature = "trace")]
@@ -99,6 +103,13 @@ pub(crate) struct Block<'a, R> {
     pub(crate) class: usize,
     /// What observers keep of it; `None` where there was no memory for that.
     pub(crate) record: Option<&'a R>,
+}
+
+/// A block of an observer's own.
+pub(crate) struct Diverted {
+    pub(crate) start: NonNull<u8>,
+    /// It reads as zero.
+    pub(crate) zero: bool,
 }
 
 /// The class of a block that has none, as the trace format has it.
@@ -321,14 +332,28 @@ pub(crate) trait Observer: 'static {
 
     /// Asked before a request is served: a block of the observer's own for it.
     #[inline(always)]
-    fn divert(_: &Self::Local, _: &Request) -> Option<NonNull<u8>> {
+    fn divert(_: &Self::Local, _: &Request) -> Option<Diverted> {
         None
     }
 
-    /// The bytes of the block of the observer's own that begins at the address.
+    /// The bytes of the block of the observer's own that begins at the address, or began there
+    /// before it was freed.
     #[inline(always)]
     fn diverted(_: usize) -> Option<usize> {
         None
+    }
+
+    /// Whether an address lies where the observer's own blocks do.
+    #[inline(always)]
+    fn owns(_: usize) -> bool {
+        false
+    }
+
+    /// Gives the block of the observer's own that begins at the address so many bytes, where it
+    /// is; false if that cannot be.
+    #[inline(always)]
+    fn resize_diverted(_: usize, _: usize) -> bool {
+        false
     }
 
     /// A block is handed out. The thread's cache is real.
@@ -498,13 +523,23 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn divert(local: &Self::Local, request: &Request) -> Option<NonNull<u8>> {
+    fn divert(local: &Self::Local, request: &Request) -> Option<Diverted> {
         A::divert(&local.0, request).or_else(|| B::divert(&local.1, request))
     }
 
     #[inline(always)]
     fn diverted(address: usize) -> Option<usize> {
         A::diverted(address).or_else(|| B::diverted(address))
+    }
+
+    #[inline(always)]
+    fn owns(address: usize) -> bool {
+        A::owns(address) || B::owns(address)
+    }
+
+    #[inline(always)]
+    fn resize_diverted(address: usize, size: usize) -> bool {
+        A::resize_diverted(address, size) || B::resize_diverted(address, size)
     }
 
     #[inline(always)]

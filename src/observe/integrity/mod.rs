@@ -11,7 +11,8 @@
 //! told by `report/`, and followed by what `HAKMEM_ON_ERROR` says.
 //!
 //! `ranges.rs` has how far the program's memory functions may go, and `wrong_range.rs` tells of one
-//! that goes too far.
+//! that goes too far. `guard/` has blocks with pages of their own, which are checked by the
+//! processor.
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
@@ -19,6 +20,7 @@
 
 mod ask;
 mod check;
+mod guard;
 mod kind;
 mod leaks;
 mod pattern;
@@ -32,11 +34,12 @@ mod scan;
 mod signals;
 mod stacks;
 mod thread;
+mod wild;
 mod wrong;
 mod wrong_range;
 
 use super::caller::Caller;
-use super::{Block, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
+use super::{Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
 use crate::fault::{Call, Fault};
 use crate::sys::originals;
 use core::ptr::NonNull;
@@ -59,10 +62,11 @@ impl Observer for Checking {
         let level = policy::read();
         originals::find();
         leaks::set_up(level);
-        if level == Level::Off {
+        let guards = guard::set_up(level == Level::Full);
+        if level == Level::Off && !guards {
             return false;
         }
-        if level == Level::Full {
+        if level == Level::Full || guards {
             stack::set_up();
             stacks::set_up();
         }
@@ -72,17 +76,22 @@ impl Observer for Checking {
         ask::set_up();
         policy::set(level);
         ranges::set_up();
+        if guards {
+            guard::start();
+        }
         true
     }
 
     fn exits() {
+        scan::at_exit();
+        guard::at_exit();
         if policy::level() != Level::Off {
-            scan::at_exit();
             leaks::at_exit();
         }
     }
 
     fn forked() {
+        guard::forked();
         thread::forked();
         report::forked();
         leaks::forked();
@@ -94,6 +103,23 @@ impl Observer for Checking {
 
     fn ended(local: &Local) {
         local.ended();
+    }
+
+    #[inline(always)]
+    fn divert(local: &Local, request: &Request) -> Option<Diverted> {
+        guard::divert(local, request)
+    }
+
+    fn diverted(address: usize) -> Option<usize> {
+        guard::bytes(address)
+    }
+
+    fn owns(address: usize) -> bool {
+        guard::owns(address)
+    }
+
+    fn resize_diverted(address: usize, size: usize) -> bool {
+        guard::resize(address, size)
     }
 
     #[inline(always)]
@@ -112,6 +138,10 @@ impl Observer for Checking {
         block: &Block<'_, BlockRecord>,
         release: &Release,
     ) -> Option<NonNull<u8>> {
+        if is_guarded(block) {
+            guard::freeing(Some(local), block, release);
+            return None;
+        }
         match policy::level() {
             Level::Off => Some(block.address),
             Level::Light => check::freeing_light(&block.copy(), &{ *release }),
@@ -131,13 +161,18 @@ impl Observer for Checking {
     }
 
     fn freeing_apart(block: &Block<'_, BlockRecord>, release: &Release) {
-        if policy::level() != Level::Off {
+        if is_guarded(block) {
+            guard::freeing(None, block, release);
+        } else if policy::level() != Level::Off {
             // It goes back all the same: nobody else could free it later.
             check::freeing_light(block, release);
         }
     }
 
     fn resizing(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) -> Resize {
+        if is_guarded(block) {
+            return guard::resizing(block, request);
+        }
         match policy::level() {
             Level::Off => Resize::InPlaceAllowed,
             level => check::resizing(block, request, level),
@@ -145,12 +180,17 @@ impl Observer for Checking {
     }
 
     fn resized(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
-        if policy::level() != Level::Off {
+        if is_guarded(block) {
+            guard::resized(block.address.as_ptr() as usize, request);
+        } else if policy::level() != Level::Off {
             check::resized(block, request);
         }
     }
 
     fn usable(block: &Block<'_, BlockRecord>) -> usize {
+        if is_guarded(block) {
+            return guard::usable(block.address.as_ptr() as usize);
+        }
         if policy::level() == Level::Off {
             return block.bytes - pattern::TAIL;
         }
@@ -164,17 +204,14 @@ impl Observer for Checking {
     }
 
     fn suspicious(call: Call, address: *const u8, fault: Fault, caller: Caller) -> Verdict {
-        if policy::level() == Level::Off {
+        if policy::level() == Level::Off && !guard::owns(address as usize) {
             return Verdict::Abort;
         }
         wrong::stray(call, address as usize, fault, caller)
     }
 
     fn verify() -> usize {
-        match policy::level() {
-            Level::Off => 0,
-            _ => scan::all(b"a scan that the program asked for"),
-        }
+        scan::all(b"a scan that the program asked for")
     }
 
     #[inline(always)]
@@ -187,4 +224,10 @@ impl Observer for Checking {
 
     #[inline(always)]
     fn span(_: Path) {}
+}
+
+/// Whether a block is a guarded one: all others have records, where there is memory for those.
+#[inline(always)]
+fn is_guarded(block: &Block<'_, BlockRecord>) -> bool {
+    block.record.is_none() && guard::owns(block.address.as_ptr() as usize)
 }
