@@ -57,7 +57,7 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_QUARANTINE_KB",
         Kind::Count,
         (0, 1 << 20),
-        1024,
+        256,
         "How many KiB of freed blocks a thread keeps from being used again.",
     ),
     debug_text(

@@ -39,7 +39,7 @@ impl Preset {
     }
 }
 
-/// The presets, in the order of [`NAMES`].
+/// The presets, in the order of `NAMES`.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "production",

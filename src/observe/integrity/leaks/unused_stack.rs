@@ -103,7 +103,7 @@ fn of_others(
         }
         // Where the stack begins, and behind that how long it is.
         let ends = before.wrapping_add(word);
-        let is_place = before >= lowest && before <= mapping.start && before % PAGE == 0;
+        let is_place = before >= lowest && before <= mapping.start && before.is_multiple_of(PAGE);
         if is_place && ends > block && ends - block <= BEHIND && ends <= mapping.end {
             end = ends;
         }
