@@ -475,6 +475,8 @@ fn freeing_stray(
 }
 
 /// What is wrong with an address that is no block of ours.
+#[cold]
+#[inline(never)]
 fn fault_of(block: *const u8) -> Fault {
     match REGISTRY.slab_of(block as usize) {
         None if !Observed::owns(block as usize) => Fault::Foreign,
