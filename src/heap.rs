@@ -265,10 +265,16 @@ fn diverted(
         align,
         caller,
     };
-    let local = ThreadCache::of(front).local();
-    let block = Observed::divert(local, &request)?;
-    Observed::allocated(local, &apart(block, size), &request);
+    let block = Observed::divert(ThreadCache::of(front).local(), &{ request })?;
+    allocated_diverted(front, block, request);
     Some(block)
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_diverted(front: &'static Front, block: NonNull<u8>, request: Request) {
+    let local = ThreadCache::of(front).local();
+    Observed::allocated(local, &apart(block, request.size), &request);
 }
 
 /// A block that is none of a slab's, as observers see it.

@@ -180,6 +180,13 @@ pub(crate) enum Event<'a> {
         class: Option<usize>,
         left: usize,
     },
+    /// Learning has changed a number, of a class or of the heap.
+    Learnt {
+        what: &'static str,
+        class: Option<usize>,
+        from: usize,
+        to: usize,
+    },
     /// Armed memory was written to, as far as is known by the instruction that `pc` lies in; 0
     /// if it is not known. A word changed from `old` to `new`. `frames` is the stack, with `pc`
     /// first; `bytes`, `class` and `freed` are those of the block.
@@ -205,8 +212,6 @@ pub(crate) enum Event<'a> {
 /// What is not done unless an observer wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
-    /// The table of statistics at exit.
-    Statistics,
     /// [`Event::Taken`], for which bits are counted.
     Counts,
 }

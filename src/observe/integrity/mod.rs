@@ -94,8 +94,9 @@ impl Observer for Checking {
     fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
         match policy::level() {
             Level::Off => {}
-            Level::Light => check::allocated_light(block, request),
-            Level::Full => check::allocated(local, block, request),
+            // Copies: references would have the hook keep in memory what it has in registers.
+            Level::Light => check::allocated_light(&block.copy(), &{ *request }),
+            Level::Full => check::allocated(local, &block.copy(), &{ *request }),
         }
     }
 
@@ -107,8 +108,8 @@ impl Observer for Checking {
     ) -> Option<NonNull<u8>> {
         match policy::level() {
             Level::Off => Some(block.address),
-            Level::Light => check::freeing_light(block, release),
-            Level::Full => check::freeing(local, block, release),
+            Level::Light => check::freeing_light(&block.copy(), &{ *release }),
+            Level::Full => check::freeing(local, &block.copy(), &{ *release }),
         }
     }
 

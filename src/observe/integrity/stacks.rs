@@ -89,12 +89,14 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     } else {
         stack::capture_into(&thread.stack, caller, &mut room)
     };
-    let id = match table.insert(frames) {
-        STACK_FULL => return STACK_NONE,
-        id => id,
-    };
-    for &frame in frames {
-        modules::meet(frame as usize);
+    let (id, is_new) = table.insert_new(frames);
+    if id == STACK_FULL {
+        return STACK_NONE;
+    }
+    if is_new {
+        for &frame in frames {
+            modules::meet(frame as usize);
+        }
     }
     let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
     // Along frame pointers nothing is known of a function that keeps none.
