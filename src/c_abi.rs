@@ -6,9 +6,9 @@ use crate::debug;
 use crate::heap;
 pub use crate::observe::api::Api;
 pub use crate::observe::caller::*;
-use crate::report;
 #[allow(unused_imports, reason = "a build that does not check them has none")]
 pub use crate::observe::memory::*;
+use crate::report;
 use crate::root;
 use crate::stats;
 use crate::sys;
