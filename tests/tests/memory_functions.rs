@@ -13,7 +13,13 @@ const PREFIX: &str = "==hakmem== ";
 const ERROR: &str = "==hakmem== ERROR ";
 
 fn observed(source: &str) -> Run {
-    Run::program(source).allocator(Allocator::Observed)
+    checked(Run::program(source))
+}
+
+/// Under the library, with all checks.
+fn checked(run: Run) -> Run {
+    run.allocator(Allocator::Observed)
+        .env("HAKMEM_INTEGRITY_CHECKS", "1")
 }
 
 /// Whether the tests of this file make sense.
@@ -332,7 +338,7 @@ fn from_rust() {
         return;
     }
     let program = rust_program();
-    let run = || Run::new(&program).allocator(Allocator::Observed);
+    let run = || checked(Run::new(&program));
     assert_eq!(run().output().success().stdout_text(), "7\n");
     let outcome = run().arg("more").output();
     let text = outcome.aborted().stderr_text();
@@ -349,7 +355,7 @@ fn from_rust() {
 #[track_caller]
 fn unchanged(prepare: impl Fn() -> Run) {
     let expected = prepare().allocator(Allocator::Own).output();
-    let outcome = prepare().allocator(Allocator::Observed).output();
+    let outcome = checked(prepare()).output();
     outcome.equals(expected.success());
     assert!(
         !outcome.stderr_text().contains(ERROR),

@@ -13,8 +13,8 @@
 //! as well, for the compiler makes calls of copies: it is never told of, and nothing that is called
 //! from here may be made of such a call (`plain.rs`).
 //!
-//! 1. Before a function is called, and between the first look and the call, nothing is allocated
-//!    and no lock is taken. So they work in signal handlers, and before anything is set up.
+//! On the way nothing is allocated, but for `strdup`, and no lock is taken: so they work in signal
+//! handlers, and before anything is set up.
 
 use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, UNLIMITED, left};
