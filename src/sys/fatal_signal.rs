@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-pub(crate) use libc::{SIGSEGV, siginfo_t as Info};
+pub(crate) use libc::{SIGBUS, SIGSEGV, siginfo_t as Info};
 
 /// The signals that a fault of the program raises, and what ends it for a reason of its own.
 pub(crate) const FATAL: [i32; 7] = [
@@ -130,6 +130,16 @@ impl Delivery {
         }
         // SAFETY: `new`'s clause; signals of faults have an address.
         unsafe { (*self.info).si_addr() as usize }
+    }
+
+    /// The processor's account of a page that could not be accessed; `None` if that is not the
+    /// reason.
+    #[cfg(feature = "integrity")]
+    pub(crate) fn page_fault(self) -> Option<u64> {
+        const PAGE_FAULT: u64 = 14;
+        let registers = self.registers();
+        let of = |index: i32| registers[index as usize];
+        (of(libc::REG_TRAPNO) == PAGE_FAULT).then(|| of(libc::REG_ERR))
     }
 
     /// The registers that were interrupted, in the order of `gregs`.

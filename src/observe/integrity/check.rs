@@ -9,11 +9,13 @@ use super::policy::{self, Level};
 use super::quarantine::Entry;
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
-use super::{stacks, wrong};
+use super::{guard, stacks, wrong};
+use crate::observe::caller::Caller;
 use crate::observe::{self, Block, LARGE, Release, Request, Resize};
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{Ordering, compiler_fence};
 
 /// Whether a block has its place in a slab, with others around it.
 #[inline(always)]
@@ -34,7 +36,7 @@ fn end_of_tail(start: usize, size: usize, bytes: usize, is_in_slab: bool) -> usi
 
 /// What was asked for, as a record has it.
 #[inline(always)]
-fn asked(request: &Request) -> Asked {
+pub(super) fn asked(request: &Request) -> Asked {
     let align = match request.caller.told_align() {
         Some(log2) => log2,
         None => request.align.trailing_zeros(),
@@ -43,14 +45,14 @@ fn asked(request: &Request) -> Asked {
 }
 
 #[inline(always)]
-fn moment(thread: &Thread, caller: observe::caller::Caller) -> Moment {
+fn moment(thread: &Thread, caller: Caller) -> Moment {
     Moment {
         stack: stacks::id(thread, caller),
         thread: thread.number.get(),
     }
 }
 
-const UNKNOWN: Moment = Moment {
+pub(super) const UNKNOWN: Moment = Moment {
     stack: 0,
     thread: 0,
 };
@@ -110,6 +112,11 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
     if is_in_slab(block) {
         guard_front(block, record);
         if !is_zeroing(request.caller.api()) {
+            if was == State::Filled {
+                // It is not any more, for a scan that a signal begins in the middle.
+                record.set_state(State::Freed);
+                compiler_fence(Ordering::Release);
+            }
             // SAFETY: the program has not seen the block yet, and asked for so many bytes.
             unsafe { pattern::fill(start, request.size, FRESH) };
         }
@@ -144,13 +151,19 @@ pub(super) fn allocated_light(block: &Block<'_, BlockRecord>, request: &Request)
 /// Whether nothing is wrong with the free of a block that was live.
 #[inline(always)]
 fn is_sound(block: &Block<'_, BlockRecord>, asked: Asked, release: &Release) -> bool {
+    is_as_asked(asked, release) && is_guarded(block, asked.size())
+}
+
+/// Whether a block is given back as it was asked for.
+#[inline(always)]
+pub(super) fn is_as_asked(asked: Asked, release: &Release) -> bool {
     let caller = release.caller;
     let is_of_family = Family::of(caller.api()).matches(Family::of(asked.api()));
     let is_of_size = caller.told_size().is_none_or(|size| size == asked.size());
     let is_of_align = caller
         .told_align()
         .is_none_or(|align| is_same_align(align, asked));
-    is_of_family & is_of_size & is_of_align && is_guarded(block, asked.size())
+    is_of_family & is_of_size & is_of_align
 }
 
 /// Whether an alignment is the one that was asked for. C++ has one form for all that need none.
@@ -181,6 +194,9 @@ pub(super) fn is_guarded(block: &Block<'_, BlockRecord>, size: usize) -> bool {
 /// The ranges around a live block where the pattern stands: in front, and behind.
 pub(super) fn guards(block: &Block<'_, BlockRecord>, size: usize) -> [(usize, usize); 2] {
     let start = block.address.as_ptr() as usize;
+    if let Some(edges) = guard::edges(start, size) {
+        return edges;
+    }
     let front = if is_in_slab(block) {
         front_bytes(block.bytes)
     } else {
@@ -202,7 +218,8 @@ pub(super) fn freeing(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    let (asked, was_live) = record.end(State::Quarantined, release.is_remote);
+    // In quarantine when it is filled, and not before: a signal may begin a scan in the middle.
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
     if !was_live && !wrong::freed_again(block, record, asked, release) {
         return None;
     }
@@ -222,6 +239,7 @@ pub(super) fn freeing(
     let start = block.address.as_ptr() as usize;
     // SAFETY: the program has given the block up.
     unsafe { pattern::fill(start, asked.size(), FREED) };
+    compiler_fence(Ordering::Release);
     match thread {
         Some(thread) => keep(thread, block, record),
         None => {
@@ -244,6 +262,7 @@ fn keep(
         // SAFETY: records lie in metadata memory, which is never unmapped.
         record: unsafe { &*ptr::from_ref(record) },
     };
+    record.set_state(State::Quarantined);
     if !thread.quarantine.push(entry) {
         // A signal handler has come in the middle.
         record.set_state(State::Filled);

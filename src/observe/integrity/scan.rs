@@ -3,15 +3,17 @@
 //! Other threads go on meanwhile. A block that changes while it is looked at is passed over: its
 //! record says so.
 
-use super::check;
 use super::pattern::{self, LINK};
+use super::policy::{self, Level};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
+use super::{check, guard};
 use crate::observe::{self, Block};
 use crate::sys::{process, thread};
 use crate::walk;
 use core::ops::ControlFlow;
+use core::ptr::NonNull;
 
 /// Findings that one scan tells.
 const MOST: usize = 20;
@@ -37,6 +39,24 @@ pub(super) fn all(when: &'static [u8]) -> usize {
 /// Looks at all blocks; says how many are damaged.
 pub(super) fn examine(when: &'static [u8]) -> usize {
     let mut found = 0;
+    guard::each_live(|guarded| {
+        if let Some(address) = NonNull::new(guarded.address as *mut u8)
+            && found < MOST
+        {
+            let (bytes, class) = (guarded.bytes, observe::LARGE);
+            let record = Some(guarded.record);
+            let block = Block {
+                address,
+                bytes,
+                class,
+                record,
+            };
+            found += usize::from(is_damaged(&block, guarded.record, Some(when)));
+        }
+    });
+    if policy::level() == Level::Off {
+        return found;
+    }
     let _ = walk::for_each_place(|place| {
         let Some(record) = place.block.record.map(observe::checked) else {
             return ControlFlow::Continue(());
@@ -47,17 +67,18 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             class: place.block.class,
             record: Some(record),
         };
-        found += usize::from(is_damaged(&block, record, when));
-        if found < MOST {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        found += usize::from(is_damaged(&block, record, (found < MOST).then_some(when)));
+        ControlFlow::<()>::Continue(())
     });
     found
 }
 
-fn is_damaged(block: &Block<'_, BlockRecord>, record: &BlockRecord, when: &'static [u8]) -> bool {
+/// Whether a block is damaged, which is told if it is said in what.
+fn is_damaged(
+    block: &Block<'_, BlockRecord>,
+    record: &BlockRecord,
+    when: Option<&'static [u8]>,
+) -> bool {
     let (asked, life) = (record.asked(), record.life());
     let start = block.address.as_ptr() as usize;
     let is_whole = || {
@@ -65,7 +86,11 @@ fn is_damaged(block: &Block<'_, BlockRecord>, record: &BlockRecord, when: &'stat
         // below.
         let is_filled = |skip| unsafe { pattern::is_whole(start + skip, block.bytes - skip) };
         match asked.state() {
-            State::Live => check::is_guarded(block, asked.size()),
+            State::Live => {
+                let mut guards = check::guards(block, asked.size()).into_iter();
+                // SAFETY: as above.
+                guards.all(|(start, len)| unsafe { pattern::is_whole(start, len) })
+            }
             State::Quarantined if block.class != observe::LARGE => is_filled(0),
             State::Filled => is_filled(LINK),
             _ => true,
@@ -75,6 +100,9 @@ fn is_damaged(block: &Block<'_, BlockRecord>, record: &BlockRecord, when: &'stat
     if is_whole() || is_whole() || record.asked() != asked || record.life() != life {
         return false;
     }
+    let Some(when) = when else {
+        return true;
+    };
     match asked.state() {
         State::Live => {
             let finder = Finder {

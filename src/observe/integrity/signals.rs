@@ -1,16 +1,19 @@
 //! Signals that end the program: what the heap has to say about them, before they take their way.
 //!
-//! The handlers stand in front of what was there, and pass every signal on. They look at all blocks,
-//! for a program that dies has often damaged some before; and at the registers, for memory that was
-//! freed, or never written to, is filled with bytes that are no address.
+//! The handlers stand in front of what was there, and pass every signal on. An access to the pages of
+//! guarded blocks is told with the block; of another one the registers may say more, for memory that
+//! was freed, or never written to, is filled with bytes that are no address, and else `wild.rs` says
+//! what is near. Then all blocks are looked at, for a program that dies has often damaged some
+//! before.
 
+use super::guard::{self, How};
 use super::kind::Kind;
 use super::pattern::{FREED, FRESH};
-use super::report::{self, Finder, Finding};
-use super::scan;
+use super::report::{self, Finder, Finding, Subject};
+use super::{scan, wild};
 use crate::observe::report::Line;
 use crate::observe::stack;
-use crate::sys::fatal_signal::{self, Before, Delivery, Info, SIGSEGV};
+use crate::sys::fatal_signal::{self, Before, Delivery, Info, SIGBUS, SIGSEGV};
 use crate::sys::thread;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -58,10 +61,38 @@ fn explain(delivery: Delivery) {
         frames: &frames[..depth],
         returns: false,
     };
-    if delivery.signal == SIGSEGV {
-        through_filling(delivery, finder);
+    if matches!(delivery.signal, SIGSEGV | SIGBUS) && delivery.code() > 0 {
+        access(delivery, finder);
     }
     scan::examine(b"the scan after a signal that ends the program");
+}
+
+/// An access that the processor refused.
+fn access(delivery: Delivery, finder: Finder<'_>) {
+    let (address, how) = (delivery.address(), how(delivery));
+    if let Some((kind, sentence)) = guard::explain(address, how) {
+        report::only_tell(&Finding {
+            kind,
+            sentence: sentence.bytes(),
+            address,
+            subject: Subject::of(address),
+            damage: None,
+            finder,
+            unknown: b"",
+        });
+    } else if !through_filling(delivery, finder) {
+        wild::tell(delivery, how, finder.thread);
+    }
+}
+
+fn how(delivery: Delivery) -> How {
+    const WRITE: u64 = 1 << 1;
+    const FETCH: u64 = 1 << 4;
+    match delivery.page_fault() {
+        Some(error) if error & WRITE != 0 => How::Write,
+        Some(error) if error & FETCH != 0 => How::Execution,
+        _ => How::Read,
+    }
 }
 
 /// Whether a value is the filling, or an address that was counted from it.
@@ -71,8 +102,9 @@ fn is_near(value: u64, byte: u8) -> bool {
     value.wrapping_sub(filling) < NEAR || filling.wrapping_sub(value) < NEAR
 }
 
-/// An access through a register that holds what freed or fresh memory is filled with.
-fn through_filling(delivery: Delivery, finder: Finder<'_>) {
+/// An access through a register that holds what freed or fresh memory is filled with; says whether
+/// it is one.
+fn through_filling(delivery: Delivery, finder: Finder<'_>) -> bool {
     let registers = delivery.registers();
     let named = fatal_signal::general(&registers);
     let holds = |byte| named.iter().find(|(_, value)| is_near(*value, byte));
@@ -93,6 +125,7 @@ fn through_filling(delivery: Delivery, finder: Finder<'_>) {
             finder,
             unknown: b"which block it was read from",
         });
+        true
     } else if let Some((name, value)) = holds(FRESH) {
         Line::new()
             .text(b"SIGSEGV: ")
@@ -101,5 +134,8 @@ fn through_filling(delivery: Delivery, finder: Finder<'_>) {
             .address(*value as usize)
             .text(b" is what new memory is filled with: the pointer was read from a block never written to")
             .write();
+        true
+    } else {
+        false
     }
 }

@@ -5,9 +5,9 @@
 
 use super::placed_stacks::PlacedStacks;
 use super::quarantine::Quarantine;
-use crate::observe::stack;
+use crate::observe::{own_memory, stack};
 use crate::sys::fatal_signal;
-use crate::sys::memory::{self, PAGE};
+use crate::sys::memory::PAGE;
 use crate::sys::thread;
 use core::cell::Cell;
 use core::ptr;
@@ -56,6 +56,8 @@ fn push(new: &'static Thread) {
 pub(crate) struct Local {
     thread: Cell<*const Thread>,
     is_beginning: Cell<bool>,
+    /// Requests until one gets a guarded block, where one in so many does; 0 before the first.
+    pub(super) until_guarded: Cell<u32>,
 }
 
 impl Local {
@@ -66,6 +68,7 @@ impl Local {
     pub(super) const NEW: Local = Local {
         thread: Cell::new(ptr::null()),
         is_beginning: Cell::new(false),
+        until_guarded: Cell::new(0),
     };
 
     /// What is kept of this thread; `None` without memory for it, or in a signal handler that
@@ -93,7 +96,7 @@ impl Local {
             return None;
         }
         let bytes = size_of::<Thread>().next_multiple_of(PAGE);
-        let thread = memory::map_zeroed(bytes, PAGE).map(|address| {
+        let thread = own_memory::map(bytes).map(|address| {
             let place = address as *mut Thread;
             // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks that are
             // known and for an empty quarantine; the rest is written.

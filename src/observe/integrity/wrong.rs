@@ -398,7 +398,7 @@ pub(super) fn stray(call: Call, address: usize, fault: Fault, caller: Caller) ->
     let subject = Subject::of(address);
     let mut kind = Kind::InvalidFree;
     match &subject {
-        Some(subject) if fault == Fault::Interior => {
+        Some(subject) if fault == Fault::Interior && subject.covers(address) => {
             sentence
                 .text(b"no start of a block: the address is ")
                 .number(address.wrapping_sub(subject.address))

@@ -26,7 +26,6 @@ mod parse;
 mod registers;
 mod rule;
 mod rules;
-mod site;
 mod target;
 
 use super::api::Api;

@@ -1,5 +1,6 @@
 //! A report as text.
 
+use super::super::kind::Kind;
 use super::super::record::Moment;
 use super::super::stacks;
 use super::finding::Finding;
@@ -8,6 +9,7 @@ use super::subject::Subject;
 use super::{advice, dump};
 use crate::observe::report::{Line, name_of};
 use crate::observe::{Observed, Observer, stack};
+use crate::sys::memory::PAGE;
 
 /// Frames of a neighbour's stack that are told.
 const FRAMES_OF_NEIGHBOUR: usize = 3;
@@ -30,8 +32,10 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     found_by(paper, finding);
     if let Some(subject) = &finding.subject {
         history(paper, subject);
-        events(paper, subject);
-        neighbours(paper, subject);
+        if finding.kind != Kind::Leak {
+            events(paper, subject);
+            neighbours(paper, subject);
+        }
     }
     if !finding.unknown.is_empty() {
         paper.line(Line::new().text(b"  not known: ").text(finding.unknown));
@@ -56,6 +60,8 @@ fn describe(paper: &mut Paper, what: &[u8], subject: &Subject) {
             .number(subject.index)
             .text(b" of the slab at ")
             .address(subject.slab);
+    } else if subject.is_guarded {
+        line.text(b": guarded, in pages of its own");
     } else {
         line.text(b": large, ")
             .number(subject.bytes)
@@ -94,7 +100,7 @@ fn show_damage(paper: &mut Paper, subject: &Subject, damage: (usize, usize)) {
         if subject.is_in_slab() {
             subject.slab
         } else {
-            first.min(subject.address)
+            (first & !(PAGE - 1)).min(subject.address)
         },
         (subject.address + subject.bytes).max(last + 1),
     );
