@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use hakmem_tests::corpus::{self, Built, Found, Program, build, in_parallel};
+use hakmem_tests::reported::kinds;
 use hakmem_tests::{Allocator, Outcome, Run, reference, skip, tool};
 
 /// The kinds of report that there are.
@@ -46,29 +47,20 @@ fn with(run: Run, variables: &[(&str, &str)]) -> Run {
         .fold(run, |run, (name, value)| run.env(name, value))
 }
 
-/// The kinds of the findings in what it wrote to its standard error.
-fn findings(outcome: &Outcome) -> Vec<String> {
-    let text = outcome.stderr_text();
-    text.lines()
-        .filter_map(|line| line.strip_prefix("==hakmem== ERROR "))
-        .map(|line| line.split(':').next().unwrap_or_default().to_owned())
-        .collect()
-}
-
 /// What is wrong with how hakmem tells of a bad program, if anything.
 fn missed(built: &Built, start: Start) -> Option<String> {
     let program = &built.program;
     let runs = program.found.runs().iter();
     let outcomes: Vec<Outcome> = runs.map(|run| with(start(built), run).output()).collect();
-    let told: Vec<String> = outcomes.iter().flat_map(findings).collect();
+    let told: Vec<String> = outcomes.iter().flat_map(kinds).collect();
     if program.found == Found::None || told.iter().any(|kind| program.kinds.contains(kind)) {
         return None;
     }
     let reports: String = outcomes.iter().map(Outcome::report).collect();
     let name = program.name();
-    let kinds = program.kinds.join(" or ");
+    let right = program.kinds.join(" or ");
     Some(format!(
-        "{name} {}: told as {told:?}, is {kinds}\n{reports}",
+        "{name} {}: told as {told:?}, is {right}\n{reports}",
         built.how
     ))
 }
@@ -81,7 +73,7 @@ fn spoilt(built: &Built, own: &Run, start: Start) -> Option<String> {
         .flat_map(|found| found.runs())
         .find_map(|run| {
             let outcome = with(start(built), run).output();
-            let quiet = findings(&outcome).is_empty();
+            let quiet = kinds(&outcome).is_empty();
             let same = outcome.stdout == own.stdout && outcome.status == own.status;
             let name = built.program.name();
             let what = if quiet {

@@ -1,5 +1,5 @@
 /* CWE: 415
- * Kinds: double-free
+ * Kinds: double-free, use-after-free
  * Found: default
  *
  * Closes a directory twice, so that libc frees its block twice. */

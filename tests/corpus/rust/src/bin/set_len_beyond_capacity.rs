@@ -7,12 +7,10 @@
 use hakmem_corpus::{defect, seen};
 
 fn main() {
-    let mut values = Vec::<u16>::with_capacity(40);
+    let mut values = vec![0_u16; 40];
     // SAFETY: none: there is room for 40.
     unsafe { values.set_len(defect(44, 40)) };
-    for value in &mut values {
-        *value = 11;
-    }
+    values.fill(11);
     seen(values.as_mut_ptr());
     println!("{}", values[3]);
     // SAFETY: as many as were written.
