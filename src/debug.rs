@@ -63,6 +63,30 @@ pub fn dump() {
     }
 }
 
+/// Looks at all blocks, tells of those that are damaged, and says how many are. What follows is
+/// as `HAKMEM_ON_ERROR` says: with `abort`, which is the default, it does not come back from
+/// damage. 0 in builds without the feature `integrity`.
+///
+/// ```
+/// assert_eq!(hakmem_alloc::debug::verify(), 0);
+/// ```
+pub fn verify() -> usize {
+    let _quiet = Observed::ACTIVE.then(Quiet::begin);
+    Observed::verify()
+}
+
+/// Looks for blocks that the program cannot reach any more, tells of them by where they were
+/// allocated, and says how many nothing points to. The other threads are stopped meanwhile. 0 in
+/// builds without the feature `integrity`.
+///
+/// ```
+/// assert_eq!(hakmem_alloc::debug::leaks(), 0);
+/// ```
+pub fn leaks() -> usize {
+    let _quiet = Observed::ACTIVE.then(Quiet::begin);
+    Observed::leaks()
+}
+
 /// Marks this point in the trace, with a text, an address and a number of the program's choice:
 /// `hakmem history` shows it among what happened to the address.
 ///

@@ -280,12 +280,18 @@ fn diverted(
     let Some(front) = real(front) else {
         return Err(caller);
     };
-    let local = ThreadCache::of(front).local();
-    let Some(block) = Observed::divert(local, &request) else {
+    let Some(block) = Observed::divert(ThreadCache::of(front).local(), &{ request }) else {
         return Err(if only_diverts() { Caller::NONE } else { caller });
     };
-    Observed::allocated(local, &apart(block.start, size), &request);
+    allocated_diverted(front, block.start, request);
     Ok(block)
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_diverted(front: &'static Front, block: NonNull<u8>, request: Request) {
+    let local = ThreadCache::of(front).local();
+    Observed::allocated(local, &apart(block, request.size), &request);
 }
 
 /// A block that is none of a slab's, as observers see it.
@@ -483,6 +489,8 @@ fn freeing_stray(
 }
 
 /// What is wrong with an address that is no block of ours.
+#[cold]
+#[inline(never)]
 fn fault_of(block: *const u8) -> Fault {
     match REGISTRY.slab_of(block as usize) {
         None if !Observed::owns(block as usize) => Fault::Foreign,

@@ -7,6 +7,8 @@
 #ifndef HAKMEM_DEBUG_H
 #define HAKMEM_DEBUG_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -18,6 +20,19 @@ extern "C" {
  * handlers.
  */
 __attribute__((__weak__)) void hakmem_debug_dump(void);
+
+/*
+ * Looks at all blocks, tells of those that are damaged, and returns how many are. What follows is
+ * as HAKMEM_ON_ERROR says: with abort, which is the default, it does not return from damage.
+ */
+__attribute__((__weak__)) size_t hakmem_verify(void);
+
+/*
+ * Looks for blocks that the program cannot reach any more, tells of them by where they were
+ * allocated, and returns how many nothing points to. The other threads are stopped meanwhile. Not
+ * for signal handlers.
+ */
+__attribute__((__weak__)) size_t hakmem_leaks(void);
 
 #ifdef __cplusplus
 }

@@ -36,4 +36,16 @@ hakmem_alloc::if_observed! {
     pub extern "C" fn hakmem_debug_dump() {
         hakmem_alloc::debug::dump();
     }
+
+    /// See `hakmem-debug.h`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn hakmem_verify() -> usize {
+        hakmem_alloc::debug::verify()
+    }
+
+    /// See `hakmem-debug.h`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn hakmem_leaks() -> usize {
+        hakmem_alloc::debug::leaks()
+    }
 }

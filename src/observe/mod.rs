@@ -25,10 +25,17 @@ mod diagnostics;
 pub(crate) mod integrity;
 #[cfg(feature = "trace")]
 mod known_stacks;
+#[cfg(feature = "integrity")]
+pub(crate) use integrity::ranges as memory;
+#[cfg(not(feature = "integrity"))]
+#[path = "unchecked.rs"]
+pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
 #[cfg(any(feature = "watch", feature = "integrity"))]
 mod numerals;
+#[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
+mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) mod report;
 #[cfg(feature = "observed")]
@@ -186,6 +193,13 @@ pub(crate) enum Event<'a> {
         class: Option<usize>,
         left: usize,
     },
+    /// Learning has changed a number, of a class or of the heap.
+    Learnt {
+        what: &'static str,
+        class: Option<usize>,
+        from: usize,
+        to: usize,
+    },
     /// Armed memory was written to, as far as is known by the instruction that `pc` lies in; 0
     /// if it is not known. A word changed from `old` to `new`. `frames` is the stack, with `pc`
     /// first; `bytes`, `class` and `freed` are those of the block.
@@ -211,8 +225,6 @@ pub(crate) enum Event<'a> {
 /// What is not done unless an observer wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
-    /// The table of statistics at exit.
-    Statistics,
     /// [`Event::Taken`], for which bits are counted.
     Counts,
 }
@@ -441,6 +453,11 @@ pub(crate) trait Observer: 'static {
         0
     }
 
+    /// Tells which blocks the program cannot reach any more, and says how many nothing points to.
+    fn leaks() -> usize {
+        0
+    }
+
     /// Tells the newest events of the block at an address, the oldest of them first, as lines.
     fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8])) {}
 }
@@ -653,6 +670,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn verify() -> usize {
         A::verify() + B::verify()
+    }
+
+    #[inline(always)]
+    fn leaks() -> usize {
+        A::leaks() + B::leaks()
     }
 
     fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {

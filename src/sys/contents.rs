@@ -36,6 +36,27 @@ impl File {
             .map_or(0, |stat| usize::try_from(stat.st_size).unwrap_or(0))
     }
 
+    /// Reads on; says how many bytes, 0 at the end.
+    #[cfg(feature = "integrity")]
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> usize {
+        // SAFETY: the buffer is writable for its length.
+        let read = keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_read, self.0, buffer.as_mut_ptr(), buffer.len())
+        });
+        usize::try_from(read).unwrap_or(0)
+    }
+
+    /// Reads words at an offset; says how many bytes.
+    #[cfg(feature = "integrity")]
+    pub(crate) fn read_words_at(&self, offset: usize, words: &mut [usize]) -> usize {
+        let len = size_of_val(words);
+        // SAFETY: the words are writable, and may have any bytes.
+        let read = keep_errno(|| unsafe {
+            libc::syscall(libc::SYS_pread64, self.0, words.as_mut_ptr(), len, offset)
+        });
+        usize::try_from(read).unwrap_or(0)
+    }
+
     /// How many directories this one has in it, as the system counts them now.
     pub(crate) fn directories(&self) -> Option<usize> {
         // Its own name and the one inside of it are counted as well.

@@ -6,6 +6,7 @@
 //! that is named is one more that the dynamic loader looks up at every start of a program.
 //! What the kernel takes as a `long` is passed as a word: an `i32` has no upper half.
 
+pub(crate) mod append;
 #[cfg(feature = "watch")]
 pub(crate) mod breakpoint;
 pub(crate) mod clock;
@@ -34,10 +35,17 @@ pub(crate) mod file;
     allow(dead_code, reason = "the flight recorder uses all")
 )]
 pub(crate) mod frames;
+#[cfg(feature = "integrity")]
+pub(crate) mod halt;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod once_signal;
+#[cfg(feature = "integrity")]
+pub(crate) mod originals;
+#[cfg(feature = "integrity")]
+pub(crate) mod peek;
 pub(crate) mod process;
 #[cfg(feature = "watch")]
 pub(crate) mod signal;
@@ -52,6 +60,8 @@ pub(crate) mod ticket;
 pub(crate) mod time_stamp;
 #[cfg(feature = "observed")]
 pub(crate) mod unwinder;
+#[cfg(feature = "integrity")]
+pub(crate) mod user_signal;
 
 /// The error of a request that memory cannot serve.
 pub(crate) const OUT_OF_MEMORY: i32 = libc::ENOMEM;

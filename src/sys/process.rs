@@ -27,6 +27,14 @@ pub(crate) fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
+/// Ends the process with a status; what runs at exit and has not run yet does, and files are
+/// flushed. glibc has it called from what runs at exit.
+#[cfg(feature = "integrity")]
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: no other thread is ending the process: this one is at it.
+    unsafe { libc::exit(status) }
+}
+
 /// Stops the process, as a debugger or `kill -STOP` would; this thread here, where it is.
 #[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) fn stop() {
@@ -57,6 +65,19 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     keep_errno(|| unsafe { libc::atexit(handler) });
 }
 
+/// As [`at_exit`], of the observers' function: it may ask where the stack below belongs to it.
+#[cfg(not(feature = "integrity"))]
+pub(crate) fn at_exit_of_observers(handler: extern "C" fn()) {
+    at_exit(handler);
+}
+
+#[cfg(feature = "integrity")]
+pub(crate) use exit_stack::{at_exit_of_observers, program_stack};
+
+/// Where the program's part of the stack ends at exit.
+#[cfg(feature = "integrity")]
+mod exit_stack;
+
 /// Sleeps for a moment, 50 microseconds or somewhat more.
 #[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) fn nap() {
@@ -75,7 +96,6 @@ pub(crate) fn nap() {
 }
 
 /// The process, by number.
-#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) fn id() -> u32 {
     // SAFETY: getpid has no preconditions.
     keep_errno(|| unsafe { libc::syscall(libc::SYS_getpid) as u32 })

@@ -15,6 +15,7 @@ use crate::observe::{self, Block, LARGE, Release, Request, Resize};
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{Ordering, compiler_fence};
 
 /// Whether a block has its place in a slab, with others around it.
 #[inline(always)]
@@ -111,6 +112,11 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
     if is_in_slab(block) {
         guard_front(block, record);
         if !is_zeroing(request.caller.api()) {
+            if was == State::Filled {
+                // It is not any more, for a scan that a signal begins in the middle.
+                record.set_state(State::Freed);
+                compiler_fence(Ordering::Release);
+            }
             // SAFETY: the program has not seen the block yet, and asked for so many bytes.
             unsafe { pattern::fill(start, request.size, FRESH) };
         }
@@ -212,7 +218,8 @@ pub(super) fn freeing(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    let (asked, was_live) = record.end(State::Quarantined, release.is_remote);
+    // In quarantine when it is filled, and not before: a signal may begin a scan in the middle.
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
     if !was_live && !wrong::freed_again(block, record, asked, release) {
         return None;
     }
@@ -232,6 +239,7 @@ pub(super) fn freeing(
     let start = block.address.as_ptr() as usize;
     // SAFETY: the program has given the block up.
     unsafe { pattern::fill(start, asked.size(), FREED) };
+    compiler_fence(Ordering::Release);
     match thread {
         Some(thread) => keep(thread, block, record),
         None => {
@@ -254,6 +262,7 @@ fn keep(
         // SAFETY: records lie in metadata memory, which is never unmapped.
         record: unsafe { &*ptr::from_ref(record) },
     };
+    record.set_state(State::Quarantined);
     if !thread.quarantine.push(entry) {
         // A signal handler has come in the middle.
         record.set_state(State::Filled);

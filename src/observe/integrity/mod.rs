@@ -10,17 +10,24 @@
 //! A hook that finds nothing wrong stays in `check.rs`; what is wrong is looked into by `wrong.rs`,
 //! told by `report/`, and followed by what `HAKMEM_ON_ERROR` says.
 //!
-//! `guard/` has blocks with pages of their own, which are checked by the processor. `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
+//! `ranges.rs` has how far the program's memory functions may go, and `wrong_range.rs` tells of one
+//! that goes too far. `guard/` has blocks with pages of their own, which are checked by the
+//! processor.
+//!
+//! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
-//! all blocks, `signals.rs` explains signals that end the program.
+//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
 
+mod ask;
 mod check;
 mod guard;
 mod kind;
+mod leaks;
 mod pattern;
 mod placed_stacks;
 mod policy;
 mod quarantine;
+pub(crate) mod ranges;
 mod record;
 mod report;
 mod scan;
@@ -29,10 +36,12 @@ mod stacks;
 mod thread;
 mod wild;
 mod wrong;
+mod wrong_range;
 
 use super::caller::Caller;
 use super::{Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
 use crate::fault::{Call, Fault};
+use crate::sys::originals;
 use core::ptr::NonNull;
 use policy::Level;
 pub(crate) use record::BlockRecord;
@@ -51,6 +60,8 @@ impl Observer for Checking {
 
     fn set_up() -> bool {
         let level = policy::read();
+        originals::find();
+        leaks::set_up(level);
         let guards = guard::set_up(level == Level::Full);
         if level == Level::Off && !guards {
             return false;
@@ -62,7 +73,9 @@ impl Observer for Checking {
         modules::set_up();
         report::set_up();
         signals::set_up();
+        ask::set_up();
         policy::set(level);
+        ranges::set_up();
         if guards {
             guard::start();
         }
@@ -76,12 +89,16 @@ impl Observer for Checking {
     fn exits() {
         scan::at_exit();
         guard::at_exit();
+        if policy::level() != Level::Off {
+            leaks::at_exit();
+        }
     }
 
     fn forked() {
         guard::forked();
         thread::forked();
         report::forked();
+        leaks::forked();
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -113,8 +130,9 @@ impl Observer for Checking {
     fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
         match policy::level() {
             Level::Off => {}
-            Level::Light => check::allocated_light(block, request),
-            Level::Full => check::allocated(local, block, request),
+            // Copies: references would have the hook keep in memory what it has in registers.
+            Level::Light => check::allocated_light(&block.copy(), &{ *request }),
+            Level::Full => check::allocated(local, &block.copy(), &{ *request }),
         }
     }
 
@@ -130,8 +148,8 @@ impl Observer for Checking {
         }
         match policy::level() {
             Level::Off => Some(block.address),
-            Level::Light => check::freeing_light(block, release),
-            Level::Full => check::freeing(local, block, release),
+            Level::Light => check::freeing_light(&block.copy(), &{ *release }),
+            Level::Full => check::freeing(local, &block.copy(), &{ *release }),
         }
     }
 
@@ -198,6 +216,14 @@ impl Observer for Checking {
 
     fn verify() -> usize {
         scan::all(b"a scan that the program asked for")
+    }
+
+    #[inline(always)]
+    fn leaks() -> usize {
+        match policy::level() {
+            Level::Off => 0,
+            _ => leaks::on_demand(),
+        }
     }
 
     #[inline(always)]

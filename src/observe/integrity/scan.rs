@@ -51,7 +51,7 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
                 class,
                 record,
             };
-            found += usize::from(is_damaged(&block, guarded.record, when));
+            found += usize::from(is_damaged(&block, guarded.record, Some(when)));
         }
     });
     if policy::level() == Level::Off {
@@ -67,17 +67,18 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             class: place.block.class,
             record: Some(record),
         };
-        found += usize::from(is_damaged(&block, record, when));
-        if found < MOST {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        found += usize::from(is_damaged(&block, record, (found < MOST).then_some(when)));
+        ControlFlow::<()>::Continue(())
     });
     found
 }
 
-fn is_damaged(block: &Block<'_, BlockRecord>, record: &BlockRecord, when: &'static [u8]) -> bool {
+/// Whether a block is damaged, which is told if it is said in what.
+fn is_damaged(
+    block: &Block<'_, BlockRecord>,
+    record: &BlockRecord,
+    when: Option<&'static [u8]>,
+) -> bool {
     let (asked, life) = (record.asked(), record.life());
     let start = block.address.as_ptr() as usize;
     let is_whole = || {
@@ -99,6 +100,9 @@ fn is_damaged(block: &Block<'_, BlockRecord>, record: &BlockRecord, when: &'stat
     if is_whole() || is_whole() || record.asked() != asked || record.life() != life {
         return false;
     }
+    let Some(when) = when else {
+        return true;
+    };
     match asked.state() {
         State::Live => {
             let finder = Finder {

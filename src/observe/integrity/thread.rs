@@ -5,9 +5,9 @@
 
 use super::placed_stacks::PlacedStacks;
 use super::quarantine::Quarantine;
-use crate::observe::stack;
+use crate::observe::{own_memory, stack};
 use crate::sys::fatal_signal;
-use crate::sys::memory::{self, PAGE};
+use crate::sys::memory::PAGE;
 use crate::sys::thread;
 use core::cell::Cell;
 use core::ptr;
@@ -96,7 +96,7 @@ impl Local {
             return None;
         }
         let bytes = size_of::<Thread>().next_multiple_of(PAGE);
-        let thread = memory::map_zeroed(bytes, PAGE).map(|address| {
+        let thread = own_memory::map(bytes).map(|address| {
             let place = address as *mut Thread;
             // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks that are
             // known and for an empty quarantine; the rest is written.

@@ -122,6 +122,13 @@ mod names {
         Some(unsafe { &*TABLE.load(Ordering::Relaxed).add(hash % ENTRIES) })
     }
 
+    /// Sees to it that there is a table.
+    pub(crate) fn prepare() {
+        if let Some(_turn) = TURN.take() {
+            entry((0, 0));
+        }
+    }
+
     /// What was found for a key, if that is known.
     pub(crate) fn find(key: Key) -> Option<Option<Named>> {
         let _turn = TURN.take()?;
@@ -143,6 +150,12 @@ mod names {
     pub(crate) fn forked() {
         TURN.reset();
     }
+}
+
+/// Makes what names are kept in; who tells of them later takes no lock.
+#[allow(dead_code, reason = "integrity tells in signal handlers")]
+pub(crate) fn prepare() {
+    names::prepare();
 }
 
 /// In a fork's child.

@@ -16,7 +16,8 @@
 
 use super::record::Record;
 use super::tally::{Figure, Sums, Tally};
-use crate::sys::memory::{self, PAGE};
+use crate::observe::own_memory;
+use crate::sys::memory::PAGE;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
@@ -74,7 +75,7 @@ impl Channel {
     pub(crate) fn make() -> Option<&'static Channel> {
         let bytes = size_of::<Channel>().next_multiple_of(PAGE);
         const { assert!(align_of::<Channel>() <= PAGE) };
-        let channel = memory::map_zeroed(bytes, PAGE)? as *mut Channel;
+        let channel = own_memory::map(bytes)? as *mut Channel;
         // SAFETY: writable memory of that size and alignment that is nobody else's. Zero bytes
         // are a tally, a flag that is not set, and records that were not written.
         unsafe { Self::begin(channel) };

@@ -1,8 +1,9 @@
 //! A session's directory, and the files in it.
 
 use super::path::Path;
+use crate::observe::own_memory;
 use crate::sys::file::{self, Descriptor, Refusal};
-use crate::sys::memory::{self, PAGE};
+use crate::sys::memory::PAGE;
 use core::ffi::CStr;
 use core::ptr::NonNull;
 use hakmem_trace_format::FileName;
@@ -17,7 +18,7 @@ pub(super) fn make_file(
     bytes: u64,
 ) -> Result<NonNull<u8>, Refusal> {
     let Some(directory) = directory else {
-        let address = memory::map_zeroed((bytes as usize).next_multiple_of(PAGE), PAGE);
+        let address = own_memory::map((bytes as usize).next_multiple_of(PAGE));
         let address = address.and_then(|address| NonNull::new(address as *mut u8));
         return address.ok_or(Refusal::NO_MEMORY);
     };

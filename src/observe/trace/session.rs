@@ -18,7 +18,7 @@ use super::module_file::{self, Noted};
 use super::path::Path;
 use super::plan::Plan;
 use super::shared_ring::SharedRing;
-use crate::observe::stack;
+use crate::observe::{own_memory, stack};
 use crate::sys::file::{self, Refusal};
 use crate::sys::memory::{self, PAGE};
 use crate::sys::process;
@@ -102,7 +102,7 @@ static PLAN: PlanCell = PlanCell(UnsafeCell::new(MaybeUninit::uninit()));
 /// Makes the place for sessions; false without memory. Called once.
 pub(super) fn set_up(plan: Plan) -> bool {
     let bytes = size_of::<Session>().next_multiple_of(PAGE);
-    let Some(place) = memory::map_zeroed(bytes, PAGE) else {
+    let Some(place) = own_memory::map(bytes) else {
         return false;
     };
     // SAFETY: mapped just now. Where the kernel does not know it, `forked` wipes.

@@ -21,6 +21,7 @@ use super::full;
 use super::local::Local;
 use super::session::Session;
 use crate::observe::known_stacks::KnownStacks;
+use crate::observe::own_memory;
 use crate::sys::file::Refusal;
 use crate::sys::memory::{self, PAGE};
 use crate::sys::ticket;
@@ -87,7 +88,7 @@ impl Writer {
 
     /// A writer without a ring, for good.
     pub(super) fn make() -> Option<&'static Writer> {
-        let address = memory::map_zeroed(BYTES, PAGE)?;
+        let address = own_memory::map(BYTES)?;
         // SAFETY: mapped just now. Where the kernel does not know it, `forked` wipes.
         unsafe { memory::wipe_on_fork(address, BYTES) };
         // SAFETY: zeroed memory of that size and alignment, for good; all fields may be zero.

@@ -18,7 +18,7 @@
 
 use super::slot::Slot;
 use crate::observe::report::turn::Turn;
-use crate::observe::settings;
+use crate::observe::{own_memory, settings};
 use crate::sys::file;
 use crate::sys::memory::{self, PAGE};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -102,6 +102,8 @@ fn reserve(len: usize) -> bool {
         unsafe { memory::unmap(base, len) };
         return false;
     };
+    own_memory::note(base, len);
+    own_memory::note(tables, beside);
     ENTRIES.store(tables, Ordering::Relaxed);
     SLOTS.store(tables + entries, Ordering::Relaxed);
     END.store(pages.min(FIRST_ROUND), Ordering::Relaxed);

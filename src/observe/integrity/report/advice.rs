@@ -35,7 +35,9 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
 
 /// The side of its pages on which a guarded block has to lie for the write to be stopped.
 fn other_side(paper: &mut Paper, kind: Kind, block: &Subject) {
-    let is_right = (block.address + block.size).next_multiple_of(MIN_ALIGN) % PAGE == 0;
+    let is_right = (block.address + block.size)
+        .next_multiple_of(MIN_ALIGN)
+        .is_multiple_of(PAGE);
     let side: &[u8] = match kind {
         Kind::HeapUnderflow => b"left",
         // Not far enough behind for that.

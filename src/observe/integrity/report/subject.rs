@@ -55,7 +55,8 @@ impl Subject {
         walk::neighbour(&found, step).map(|found| Subject::from(&found))
     }
 
-    fn from(found: &walk::Found) -> Subject {
+    /// A block that was found.
+    pub(crate) fn from(found: &walk::Found) -> Subject {
         let mut subject = Subject {
             class: found.block.class,
             slab: found.slab,
@@ -126,6 +127,16 @@ impl Subject {
     /// Whether the program has it.
     pub(crate) fn is_live(&self) -> bool {
         self.state == State::Live
+    }
+
+    /// The kernel's number of the thread that freed it; 0 if it is not known.
+    pub(crate) fn freed_thread(&self) -> u32 {
+        self.freed.thread
+    }
+
+    /// Whether it was freed, and is kept from being used again.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.state == State::Quarantined
     }
 
     /// What it is doing, in a word.

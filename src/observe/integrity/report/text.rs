@@ -1,5 +1,6 @@
 //! A report as text.
 
+use super::super::kind::Kind;
 use super::super::record::Moment;
 use super::super::stacks;
 use super::finding::Finding;
@@ -31,8 +32,10 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     found_by(paper, finding);
     if let Some(subject) = &finding.subject {
         history(paper, subject);
-        events(paper, subject);
-        neighbours(paper, subject);
+        if finding.kind != Kind::Leak {
+            events(paper, subject);
+            neighbours(paper, subject);
+        }
     }
     if !finding.unknown.is_empty() {
         paper.line(Line::new().text(b"  not known: ").text(finding.unknown));
