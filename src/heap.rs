@@ -8,7 +8,7 @@ use crate::config;
 use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::large;
-use crate::observe::caller::Caller;
+use crate::observe::caller::{Caller, only_diverts};
 use crate::observe::{self, Diverted, Observed, Observer, Path, Release, Request, Resize, Verdict};
 use crate::registry::REGISTRY;
 use crate::setup;
@@ -27,9 +27,10 @@ use core::ptr::{self, NonNull};
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
     let front = Front::current();
-    if let Some(block) = diverted(front, size, MIN_ALIGN, caller) {
-        return block.start.as_ptr();
-    }
+    let caller = match diverted(front, size, MIN_ALIGN, caller) {
+        Ok(block) => return block.start.as_ptr(),
+        Err(caller) => caller,
+    };
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
@@ -72,9 +73,10 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
         return allocate(size, caller);
     }
     let _timed = timed(Path::Allocate, caller);
-    if let Some(block) = diverted(Front::current(), size, align, caller) {
-        return block.start.as_ptr();
-    }
+    let caller = match diverted(Front::current(), size, align, caller) {
+        Ok(block) => return block.start.as_ptr(),
+        Err(caller) => caller,
+    };
     serve_or_relieve(size, align, Contents::Any, caller)
 }
 
@@ -82,9 +84,10 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
 pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
         let _timed = timed(Path::Allocate, caller);
-        if let Some(block) = diverted(Front::current(), size, MIN_ALIGN, caller) {
-            return zeroed(block, size);
-        }
+        let caller = match diverted(Front::current(), size, MIN_ALIGN, caller) {
+            Ok(block) => return zeroed(block, size),
+            Err(caller) => caller,
+        };
         return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
     let block = allocate(size, caller);
@@ -98,9 +101,10 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
 /// As [`allocate_aligned`], and it reads as zero.
 pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
-    if let Some(block) = diverted(Front::current(), size, align, caller) {
-        return zeroed(block, size);
-    }
+    let caller = match diverted(Front::current(), size, align, caller) {
+        Ok(block) => return zeroed(block, size),
+        Err(caller) => caller,
+    };
     serve_or_relieve(size, align, Contents::Zero, caller)
 }
 
@@ -256,21 +260,31 @@ fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<
     })
 }
 
-/// A block that an observer has of its own for a request, and that the others have seen.
+/// A block that an observer has of its own for a request, and that the others have seen; or who is
+/// to be observed where there is none.
 #[inline(always)]
-fn diverted(front: &'static Front, size: usize, align: usize, caller: Caller) -> Option<Diverted> {
+fn diverted(
+    front: &'static Front,
+    size: usize,
+    align: usize,
+    caller: Caller,
+) -> Result<Diverted, Caller> {
     if !caller.is_some() {
-        return None;
+        return Err(caller);
     }
-    let front = real(front)?;
     let request = Request {
         size,
         align,
         caller,
     };
-    let block = Observed::divert(ThreadCache::of(front).local(), &{ request })?;
+    let Some(front) = real(front) else {
+        return Err(caller);
+    };
+    let Some(block) = Observed::divert(ThreadCache::of(front).local(), &{ request }) else {
+        return Err(if only_diverts() { Caller::NONE } else { caller });
+    };
     allocated_diverted(front, block.start, request);
-    Some(block)
+    Ok(block)
 }
 
 #[cold]
@@ -431,7 +445,7 @@ fn give_back(front: &'static Front, block: *mut u8) {
 
 #[inline(always)]
 fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut u8> {
-    if !caller.is_some() {
+    if !caller.is_some() || only_diverts() && !Observed::owns(block as usize) {
         return Some(block);
     }
     let start = NonNull::new(block)?;

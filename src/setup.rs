@@ -69,7 +69,8 @@ fn set_up() {
     }
     if config::read_environment() && !OPTIONS_USED.swap(true, Ordering::AcqRel) {
         root::add_options();
-        caller::switch(Observed::set_up());
+        let sees = Observed::set_up();
+        caller::switch(sees, Observed::diverts());
         shared_pool::prewarm();
     }
     drop(quiet);

@@ -302,6 +302,12 @@ pub(crate) trait Observer: 'static {
         false
     }
 
+    /// Whether requests are to be diverted; asked after the set-up. If nothing else is wanted, the
+    /// other hooks see diverted blocks alone.
+    fn diverts() -> bool {
+        false
+    }
+
     /// Where the arena is to be, a multiple of 2 MiB; 0 where it does not matter. Asked when it
     /// is reserved, which may be before the environment can be read.
     #[inline(always)]
@@ -484,6 +490,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn set_up() -> bool {
         let first = A::set_up();
         B::set_up() || first
+    }
+
+    fn diverts() -> bool {
+        A::diverts() || B::diverts()
     }
 
     #[inline(always)]

@@ -45,7 +45,7 @@ pub(super) fn asked(request: &Request) -> Asked {
 }
 
 #[inline(always)]
-fn moment(thread: &Thread, caller: Caller) -> Moment {
+pub(super) fn moment(thread: &Thread, caller: Caller) -> Moment {
     Moment {
         stack: stacks::id(thread, caller),
         thread: thread.number.get(),

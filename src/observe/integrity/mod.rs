@@ -79,7 +79,11 @@ impl Observer for Checking {
         if guards {
             guard::start();
         }
-        true
+        level != Level::Off
+    }
+
+    fn diverts() -> bool {
+        guard::is_on()
     }
 
     fn exits() {

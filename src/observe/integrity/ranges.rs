@@ -10,6 +10,7 @@
 //! asked for or in front of a slab's first block has nothing left. Of everything else, as stacks
 //! and statics are, nothing is known, and all is left.
 
+use super::guard;
 use super::policy;
 use super::record::State;
 use super::wrong_range;
@@ -123,7 +124,11 @@ impl Call {
 pub fn left(address: usize) -> usize {
     let [base, span] = WINDOW.each_ref().map(|word| word.load(Ordering::Relaxed));
     if address.wrapping_sub(base) >= span {
-        return UNLIMITED;
+        return if span != 0 && guard::owns(address) {
+            left_guarded(address)
+        } else {
+            UNLIMITED
+        };
     }
     if let Some((start, record)) = walk::record_at(address)
         && let Some(size) = observe::checked(record).asked().live_size()
@@ -131,6 +136,20 @@ pub fn left(address: usize) -> usize {
         return size.saturating_sub(address.wrapping_sub(start));
     }
     left_slow(address)
+}
+
+/// As [`left`], of a block with pages of its own. What is in front of it or was freed cannot be
+/// touched, which explains itself.
+#[cold]
+#[inline(never)]
+fn left_guarded(address: usize) -> usize {
+    match guard::around(address) {
+        Some(block) if address >= block.address => match block.record.asked().live_size() {
+            Some(size) => size.saturating_sub(address - block.address),
+            None => UNLIMITED,
+        },
+        _ => UNLIMITED,
+    }
 }
 
 /// As [`left`], of a large block, or of one that is not live.

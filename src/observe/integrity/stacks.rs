@@ -78,24 +78,6 @@ pub(super) fn id(thread: &Thread, caller: Caller) -> u32 {
     }
 }
 
-/// As [`id`], of a call that is worth an exact walk, whatever the others are walked by.
-pub(super) fn exact_id(thread: &Thread, caller: Caller) -> u32 {
-    let Some(table) = table() else {
-        return STACK_NONE;
-    };
-    let mut frames = [0; stack::FRAMES];
-    let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
-    let depth = stack::capture_from(&thread.stack, pc, sp, fp, &mut frames);
-    let id = match table.insert(&frames[..depth]) {
-        STACK_FULL => return STACK_NONE,
-        id => id,
-    };
-    for &frame in &frames[..depth] {
-        modules::meet(frame as usize);
-    }
-    id
-}
-
 #[cold]
 #[inline(never)]
 fn id_slow(thread: &Thread, caller: Caller) -> u32 {

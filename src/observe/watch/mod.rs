@@ -176,7 +176,7 @@ impl Observer for Watch {
             .map_err(|Malformed { at, accepted }| WatchError::Malformed { at, accepted })?;
         modules::refresh();
         let number = environment::add(rule)?;
-        caller::switch(true);
+        caller::switch(true, true);
         Ok(number)
     }
 

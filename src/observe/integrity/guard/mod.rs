@@ -21,7 +21,7 @@ use super::kind::is_zeroing;
 use super::pattern::{self, FRESH};
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
-use super::{stacks, wrong};
+use super::wrong;
 use crate::observe::caller::Caller;
 use crate::observe::{Block, Diverted, Release, Request, Resize};
 use crate::size_class::MID_MAX;
@@ -41,6 +41,11 @@ pub(super) fn set_up(large: bool) -> bool {
 /// From here on blocks are guarded.
 pub(super) fn start() {
     plan::start();
+}
+
+/// Whether any block is guarded.
+pub(super) fn is_on() -> bool {
+    plan::is_on()
 }
 
 /// The program ends.
@@ -108,12 +113,9 @@ fn allocate(local: &Local, request: &Request, side: Side) -> Option<Diverted> {
     })
 }
 
-/// Who calls. A guarded block costs more than the exact walk of a stack.
+/// Who calls, if anything is kept of the thread.
 fn moment(thread: Option<&Thread>, caller: Caller) -> Moment {
-    thread.map_or(check::UNKNOWN, |thread| Moment {
-        stack: stacks::exact_id(thread, caller),
-        thread: thread.number.get(),
-    })
+    thread.map_or(check::UNKNOWN, |thread| check::moment(thread, caller))
 }
 
 /// What a request's block is to be like in its pages.

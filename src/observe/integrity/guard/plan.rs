@@ -117,6 +117,11 @@ pub(super) fn may_want(size: usize) -> bool {
     size >= FROM.load(Ordering::Relaxed)
 }
 
+/// Whether any request may.
+pub(super) fn is_on() -> bool {
+    FROM.load(Ordering::Relaxed) != usize::MAX
+}
+
 /// Where a request's block is to lie in its pages, if it is to be guarded.
 pub(super) fn side(local: &Local, request: &Request) -> Option<Side> {
     if let Some(plan) = plan()
