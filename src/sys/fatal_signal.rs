@@ -105,6 +105,49 @@ pub(crate) unsafe fn install(
     });
 }
 
+/// Has `entry` called for a signal that a fault of memory raises, if `first`, which [`install`] was
+/// given, is no longer; keeps what has taken its place. Says whether it was so.
+///
+/// # Safety
+/// Nobody else uses `before` meanwhile.
+#[cfg(feature = "integrity")]
+pub(crate) unsafe fn install_over(
+    first: extern "C" fn(i32, *mut Info, *mut c_void),
+    entry: extern "C" fn(i32, *mut Info, *mut c_void),
+    before: *mut Before,
+) -> bool {
+    let mut is_over = false;
+    keep_errno(|| {
+        for (index, &signal) in FATAL.iter().enumerate() {
+            if !matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
+                continue;
+            }
+            // SAFETY: the caller's clause; the index is that of a signal.
+            let now = unsafe { (&raw mut (*before).0[index]).cast::<libc::sigaction>() };
+            // SAFETY: a valid place, and the kernel's answer in it.
+            let is_another = unsafe {
+                libc::sigaction(signal, ptr::null(), now) == 0
+                    && (*now).sa_sigaction != first as *const () as usize
+                    && (*now).sa_sigaction != libc::SIG_DFL
+                    && (*now).sa_sigaction != libc::SIG_IGN
+            };
+            if is_another {
+                // SAFETY: all zero bytes are a valid action; both places are valid, and the
+                // handler is a static function.
+                unsafe {
+                    let mut action: libc::sigaction = core::mem::zeroed();
+                    action.sa_sigaction = entry as *const () as usize;
+                    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                    action.sa_mask = (*now).sa_mask;
+                    libc::sigaction(signal, &action, now);
+                }
+                is_over = true;
+            }
+        }
+    });
+    is_over
+}
+
 impl Delivery {
     /// # Safety
     /// What the kernel has passed to a handler with SA_SIGINFO, which has not returned.

@@ -155,6 +155,9 @@ impl Observer for Checking {
 
     #[inline(always)]
     fn overdue(local: &Local) -> Option<NonNull<u8>> {
+        if policy::level() != Level::Off || guard::is_on() {
+            signals::insist();
+        }
         check::overdue(local)
     }
 

@@ -17,7 +17,7 @@ use crate::sys::fatal_signal::{self, Before, Delivery, Info, SIGBUS, SIGSEGV};
 use crate::sys::thread;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 struct BeforeCell(UnsafeCell<Before>);
 
@@ -38,6 +38,50 @@ pub(super) fn set_up() {
 /// What comes is our own doing, and told already.
 pub(super) fn expect() {
     EXPLAINED.store(true, Ordering::Relaxed);
+}
+
+/// What has taken the place of our handlers, before they stood in front once more.
+static LATER: BeforeCell = BeforeCell(UnsafeCell::new(Before::NONE));
+
+/// Looks whether our handlers still are there: a runtime that the program is linked with, as Rust's
+/// is, may install its own behind the first allocation. Then ours stand in front once more, for
+/// good. Called on slow paths; looks at few of them.
+#[inline]
+pub(super) fn insist() {
+    /// Calls that look: so many from the first on, and one of so many later.
+    const FIRST: u32 = 64;
+    const LATER_ON: u32 = 1024;
+    /// Relaxed: a count.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let calls = CALLS.load(Ordering::Relaxed).wrapping_add(1);
+    CALLS.store(calls, Ordering::Relaxed);
+    if calls < FIRST || calls.is_multiple_of(LATER_ON) {
+        insist_slow();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn insist_slow() {
+    /// One thread at a time, and once. Acquire and Release, for `LATER`.
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    if IS_DONE.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    // SAFETY: nobody else is here before it is put back, nor after it is not.
+    if !unsafe { fatal_signal::install_over(entry, entry_once_more, LATER.0.get()) } {
+        IS_DONE.store(false, Ordering::Release);
+    }
+}
+
+extern "C" fn entry_once_more(signal: i32, info: *mut Info, context: *mut c_void) {
+    // SAFETY: the kernel has passed these, and waits.
+    let delivery = unsafe { Delivery::new(signal, info, context) };
+    if !EXPLAINED.swap(true, Ordering::Relaxed) {
+        explain(delivery);
+    }
+    // SAFETY: `insist_slow` has filled it.
+    unsafe { delivery.pass_on(LATER.0.get()) };
 }
 
 extern "C" fn entry(signal: i32, info: *mut Info, context: *mut c_void) {

@@ -20,6 +20,7 @@ use super::check;
 use super::kind::is_zeroing;
 use super::pattern::{self, FRESH};
 use super::record::{Asked, BlockRecord, Moment, State};
+use super::signals;
 use super::thread::{Local, Thread};
 use super::wrong;
 use crate::observe::caller::Caller;
@@ -94,6 +95,7 @@ fn divert_slow(local: &Local, request: &Request) -> Option<Diverted> {
 
 #[cold]
 fn allocate(local: &Local, request: &Request, side: Side) -> Option<Diverted> {
+    signals::insist();
     let shape = shape(request, side);
     if shape.align > ALIGN_MAX {
         return None;
