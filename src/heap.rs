@@ -630,6 +630,8 @@ fn all_tiers_are_ours() -> bool {
 
 #[cold]
 fn wrong(call: Call, block: *const u8, fault: Fault, caller: Caller) {
+    // It may be the program's first call.
+    drop(setup::enter());
     match Observed::suspicious(call, block, fault, caller) {
         Verdict::Abort => fault::abort(call, block, fault),
         Verdict::Ignore => {}

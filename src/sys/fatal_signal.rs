@@ -211,10 +211,15 @@ fn alternate_stack() -> Option<libc::stack_t> {
     (failed == 0).then(|| unsafe { stack.assume_init() })
 }
 
-/// Gives this thread an alternate stack, if it has none: the one at `address`, which [`make_stack`]
-/// made.
+/// Gives this thread an alternate stack, if it has none, or one on which our handlers would not
+/// find room (Rust's standard library makes one of a few pages): the one at `address`, which
+/// [`make_stack`] made.
 pub(crate) fn use_stack(address: usize) {
-    if alternate_stack().is_some_and(|stack| stack.ss_flags & libc::SS_DISABLE != 0) {
+    let is_for_us = |stack: libc::stack_t| {
+        let is_used = stack.ss_flags & libc::SS_ONSTACK != 0;
+        stack.ss_flags & libc::SS_DISABLE != 0 || !is_used && stack.ss_size < STACK_BYTES
+    };
+    if alternate_stack().is_some_and(is_for_us) {
         set_stack(address, 0);
     }
 }

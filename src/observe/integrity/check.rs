@@ -3,7 +3,7 @@
 //!
 //! 1. Nothing is written but behind what was asked for, and into what the program does not have.
 
-use super::kind::{Family, is_zeroing};
+use super::kind::{Family, is_same_form, is_zeroing};
 use super::pattern::{self, FREED, FRESH, FRONT, LINK, TAIL};
 use super::policy::{self, Level};
 use super::quarantine::Entry;
@@ -158,7 +158,8 @@ fn is_sound(block: &Block<'_, BlockRecord>, asked: Asked, release: &Release) -> 
 #[inline(always)]
 pub(super) fn is_as_asked(asked: Asked, release: &Release) -> bool {
     let caller = release.caller;
-    let is_of_family = Family::of(caller.api()).matches(Family::of(asked.api()));
+    let is_of_family = Family::of(caller.api()).matches(Family::of(asked.api()))
+        && is_same_form(caller.api(), asked.api());
     let is_of_size = caller.told_size().is_none_or(|size| size == asked.size());
     let is_of_align = caller
         .told_align()
