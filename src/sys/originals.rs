@@ -4,7 +4,7 @@
 //! loader, which may allocate and takes a lock. Where libc has a version for each processor
 //! (`STT_GNU_IFUNC`), it is asked which one fits, as the loader does.
 //!
-//! An entry is zero until it is known, and in a program that has no table of symbols for good.
+//! 1. An entry is zero until it is known, and in a program that has no table of symbols for good.
 
 use super::loader::{self, Object};
 use core::ffi::CStr;

@@ -38,10 +38,16 @@ macro_rules! if_checked {
 /// Checks from now on, if all is to be checked.
 pub(super) fn set_up() {
     if policy::level() == policy::Level::Full {
-        let (base, span) = match walk::arena() {
+        let (base, span) = match (walk::arena(), guard::bounds()) {
             // Blocks may be anywhere.
-            (_, 0) => (0, UNLIMITED),
-            bounds => bounds,
+            ((_, 0), _) => (0, UNLIMITED),
+            (arena, (_, 0)) => arena,
+            // From the lower one to the end of the upper one: they are neighbours as a rule.
+            (arena, guarded) => {
+                let base = arena.0.min(guarded.0);
+                let end = (arena.0 + arena.1).max(guarded.0 + guarded.1);
+                (base, end - base)
+            }
         };
         WINDOW[0].store(base, Ordering::Relaxed);
         WINDOW[1].store(span, Ordering::Relaxed);
@@ -124,11 +130,7 @@ impl Call {
 pub fn left(address: usize) -> usize {
     let [base, span] = WINDOW.each_ref().map(|word| word.load(Ordering::Relaxed));
     if address.wrapping_sub(base) >= span {
-        return if span != 0 && guard::owns(address) {
-            left_guarded(address)
-        } else {
-            UNLIMITED
-        };
+        return UNLIMITED;
     }
     if let Some((start, record)) = walk::record_at(address)
         && let Some(size) = observe::checked(record).asked().live_size()
@@ -138,10 +140,8 @@ pub fn left(address: usize) -> usize {
     left_slow(address)
 }
 
-/// As [`left`], of a block with pages of its own. What is in front of it or was freed cannot be
+/// As [`left_slow`], of a block with pages of its own. What is in front of it or was freed cannot be
 /// touched, which explains itself.
-#[cold]
-#[inline(never)]
 fn left_guarded(address: usize) -> usize {
     match guard::around(address) {
         Some(block) if address >= block.address => match block.record.asked().live_size() {
@@ -152,10 +152,13 @@ fn left_guarded(address: usize) -> usize {
     }
 }
 
-/// As [`left`], of a large block, or of one that is not live.
+/// As [`left`], of a guarded block, or of one that is not live.
 #[cold]
 #[inline(never)]
 fn left_slow(address: usize) -> usize {
+    if guard::owns(address) {
+        return left_guarded(address);
+    }
     let Some(found) = walk::find(address) else {
         return left_in_front(address);
     };

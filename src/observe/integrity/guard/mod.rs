@@ -60,6 +60,11 @@ pub(super) fn forked() {
     region::forked();
 }
 
+/// Where guarded blocks lie, and so many bytes; none if there are none.
+pub(super) fn bounds() -> (usize, usize) {
+    region::bounds()
+}
+
 /// Whether an address lies among guarded blocks.
 #[inline(always)]
 pub(super) fn owns(address: usize) -> bool {

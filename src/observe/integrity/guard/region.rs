@@ -138,6 +138,14 @@ pub(super) fn address_of(page: u32) -> usize {
     BASE.load(Ordering::Relaxed) + page as usize * PAGE
 }
 
+/// Where the region begins, and its bytes; none if there is no region.
+pub(super) fn bounds() -> (usize, usize) {
+    (
+        BASE.load(Ordering::Relaxed),
+        PAGES.load(Ordering::Relaxed) * PAGE,
+    )
+}
+
 /// Whether an address lies in the region.
 #[inline(always)]
 pub(super) fn owns(address: usize) -> bool {
