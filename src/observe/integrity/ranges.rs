@@ -10,6 +10,7 @@
 //! asked for or in front of a slab's first block has nothing left. Of everything else, as stacks
 //! and statics are, nothing is known, and all is left.
 
+use super::guard;
 use super::policy;
 use super::record::State;
 use super::wrong_range;
@@ -37,10 +38,15 @@ macro_rules! if_checked {
 /// Checks from now on, if all is to be checked.
 pub(super) fn set_up() {
     if policy::level() == policy::Level::Full {
-        let (base, span) = match walk::arena() {
+        let (base, span) = match (walk::arena(), guard::bounds()) {
             // Blocks may be anywhere.
-            (_, 0) => (0, UNLIMITED),
-            bounds => bounds,
+            ((_, 0), _) => (0, UNLIMITED),
+            (arena, (_, 0)) => arena,
+            // And what is between.
+            (arena, guarded) => {
+                let base = arena.0.min(guarded.0);
+                (base, (arena.0 + arena.1).max(guarded.0 + guarded.1) - base)
+            }
         };
         WINDOW[0].store(base, Ordering::Relaxed);
         WINDOW[1].store(span, Ordering::Relaxed);
@@ -133,10 +139,13 @@ pub fn left(address: usize) -> usize {
     left_slow(address)
 }
 
-/// As [`left`], of a large block, or of one that is not live.
+/// As [`left`], of a guarded block, a large one, or one that is not live.
 #[cold]
 #[inline(never)]
 fn left_slow(address: usize) -> usize {
+    if guard::owns(address) {
+        return guard::left(address).unwrap_or(UNLIMITED);
+    }
     let Some(found) = walk::find(address) else {
         return left_in_front(address);
     };

@@ -138,6 +138,12 @@ pub(super) fn address_of(page: u32) -> usize {
     BASE.load(Ordering::Relaxed) + page as usize * PAGE
 }
 
+/// Where the region begins, and its bytes; none if there is none.
+pub(super) fn bounds() -> (usize, usize) {
+    let pages = PAGES.load(Ordering::Relaxed);
+    (BASE.load(Ordering::Relaxed), pages * PAGE)
+}
+
 /// Whether an address lies in the region.
 #[inline(always)]
 pub(super) fn owns(address: usize) -> bool {
