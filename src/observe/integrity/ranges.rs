@@ -140,24 +140,12 @@ pub fn left(address: usize) -> usize {
     left_slow(address)
 }
 
-/// As [`left_slow`], of a block with pages of its own. What is in front of it or was freed cannot be
-/// touched, which explains itself.
-fn left_guarded(address: usize) -> usize {
-    match guard::around(address) {
-        Some(block) if address >= block.address => match block.record.asked().live_size() {
-            Some(size) => size.saturating_sub(address - block.address),
-            None => UNLIMITED,
-        },
-        _ => UNLIMITED,
-    }
-}
-
 /// As [`left`], of a guarded block, or of one that is not live.
 #[cold]
 #[inline(never)]
 fn left_slow(address: usize) -> usize {
     if guard::owns(address) {
-        return left_guarded(address);
+        return guard::left(address).unwrap_or(UNLIMITED);
     }
     let Some(found) = walk::find(address) else {
         return left_in_front(address);

@@ -71,6 +71,19 @@ pub(super) fn owns(address: usize) -> bool {
     region::owns(address)
 }
 
+/// Bytes from an address to the end of what it may be used for; `None` where there is no block.
+pub(super) fn left(address: usize) -> Option<usize> {
+    let slot = region::find(address)?;
+    let asked = slot.record.asked();
+    match asked.state() {
+        State::New => None,
+        State::Live if address >= slot.start() => {
+            Some((slot.start() + asked.size()).saturating_sub(address))
+        }
+        _ => Some(0),
+    }
+}
+
 /// The bytes asked for of the block that begins at the address, or began there.
 pub(super) fn bytes(address: usize) -> Option<usize> {
     let slot = starting_at(address)?;
