@@ -40,8 +40,14 @@ static WATCHED: Watched = Watched;
 
 /// Inside the range of its variable, or without a number.
 fn is_sound(resolved: &Resolved) -> bool {
-    match (resolved.number, resolved.variable.range, resolved.variable.kind) {
-        (None, ..) => resolved.variable.default.is_none() || !matches!(resolved.source, Source::Default),
+    match (
+        resolved.number,
+        resolved.variable.range,
+        resolved.variable.kind,
+    ) {
+        (None, ..) => {
+            resolved.variable.default.is_none() || !matches!(resolved.source, Source::Default)
+        }
         (Some(number), Some(range), _) => range.contains(number),
         (Some(number), None, Kind::List(words)) => number < 2 << words.len(),
         (Some(_), None, _) => false,
@@ -60,7 +66,10 @@ fuzz_target!(|data: &[u8]| {
         let mut refused = 0usize;
         options::check(entries(), build, &mut |finding| {
             told += usize::from(!matches!(finding, Finding::Contradiction(_)));
-            let is_of_value = matches!(finding, Finding::Malformed { .. } | Finding::OutOfRange { .. });
+            let is_of_value = matches!(
+                finding,
+                Finding::Malformed { .. } | Finding::OutOfRange { .. }
+            );
             refused += usize::from(is_of_value);
             sound &= !matches!(finding, Finding::Fine { .. }) || finding.severity() == Severity::Ok;
         });

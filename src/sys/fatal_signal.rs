@@ -6,7 +6,9 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-pub(crate) use libc::{SIGBUS, SIGSEGV, siginfo_t as Info};
+#[cfg(feature = "integrity")]
+pub(crate) use libc::SIGBUS;
+pub(crate) use libc::{SIGSEGV, siginfo_t as Info};
 
 /// The signals that a fault of the program raises, and what ends it for a reason of its own.
 pub(crate) const FATAL: [i32; 7] = [
