@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Write docs/BENCHMARKS.md from what `compare --json FILE` has measured.
 
-    benches/page.py full.json > docs/BENCHMARKS.md
+    benches/page.py target/benchmarks.json > docs/BENCHMARKS.md
+
+`scripts/heavy/benchmarks` does both.
 """
 
 import datetime
@@ -14,11 +16,11 @@ BEHIND = 1.05
 HEAD = """# Benchmarks
 
 hakmem beside other allocators, on the programs of [benches](../benches/README.md), which also says
-how it is measured. Made by
+how it is measured. Made by `scripts/heavy/benchmarks`, that is by
 
 ```sh
 {command}
-benches/page.py full.json > docs/BENCHMARKS.md
+benches/page.py {file} > docs/BENCHMARKS.md
 ```
 
 on {date}: {machine}. Allocators: {allocators}.
@@ -88,6 +90,7 @@ def main(arguments):
     print(
         HEAD.format(
             command=command,
+            file=arguments[0],
             date=datetime.date.today(),
             machine=where,
             allocators=", ".join(versions),

@@ -99,6 +99,13 @@ pub(crate) fn set_up() {
     }
 }
 
+/// Where it begins, and its bytes; none where it was refused.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn bounds() -> (usize, usize) {
+    let arena = ARENA.lock();
+    (arena.base, arena.units * UNIT)
+}
+
 /// Reserves address space for the arena: where an observer wants it, if nothing is there.
 fn reserve(len: usize) -> Option<usize> {
     let wanted = Observed::arena_base();

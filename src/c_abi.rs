@@ -1,10 +1,14 @@
 //! The heap as the C ABI crate uses it: untyped blocks. Rust programs use
 //! [`Hakmem`](crate::Hakmem).
 
+use crate::config;
 use crate::debug;
 use crate::heap;
 pub use crate::observe::api::Api;
 pub use crate::observe::caller::*;
+#[allow(unused_imports, reason = "a build that does not check them has none")]
+pub use crate::observe::memory::*;
+use crate::report;
 use crate::root;
 use crate::stats;
 use crate::sys;
@@ -90,6 +94,18 @@ pub fn print_statistics() {
 #[must_use]
 pub fn live_and_mapped() -> (usize, usize) {
     stats::live_and_mapped()
+}
+
+/// Ends learning, and prints what was learnt; says whether there was something to end.
+pub fn freeze() -> bool {
+    report::freeze()
+}
+
+/// What is in force of the option with this number, `None` within where it is a limit that does
+/// not exist; `None` of a number that no option has.
+#[must_use]
+pub fn option(number: u32) -> Option<Option<u32>> {
+    config::get().by_number(number)
 }
 
 /// The address of the root structure, for debuggers.

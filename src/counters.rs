@@ -64,10 +64,21 @@ pub(crate) enum Counter {
     SuperSlabsHuge,
     /// Requests handed to the system allocator.
     SystemAllocations,
+    /// Slots taken into use that had no pages.
+    CleanSlotsTaken,
+    /// Times that learning has decided, of threads and of memory.
+    LearnWindows,
+    /// Classes that learning has found cold, and that were cold too soon.
+    LearnCooled,
+    LearnRegretted,
+    /// Fronts that learning has enlarged.
+    LearnEnlarged,
+    /// Numbers of memory that learning has changed.
+    LearnMemory,
 }
 
 /// Number of counters.
-pub(crate) const COUNTERS: usize = Counter::SystemAllocations as usize + 1;
+pub(crate) const COUNTERS: usize = Counter::LearnMemory as usize + 1;
 
 /// Relaxed: each is a sum of its own.
 static COUNTS: [AtomicU64; COUNTERS] = [const { AtomicU64::new(0) }; COUNTERS];
@@ -96,6 +107,7 @@ pub(crate) fn get(counter: Counter) -> u64 {
 pub(crate) fn slots_claimed(slots: usize, dirty: usize) {
     SLOTS_HELD.fetch_add(slots, Ordering::Relaxed);
     SLOTS_DIRTY.fetch_sub(dirty, Ordering::Relaxed);
+    add(Counter::CleanSlotsTaken, slots.saturating_sub(dirty) as u64);
 }
 
 /// Notes that `slots` were given back, of which `dirty` are not clean.

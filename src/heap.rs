@@ -8,8 +8,8 @@ use crate::config;
 use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::large;
-use crate::observe::caller::Caller;
-use crate::observe::{self, Observed, Observer, Path, Release, Request, Resize, Verdict};
+use crate::observe::caller::{Caller, only_diverts};
+use crate::observe::{self, Diverted, Observed, Observer, Path, Release, Request, Resize, Verdict};
 use crate::registry::REGISTRY;
 use crate::setup;
 use crate::shared_pool;
@@ -27,9 +27,10 @@ use core::ptr::{self, NonNull};
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
     let front = Front::current();
-    if let Some(block) = diverted(front, size, MIN_ALIGN, caller) {
-        return block.as_ptr();
-    }
+    let caller = match diverted(front, size, MIN_ALIGN, caller) {
+        Ok(block) => return block.start.as_ptr(),
+        Err(caller) => caller,
+    };
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
@@ -72,9 +73,10 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
         return allocate(size, caller);
     }
     let _timed = timed(Path::Allocate, caller);
-    if let Some(block) = diverted(Front::current(), size, align, caller) {
-        return block.as_ptr();
-    }
+    let caller = match diverted(Front::current(), size, align, caller) {
+        Ok(block) => return block.start.as_ptr(),
+        Err(caller) => caller,
+    };
     serve_or_relieve(size, align, Contents::Any, caller)
 }
 
@@ -82,11 +84,10 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
 pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
         let _timed = timed(Path::Allocate, caller);
-        if let Some(block) = diverted(Front::current(), size, MIN_ALIGN, caller) {
-            // SAFETY: a block of at least `size` bytes that the caller alone has.
-            unsafe { block.write_bytes(0, size) };
-            return block.as_ptr();
-        }
+        let caller = match diverted(Front::current(), size, MIN_ALIGN, caller) {
+            Ok(block) => return zeroed(block, size),
+            Err(caller) => caller,
+        };
         return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
     let block = allocate(size, caller);
@@ -100,12 +101,22 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
 /// As [`allocate_aligned`], and it reads as zero.
 pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
-    if let Some(block) = diverted(Front::current(), size, align, caller) {
-        // SAFETY: a block of at least `size` bytes that the caller alone has.
-        unsafe { block.write_bytes(0, size) };
-        return block.as_ptr();
-    }
+    let caller = match diverted(Front::current(), size, align, caller) {
+        Ok(block) => return zeroed(block, size),
+        Err(caller) => caller,
+    };
     serve_or_relieve(size, align, Contents::Zero, caller)
+}
+
+/// An observer's own block of `size` bytes, with zeroes in it.
+#[cold]
+#[inline(never)]
+fn zeroed(block: Diverted, size: usize) -> *mut u8 {
+    if !block.zero {
+        // SAFETY: a block of at least `size` bytes that the caller alone has.
+        unsafe { block.start.write_bytes(0, size) };
+    }
+    block.start.as_ptr()
 }
 
 /// Times a call that came through an observed function, until the result is dropped.
@@ -249,26 +260,38 @@ fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<
     })
 }
 
-/// A block that an observer has of its own for a request, and that the others have seen.
+/// A block that an observer has of its own for a request, and that the others have seen; or who is
+/// to be observed where there is none.
 #[inline(always)]
 fn diverted(
     front: &'static Front,
     size: usize,
     align: usize,
     caller: Caller,
-) -> Option<NonNull<u8>> {
-    if !caller.is_some() || !front.is_real() {
-        return None;
+) -> Result<Diverted, Caller> {
+    if !caller.is_some() {
+        return Err(caller);
     }
     let request = Request {
         size,
         align,
         caller,
     };
+    let Some(front) = real(front) else {
+        return Err(caller);
+    };
+    let Some(block) = Observed::divert(ThreadCache::of(front).local(), &{ request }) else {
+        return Err(if only_diverts() { Caller::NONE } else { caller });
+    };
+    allocated_diverted(front, block.start, request);
+    Ok(block)
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_diverted(front: &'static Front, block: NonNull<u8>, request: Request) {
     let local = ThreadCache::of(front).local();
-    let block = Observed::divert(local, &request)?;
-    Observed::allocated(local, &apart(block, size), &request);
-    Some(block)
+    Observed::allocated(local, &apart(block, request.size), &request);
 }
 
 /// A block that is none of a slab's, as observers see it.
@@ -422,16 +445,11 @@ fn give_back(front: &'static Front, block: *mut u8) {
 
 #[inline(always)]
 fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut u8> {
-    if !caller.is_some() {
+    if !caller.is_some() || only_diverts() && !Observed::owns(block as usize) {
         return Some(block);
     }
     let start = NonNull::new(block)?;
-    let front = if front.is_real() {
-        Some(front)
-    } else {
-        begun()
-    };
-    let Some(front) = front else {
+    let Some(front) = real(front) else {
         return freeing_apart(start, caller);
     };
     let cache = ThreadCache::of(front);
@@ -471,10 +489,12 @@ fn freeing_stray(
 }
 
 /// What is wrong with an address that is no block of ours.
+#[cold]
+#[inline(never)]
 fn fault_of(block: *const u8) -> Fault {
     match REGISTRY.slab_of(block as usize) {
-        Some(_) => Fault::Interior,
-        None => Fault::Foreign,
+        None if !Observed::owns(block as usize) => Fault::Foreign,
+        _ => Fault::Interior,
     }
 }
 
@@ -482,6 +502,7 @@ fn fault_of(block: *const u8) -> Fault {
 /// no others than ours, if all tiers are.
 fn foreign_may_be_freed(block: *const u8, caller: Caller) -> bool {
     REGISTRY.slab_of(block as usize).is_none()
+        && !Observed::owns(block as usize)
         && foreign_blocks_are_legitimate()
         && (!caller.is_of_rust() || !all_tiers_are_ours())
 }
@@ -505,7 +526,17 @@ fn freeing_apart(block: NonNull<u8>, caller: Caller) -> Option<*mut u8> {
     Some(block.as_ptr())
 }
 
-/// The front of a thread whose first call is an observed free: it is given its cache for that.
+/// A front with a cache around it: this one, or that of a thread which is given its cache now, for
+/// a call that is observed.
+#[inline(always)]
+fn real(front: &'static Front) -> Option<&'static Front> {
+    if front.is_real() {
+        Some(front)
+    } else {
+        begun()
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn begun() -> Option<&'static Front> {
@@ -599,6 +630,8 @@ fn all_tiers_are_ours() -> bool {
 
 #[cold]
 fn wrong(call: Call, block: *const u8, fault: Fault, caller: Caller) {
+    // It may be the program's first call.
+    drop(setup::enter());
     match Observed::suspicious(call, block, fault, caller) {
         Verdict::Abort => fault::abort(call, block, fault),
         Verdict::Ignore => {}
@@ -666,8 +699,13 @@ unsafe fn resize_stray(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     if caller.is_some()
         && let Some(bytes) = Observed::diverted(block as usize)
     {
-        if how_to_resize(block, size, caller) == Resize::Refuse {
-            return allocate(size, caller);
+        match how_to_resize(block, size, caller) {
+            Resize::InPlaceAllowed if Observed::resize_diverted(block as usize, size) => {
+                has_resized(block, NonNull::new(block), size, caller);
+                return block;
+            }
+            Resize::Refuse => return allocate(size, caller),
+            _ => {}
         }
         // SAFETY: the caller's clause; the block has that many bytes.
         return unsafe { resize_by_copy(block, bytes, size, caller) };
@@ -676,7 +714,7 @@ unsafe fn resize_stray(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
         // SAFETY: the caller's clause.
         return unsafe { system_malloc::realloc(block, size) };
     }
-    wrong(Call::Realloc, block, Fault::Foreign, caller);
+    wrong(Call::Realloc, block, fault_of(block), caller);
     allocate(size, caller)
 }
 
@@ -689,7 +727,7 @@ pub(crate) unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
         && !foreign_blocks_are_legitimate()
         && !(caller.is_some() && Observed::diverted(block as usize).is_some())
     {
-        return wrong(Call::Realloc, block, Fault::Foreign, caller);
+        return wrong(Call::Realloc, block, fault_of(block), caller);
     }
     // SAFETY: the caller's clause.
     unsafe { deallocate(block, caller) };
@@ -769,9 +807,7 @@ fn resize_in_place(
             _cache => large::resize(slab, wanted),
         },
     };
-    if let Some(resized) = resized {
-        has_resized(block, resized, size, caller);
-    }
+    has_resized(block, resized, size, caller);
     resized
 }
 
@@ -799,19 +835,22 @@ fn how_to_resize(block: *mut u8, size: usize, caller: Caller) -> Resize {
     }
 }
 
-/// Tells observers that a block was resized without a copy.
-fn has_resized(block: *mut u8, resized: NonNull<u8>, size: usize, caller: Caller) {
+/// Tells observers that a block was resized without a copy, if it was.
+fn has_resized(block: *mut u8, resized: Option<NonNull<u8>>, size: usize, caller: Caller) {
     let front = Front::current();
-    if !caller.is_some() || !front.is_real() {
+    let Some(resized) = resized.filter(|_| caller.is_some() && front.is_real()) else {
         return;
-    }
+    };
     let request = Request {
         size,
         align: MIN_ALIGN,
         caller: caller.resizing(block as usize),
     };
+    let local = ThreadCache::of(front).local();
     if let Some((_, block)) = seen(resized) {
-        Observed::resized(ThreadCache::of(front).local(), &block, &request);
+        Observed::resized(local, &block, &request);
+    } else if Observed::diverted(resized.as_ptr() as usize).is_some() {
+        Observed::resized(local, &apart(resized, size), &request);
     }
 }
 

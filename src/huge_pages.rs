@@ -8,12 +8,12 @@
 //! filled     slots of TINY slabs of which every block has been handed out
 //! unfilled   slots in huge pages of which that is not known
 //!
-//! huge, if filled >= FLOOR and unfilled <= filled / SHARE
+//! huge, if filled >= FLOOR and unfilled <= filled / 8
 //! ```
 //!
 //! All of `filled` is in memory if the program writes to the blocks that it asks for, as none of
-//! such a slab is larger than half a page. So huge pages add at most one SuperSlab and a
-//! [`SHARE`]th of what was filled to the resident set.
+//! such a slab is larger than half a page. So huge pages add at most one SuperSlab and an
+//! eighth of what was filled to the resident set.
 //! LARGE mappings get none.
 //!
 //! A SuperSlab of which a part is given back takes small pages from there on, until it is
@@ -27,15 +27,16 @@ use crate::arena::{self, Pages};
 use crate::config;
 use crate::counters::{self, Counter};
 use crate::superslab::{ALL, SLOTS, SuperSlab};
+use crate::tuning;
 
 /// Slots that are filled before the first huge page: 16 MiB.
 const FLOOR: usize = 8 * SLOTS;
-/// The share of the filled slots that the unfilled ones may come to before one more is huge.
-const SHARE: usize = 8;
 
 fn are_wanted() -> bool {
     let filled = counters::slots_filled();
-    config::get().huge_pages && filled >= FLOOR && counters::slots_unfilled() <= filled / SHARE
+    config::get().huge_pages
+        && filled >= FLOOR
+        && tuning::allows_huge(filled, counters::slots_unfilled())
 }
 
 /// Chooses the pages of a SuperSlab that the caller holds whole and that reads as zero.

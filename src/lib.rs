@@ -39,6 +39,7 @@ mod metadata;
 mod observe;
 pub mod options;
 mod registry;
+mod report;
 mod root;
 mod setup;
 mod shared_pool;
@@ -50,6 +51,7 @@ mod superslab_cache;
 mod sync;
 mod sys;
 mod thread_cache;
+mod tuning;
 mod unit_stock;
 mod walk;
 

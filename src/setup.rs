@@ -10,11 +10,11 @@ use crate::block;
 use crate::config;
 use crate::large;
 use crate::metadata;
-use crate::observe::{Observed, Observer, Occasion, Wish, caller};
+use crate::observe::{Observed, Observer, Occasion, caller};
+use crate::report;
 use crate::root;
 use crate::shared_pool;
 use crate::slab::Slab;
-use crate::stats;
 use crate::sys::lock::Lock;
 use crate::sys::process;
 use crate::sys::stderr;
@@ -44,6 +44,7 @@ pub(crate) fn enter() -> Result<Busy, NoCache> {
     if STAGE.load(Ordering::Acquire) != COMPLETE && !Front::current().is_busy() {
         set_up();
     }
+    report::poll();
     let entered = ThreadCache::enter();
     if entered.is_ok() {
         // What signal handlers have freed would wait for the next large block otherwise.
@@ -68,7 +69,8 @@ fn set_up() {
     }
     if config::read_environment() && !OPTIONS_USED.swap(true, Ordering::AcqRel) {
         root::add_options();
-        caller::switch(Observed::set_up());
+        let sees = Observed::set_up();
+        caller::switch(sees, Observed::diverts());
         shared_pool::prewarm();
     }
     drop(quiet);
@@ -82,10 +84,7 @@ fn set_up() {
         return;
     }
     process::at_fork(before_fork, after_fork, in_child);
-    if config::get().stats || Observed::wants(Wish::Statistics) {
-        stderr::keep();
-        process::at_exit(stats::print_at_exit);
-    }
+    report::set_up();
     if Observed::ACTIVE {
         process::at_exit_of_observers(exits);
     }

@@ -20,7 +20,8 @@
 //!
 //! Free slots stay dirty. Pages are given back, oldest first and in whole runs, when the
 //! heap grows although as much lies dirty (so that the dirty memory adds nothing to the
-//! peak), or when more than [`dirty_bound`] has been dirty for [`PURGE_AGE_MS`].
+//! peak), or little by little when more than [`dirty_bound`] has been dirty for
+//! `HAKMEM_PURGE_DELAY_MS`.
 //!
 //! 1. A SuperSlab is in one place: on a list by the number of its free slots, in the cache,
 //!    or nowhere (no slot free, or held by someone). [`Pool::settle`] alone moves it.
@@ -41,13 +42,17 @@ use crate::superslab_cache::SuperSlabCache;
 use crate::sys::clock;
 use crate::sys::lock::{Guard, Lock};
 use crate::sys::memory;
+use crate::tuning;
 use crate::unit_stock;
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-/// Milliseconds that dirty memory beyond the bound may stay.
-const PURGE_AGE_MS: u64 = 100;
+/// Milliseconds between two purges of what has been dirty for too long, and how much one may
+/// take: a part of what is dirty, or that many slots.
+const PURGE_EVERY_MS: u64 = 50;
+const PURGE_SHARE: usize = 16;
+const PURGE_LEAST: usize = 4;
 /// Dirty slots that stay where they are although clean ones are taken: 512 KiB. What was freed
 /// just now is not somebody else's at once, so that a second free of it is noticed.
 const DIRTY_SLACK: usize = (512 << 10) / SLOT_BYTES;
@@ -233,6 +238,10 @@ static POOL: Lock<Pool> = Lock::new(Pool {
 static HINTS: [AtomicPtr<SuperSlab>; CLASSES + 1] =
     [const { AtomicPtr::new(ptr::null_mut()) }; CLASSES + 1];
 
+/// The time before which no more pages are given back for their age. Relaxed: nothing else hangs
+/// on it.
+static NEXT_PURGE: AtomicU64 = AtomicU64::new(0);
+
 /// One thread purges at a time.
 static PURGING: AtomicBool = AtomicBool::new(false);
 
@@ -250,7 +259,9 @@ pub(crate) enum Found {
 /// Free slots that may stay dirty for good: the larger of 1 MiB and a sixteenth of what
 /// is in use.
 fn dirty_bound() -> usize {
-    (counters::slots_held() / 16).max((1 << 20) / SLOT_BYTES)
+    let held = counters::slots_held();
+    let usual = (held / 16).max((1 << 20) / SLOT_BYTES);
+    tuning::dirty_bound(held, usual)
 }
 
 fn list_of(free: u32) -> u8 {
@@ -809,13 +820,25 @@ fn purge_while(mut wanted: impl FnMut(u64, usize) -> bool) -> usize {
     purged
 }
 
-/// Gives back pages beyond the bound that have been dirty for long enough.
+/// Gives back pages beyond the bound that have been dirty for long enough, little by little: a
+/// program that frees much and soon wants it again keeps most of it.
 fn purge_overdue() {
-    if counters::slots_dirty() > dirty_bound() {
-        let now = clock::now_ms();
-        purge_while(|since, _| {
-            counters::slots_dirty() > dirty_bound() && now.saturating_sub(since) >= PURGE_AGE_MS
-        });
+    tuning::tick();
+    if counters::slots_dirty() <= dirty_bound() {
+        return;
+    }
+    let (now, delay) = (clock::now_ms(), tuning::purge_delay_ms());
+    if now < NEXT_PURGE.load(Ordering::Relaxed) {
+        return;
+    }
+    let most = (counters::slots_dirty() / PURGE_SHARE).max(PURGE_LEAST);
+    let purged = purge_while(|since, purged| {
+        purged < most
+            && counters::slots_dirty() > dirty_bound()
+            && now.saturating_sub(since) >= delay
+    });
+    if purged > 0 {
+        NEXT_PURGE.store(now + PURGE_EVERY_MS, Ordering::Relaxed);
     }
 }
 

@@ -81,8 +81,6 @@ pub(crate) struct Slab {
     used: Cell<u16>,
     fresh: Cell<u16>,
     listed: Cell<bool>,
-    /// Whether blocks came back from other threads, since it was opened.
-    travels: Cell<bool>,
     /// Free words, and as many listed words behind them.
     inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
     remote: Remote,
@@ -319,7 +317,6 @@ impl Slab {
             used: Cell::new(0),
             fresh: Cell::new(0),
             listed: Cell::new(false),
-            travels: Cell::new(false),
             inline_free: Aligned(core::array::from_fn(|_| Cell::new(0))),
             remote: Remote {
                 rsum: AtomicU64::new(0),
@@ -348,7 +345,6 @@ impl Slab {
         self.constant.class.set(class.index() as u8);
         self.constant.blocks.set(blocks as u16);
         self.used.set(0);
-        self.travels.set(false);
         let fresh = if site.clean { Slab::FIRST } else { blocks };
         self.fresh.set(fresh as u16);
         if !site.clean && self.fills_pages() {
@@ -575,11 +571,6 @@ impl Slab {
         unsafe { &*self.constant.remote.get().add(word) }
     }
 
-    /// Whether free blocks are likely to be in another processor's cache.
-    pub(crate) fn travels(&self) -> bool {
-        self.travels.get()
-    }
-
     /// The index of the block at `address`, which lies in the slab.
     pub(crate) fn index_of(&self, address: usize) -> Result<usize, Fault> {
         let offset = address - self.start();
@@ -801,7 +792,6 @@ impl Slab {
             return Err((0, Fault::DoubleFree));
         };
         self.used.set(used);
-        self.travels.set(true);
         Ok(announced)
     }
 

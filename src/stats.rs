@@ -133,6 +133,18 @@ pool_statistics! {
     superslabs_huge = SuperSlabsHuge,
     /// Requests handed to the system's allocator.
     system_allocations = SystemAllocations,
+    /// Slots taken into use that had no pages.
+    clean_slots_taken = CleanSlotsTaken,
+    /// Times that learning has decided: for a thread's classes, or about memory.
+    learn_windows = LearnWindows,
+    /// Classes that learning has found cold; what their thread held of them went back.
+    learn_cooled = LearnCooled,
+    /// Cold classes that were wanted again at once.
+    learn_regretted = LearnRegretted,
+    /// Fronts that learning has enlarged.
+    learn_enlarged = LearnEnlarged,
+    /// Times that learning has changed how memory is kept.
+    learn_memory = LearnMemory,
 }
 
 /// Counts of one tier.
@@ -408,25 +420,44 @@ impl Statistics {
 
     /// Writes them as a table for people, with a heading.
     pub fn write_table(&self, sink: &mut dyn FnMut(&[u8])) {
+        self.write_areas(Areas::ALL, sink);
+    }
+
+    /// Writes parts of the table, with a heading.
+    pub(crate) fn write_areas(&self, areas: Areas, sink: &mut dyn FnMut(&[u8])) {
         let mut out = Text(sink);
         out.text("hakmem ")
             .text(env!("CARGO_PKG_VERSION"))
             .text(" statistics\n");
-        for (name, value) in self.totals() {
-            out.text("  ").left(name, 24).number(value, 14).text("\n");
+        if areas.has(Areas::TOTALS) {
+            named(&mut out, self.totals().into_iter());
         }
-        out.text("tier         live blocks     live bytes   cached bytes     free bytes\n");
-        for (name, tier) in TIERS.iter().zip(&self.tiers) {
-            out.text("  ").left(name, 7);
-            for (_, value) in tier.by_name() {
-                out.number(value, 15);
+        if areas.has(Areas::TIERS) {
+            out.text("tier         live blocks     live bytes   cached bytes     free bytes\n");
+            for (name, tier) in TIERS.iter().zip(&self.tiers) {
+                out.text("  ").left(name, 7);
+                for (_, value) in tier.by_name() {
+                    out.number(value, 15);
+                }
+                out.text("\n");
             }
-            out.text("\n");
         }
-        out.text("shared pool, caches and LARGE\n");
-        for (name, value) in self.pool.by_name().filter(|(_, value)| *value > 0) {
-            out.text("  ").left(name, 24).number(value, 14).text("\n");
+        let is_learnt = |name: &str| name.starts_with("learn_");
+        let counts = || self.pool.by_name().filter(|(_, value)| *value > 0);
+        if areas.has(Areas::POOL) {
+            out.text("shared pool, caches and LARGE\n");
+            named(&mut out, counts().filter(|(name, _)| !is_learnt(name)));
         }
+        if areas.has(Areas::LEARN) && self.pool.learn_windows > 0 {
+            out.text("learning\n");
+            named(&mut out, counts().filter(|(name, _)| is_learnt(name)));
+        }
+        if areas.has(Areas::CLASSES) {
+            self.write_classes(&mut out);
+        }
+    }
+
+    fn write_classes(&self, out: &mut Text<'_>) {
         let Some(first) = self.classes.first() else {
             return;
         };
@@ -440,6 +471,43 @@ impl Statistics {
             }
             out.text("\n");
         }
+    }
+}
+
+/// Parts of the table, a bit each: the words of `HAKMEM_STATS` in their order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Areas(u32);
+
+impl Areas {
+    const CLASSES: Areas = Areas(1 << 2);
+    const JSON: Areas = Areas(1 << 3);
+    const LEARN: Areas = Areas(1 << 4);
+    const POOL: Areas = Areas(1 << 5);
+    const TIERS: Areas = Areas(1 << 6);
+    const TOTALS: Areas = Areas(1 << 7);
+    pub(crate) const ALL: Areas = Areas(0b1111_0100);
+
+    /// Those of the option: 1 and `all` are all of them.
+    pub(crate) fn of(option: u32) -> Self {
+        match option & 0b11 {
+            0 => Areas(option),
+            _ => Areas(option | Self::ALL.0),
+        }
+    }
+
+    fn has(self, area: Areas) -> bool {
+        self.0 & area.0 != 0
+    }
+
+    /// Whether JSON is wanted in place of the table.
+    pub(crate) fn json(self) -> bool {
+        self.has(Self::JSON)
+    }
+}
+
+fn named(out: &mut Text<'_>, values: impl Iterator<Item = (&'static str, u64)>) {
+    for (name, value) in values {
+        out.text("  ").left(name, 24).number(value, 14).text("\n");
     }
 }
 
@@ -459,11 +527,6 @@ fn json_object(out: &mut Text<'_>, fields: impl Iterator<Item = (&'static str, u
         out.text(name).text("\":").number(value, 0);
     }
     out.text("}");
-}
-
-/// Runs at exit under `HAKMEM_STATS=1`.
-pub(crate) extern "C" fn print_at_exit() {
-    print();
 }
 
 /// Writes the table to standard error.
@@ -491,3 +554,34 @@ pub(crate) fn live_and_mapped() -> (usize, usize) {
 }
 
 const _: () = assert!(large::SIZE_MAX > 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{Kind, PRODUCTION};
+
+    #[test]
+    fn areas_are_the_words_of_their_variable() {
+        let row = PRODUCTION.iter().find(|row| row.name == "HAKMEM_STATS");
+        let Some(Kind::List(words)) = row.map(|row| row.kind) else {
+            panic!("no list: {row:?}")
+        };
+        for (word, area) in [
+            ("classes", Areas::CLASSES),
+            ("json", Areas::JSON),
+            ("learn", Areas::LEARN),
+            ("pool", Areas::POOL),
+            ("tiers", Areas::TIERS),
+            ("totals", Areas::TOTALS),
+        ] {
+            let place = words.iter().position(|known| *known == word);
+            assert_eq!(place.map(|place| 2 << place), Some(area.0), "{word}");
+        }
+        assert_eq!(words.first(), Some(&"all"));
+        assert_eq!(
+            (Areas::of(1), Areas::of(2).has(Areas::ALL)),
+            (Areas(1 | Areas::ALL.0), true)
+        );
+        assert!(Areas::of(1 | 8).json() && !Areas::of(1).json());
+    }
+}

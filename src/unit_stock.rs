@@ -10,7 +10,7 @@
 //! Before the heap takes new units it gives back as many from here, so that the stock adds
 //! nothing to the peak. A large block takes the pages along: moving a unit costs two system
 //! calls, faulting its 512 pages in again some hundred times as much. While the heap does not grow, the stock is bounded by
-//! [`STOCK_BYTES`] or a [`STOCK_SHARE`]th of what is in use, and by [`STOCK_AGE_MS`].
+//! `HAKMEM_STOCK_MB` or a [`STOCK_SHARE`]th of what is in use, and by [`STOCK_AGE_MS`].
 //!
 //! 1. Ranges in stock neither overlap nor touch, unless they lie outside of the arena.
 //! 2. No system call is made while the lock is held.
@@ -20,11 +20,11 @@ use crate::counters::{self, Counter};
 use crate::size_class::SLOT_BYTES;
 use crate::sys::clock;
 use crate::sys::lock::Lock;
+use crate::tuning;
 
 /// Ranges that can wait.
 const ENTRIES: usize = 32;
-/// Bytes that may wait whatever the heap's size; and the share of it that may.
-const STOCK_BYTES: usize = 32 << 20;
+/// The share of the heap that may wait, where that is more than the bytes that always may.
 const STOCK_SHARE: usize = 1;
 /// Milliseconds that a range may wait.
 const STOCK_AGE_MS: u64 = 1000;
@@ -133,7 +133,9 @@ impl Stock {
     fn overdue(&mut self) -> Option<Range> {
         let oldest = *self.ranges[..self.len].first()?;
         let in_use = counters::large_bytes() + counters::slots_held() * SLOT_BYTES;
-        let bound = STOCK_BYTES.max(in_use / STOCK_SHARE) / UNIT;
+        let (least, is_shared) = tuning::stock_bytes();
+        let share = if is_shared { in_use / STOCK_SHARE } else { 0 };
+        let bound = least.max(share) / UNIT;
         let is_old = clock::now_ms().saturating_sub(oldest.since_ms) >= STOCK_AGE_MS;
         let units = match self.units.saturating_sub(bound) {
             _ if is_old || self.len == ENTRIES => oldest.units,

@@ -1,9 +1,11 @@
 //! A walk over every block of the heap, and what state each is in.
 
+use crate::arena;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
 use crate::slab::{Kind, Slab};
+use crate::superslab::SUPERSLAB_BYTES;
 use crate::thread_cache::ThreadCache;
 use core::ops::ControlFlow;
 use core::ptr::{self, NonNull};
@@ -85,10 +87,16 @@ pub(crate) struct Found {
     pub(crate) blocks: usize,
 }
 
+/// Where the arena begins, and its bytes; none if there is none.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn arena() -> (usize, usize) {
+    arena::bounds()
+}
+
 /// The block that covers an address, whatever it is doing.
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn find(address: usize) -> Option<Found> {
-    let slab = REGISTRY.find(address)?;
+    let slab = REGISTRY.find(address).or_else(|| mapping_around(address))?;
     match slab.kind() {
         Kind::Closed => None,
         Kind::Blocks => {
@@ -98,6 +106,68 @@ pub(crate) fn find(address: usize) -> Option<Found> {
         Kind::Run | Kind::Mapping => found(slab, 0),
     }
 }
+
+/// What is kept of the block that covers an address, and where it begins; as [`find`], with
+/// nothing else looked at.
+#[inline(always)]
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
+    let slab = match REGISTRY.find(address) {
+        Some(slab) if slab.kind() == Kind::Blocks => slab,
+        large => return large_record_at(address, large),
+    };
+    let (start, class) = (slab.start(), slab.class());
+    let index = class.block_index(address.wrapping_sub(start));
+    if index.wrapping_sub(Slab::FIRST) >= slab.blocks() - Slab::FIRST {
+        return None;
+    }
+    Some((start + index * class.bytes(), slab.record(index)?))
+}
+
+#[inline(never)]
+fn large_record_at(
+    address: usize,
+    slab: Option<&'static Slab>,
+) -> Option<(usize, &'static Record)> {
+    let slab = match slab {
+        Some(slab) if slab.kind() != Kind::Closed => slab,
+        Some(_) => return None,
+        None => mapping_around(address)?,
+    };
+    Some((slab.start(), slab.record(0)?))
+}
+
+/// The large mapping around an address for which the registry has nothing: it has the first slot
+/// of one alone. Looks no farther than [`FAR`], and in the arena alone.
+fn mapping_around(address: usize) -> Option<&'static Slab> {
+    if !REGISTRY.is_in_arena(address) {
+        return None;
+    }
+    let first = address & !(SUPERSLAB_BYTES - 1);
+    let mut unit = first;
+    while first - unit <= FAR {
+        if let Some(slab) = REGISTRY.find(unit) {
+            let is_inside = slab.kind() == Kind::Mapping
+                && address.wrapping_sub(slab.start()) < slab.block_bytes();
+            return is_inside.then_some(slab);
+        }
+        unit = unit.checked_sub(SUPERSLAB_BYTES)?;
+    }
+    None
+}
+
+/// The first block of a slab, of an address in what is kept back in front of it.
+#[cold]
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn first_above(address: usize) -> Option<Found> {
+    let slab = REGISTRY.find(address)?;
+    let is_below = slab.kind() == Kind::Blocks
+        && address.wrapping_sub(slab.start()) < Slab::FIRST * slab.block_bytes();
+    is_below.then(|| found(slab, Slab::FIRST))?
+}
+
+/// How far from the start of a block its bytes are found.
+const FAR: usize = 256 << 20;
 
 /// The block so many places on in the slab.
 #[allow(dead_code, reason = "observers ask for it")]

@@ -85,6 +85,67 @@ HAKMEM_API size_t hakmem_stats_json(char *buffer, size_t size);
  */
 HAKMEM_API void hakmem_stats_print(void);
 
+/*
+ * The variables that are numbers (docs/CONFIGURATION.md), to ask hakmem_option for. A number keeps
+ * its meaning in later versions, which may have further ones.
+ */
+enum hakmem_option {
+    HAKMEM_OPTION_WRAP_TINY = 0,
+    HAKMEM_OPTION_WRAP_POOL = 1,
+    HAKMEM_OPTION_WRAP_MID = 2,
+    HAKMEM_OPTION_WRAP_LARGE = 3,
+    HAKMEM_OPTION_SUPERSLAB_REUSE = 4,
+    HAKMEM_OPTION_SUPERSLAB_LAZY = 5,
+    HAKMEM_OPTION_SUPERSLAB_PREWARM = 6,
+    HAKMEM_OPTION_SUPERSLAB_LRU_CAP = 7,
+    HAKMEM_OPTION_SUPERSLAB_SOFT_CAP = 8,
+    HAKMEM_OPTION_SUPERSLAB_MAX_CACHED = 9,
+    HAKMEM_OPTION_SUPERSLAB_MAX_MEMORY_MB = 10,
+    HAKMEM_OPTION_SUPERSLAB_TTL_SEC = 11,
+    HAKMEM_OPTION_PREWARM_SUPERSLABS = 12,
+    HAKMEM_OPTION_TINY_TLS_CAP = 13,
+    HAKMEM_OPTION_TINY_TLS_REFILL = 14,
+    HAKMEM_OPTION_TINY_DRAIN_THRESH = 15,
+    HAKMEM_OPTION_TINY_SFC_ENABLE = 16,
+    HAKMEM_OPTION_TINY_SFC_CAPACITY = 17,
+    HAKMEM_OPTION_TINY_SFC_HOT_CLASSES = 18,
+    HAKMEM_OPTION_TINY_P0_ENABLE = 19,
+    HAKMEM_OPTION_TINY_P0_BATCH = 20,
+    HAKMEM_OPTION_TINY_P0_NO_DRAIN = 21,
+    HAKMEM_OPTION_TINY_HEADER_CLASSIDX = 22,
+    HAKMEM_OPTION_POOL_TLS_ARENA_MB_INIT = 23,
+    HAKMEM_OPTION_POOL_TLS_ARENA_MB_MAX = 24,
+    HAKMEM_OPTION_POOL_TLS_ARENA_GROWTH_LEVELS = 25,
+    HAKMEM_OPTION_HUGE_PAGES = 26,
+    HAKMEM_OPTION_STATS = 27,
+    HAKMEM_OPTION_PROFILE = 28,
+    HAKMEM_OPTION_ALLOC_LEARN = 29,
+    HAKMEM_OPTION_ALLOC_LEARN_WINDOW = 30,
+    HAKMEM_OPTION_ALLOC_LEARN_RATE = 31,
+    HAKMEM_OPTION_MEM_LEARN = 32,
+    HAKMEM_OPTION_MEM_LEARN_WINDOW = 33,
+    HAKMEM_OPTION_MEM_LEARN_THRESHOLD = 34,
+    HAKMEM_OPTION_PURGE_DELAY_MS = 40,
+    HAKMEM_OPTION_STOCK_MB = 41,
+    HAKMEM_OPTION_STATS_EVERY_SEC = 42,
+    HAKMEM_OPTION_STATS_SIGNAL = 43
+};
+
+/*
+ * What is in force of a variable: stores its number and returns 1; 0 if it is a limit that does not
+ * exist, and -1 if this library does not know the variable, and nothing is stored then. A word
+ * is stored as its place among the words that the variable may have, the first one being 0; a list
+ * as bits, of which the lowest stands for 1 and the next ones for its words in their order.
+ */
+HAKMEM_API int hakmem_option(int option, unsigned long *value);
+
+/*
+ * Ends learning (HAKMEM_ALLOC_LEARN, HAKMEM_MEM_LEARN): what was learnt stays in force, and is
+ * printed as variables to set, to where statistics go. Returns 1; 0 if nothing is learnt, and
+ * nothing is printed then.
+ */
+HAKMEM_API int hakmem_learn_freeze(void);
+
 /* What a block is doing. Later versions may have further states. */
 enum hakmem_block_state {
     /* The program holds it. */

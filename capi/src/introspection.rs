@@ -1,6 +1,6 @@
 //! What glibc's programs ask their allocator about, and `hakmem.h`.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use core::ops::ControlFlow;
 use hakmem_alloc::debug::{self, WatchError, WatchId};
 use hakmem_alloc::{BlockState, c_abi as heap};
@@ -126,6 +126,27 @@ pub unsafe extern "C" fn hakmem_usable_size(block: *mut c_void) -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn hakmem_good_size(size: usize) -> usize {
     heap::good_size(size)
+}
+
+/// What is in force of a variable.
+///
+/// # Safety
+/// `value` may be written, if there is a value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hakmem_option(option: c_int, value: *mut c_ulong) -> c_int {
+    let Some(number) = u32::try_from(option).ok().and_then(heap::option) else {
+        return -1;
+    };
+    let Some(number) = number else { return 0 };
+    // SAFETY: the caller's clause.
+    unsafe { value.write(c_ulong::from(number)) };
+    1
+}
+
+/// Ends learning.
+#[unsafe(no_mangle)]
+pub extern "C" fn hakmem_learn_freeze() -> c_int {
+    c_int::from(heap::freeze())
 }
 
 /// As `malloc_trim(0)`.

@@ -11,6 +11,10 @@ mod introspection;
 mod malloc;
 mod start;
 
+hakmem_alloc::if_checked! {
+    mod memory;
+}
+
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

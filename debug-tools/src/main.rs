@@ -1,66 +1,9 @@
-//! The `hakmem` command.
-//!
-//! The tree, from the top down; each file may use those below it:
-//!
-//! | file | what it is |
-//! |---|---|
-//! | `main.rs` | the command line: parses it, calls the subcommand, reports its failure |
-//! | `command/` | the subcommands, one a file |
-//! | `library.rs`, `checkout.rs` | `libhakmem.so`: where it lies, whether it is one, how a clone builds it |
-//! | `preload.rs` | the value of `LD_PRELOAD` |
-//! | `trace.rs` | where the observed library records to |
-//! | `program.rs` | the program to run: found, followed through scripts, checked |
-//! | `search_path.rs`, `shebang.rs`, `elf.rs`, `privilege.rs` | what that takes: `PATH`, `#!` lines, ELF files, setuid and its kin |
-//! | `symbols.rs` | the functions of a trace's program counters |
-//! | `printable.rs` | text of a trace, without what a terminal would take as orders |
-//! | `failure.rs` | an error as the user sees it, with its exit status |
-//!
-//! Standard output belongs to the program that is run, to what a trace was asked for, and to help
-//! that was asked for. All else that `hakmem` says goes to standard error.
+//! The `hakmem` command; `lib.rs` is the rest of it.
 
 #![forbid(unsafe_code)]
 
-mod checkout;
-mod command;
-mod elf;
-mod failure;
-mod library;
-mod preload;
-mod printable;
-mod privilege;
-mod program;
-mod search_path;
-mod shebang;
-mod symbols;
-mod trace;
-
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use command::Command;
-
-/// Run programs on the hakmem memory allocator, and read what it recorded of them.
-#[derive(Parser)]
-#[command(name = "hakmem", version, arg_required_else_help = true)]
-#[command(after_help = "\
-Examples:
-  hakmem run -- ./program --its-options
-  hakmem run --release -- python3 script.py
-  hakmem history trace/ 0x7f12a4001040
-
-`hakmem help COMMAND` tells more about a command.")]
-struct CommandLine {
-    #[command(subcommand)]
-    command: Command,
-}
-
 fn main() -> ExitCode {
-    match CommandLine::parse().command.execute() {
-        Ok(status) => status,
-        Err(failure) => {
-            failure.report();
-            failure.exit_code()
-        }
-    }
+    hakmem_debug_tools::main()
 }

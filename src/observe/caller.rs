@@ -19,7 +19,7 @@ use super::api::Api;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether anything observes. On from the start, so that the first allocation is seen; set by
+/// Whether anything observes, and what: see `switch`. On from the start, so that the first allocation is seen; set by
 /// the set-up, when the options are known. Relaxed: a thread that notices late observes late.
 #[doc(hidden)]
 pub static OBSERVES: AtomicU8 = AtomicU8::new(1);
@@ -232,9 +232,25 @@ extern "C" fn call_with_frame(
     )
 }
 
-/// Switches the hooks on or off, for calls that come in from now on.
-pub(crate) fn switch(on: bool) {
-    OBSERVES.store(u8::from(on), Ordering::Relaxed);
+/// Hooks see all blocks; or those alone that are diverted.
+const SEES: u8 = 1;
+const DIVERTS: u8 = 2;
+
+/// Switches the hooks on or off, for calls that come in from now on: whether they see blocks, and
+/// whether requests are diverted.
+pub(crate) fn switch(sees: bool, diverts: bool) {
+    let what = match (sees, diverts) {
+        (true, _) => SEES,
+        (false, true) => DIVERTS,
+        (false, false) => 0,
+    };
+    OBSERVES.store(what, Ordering::Relaxed);
+}
+
+/// Whether hooks see no blocks but those that are diverted.
+#[inline(always)]
+pub(crate) fn only_diverts() -> bool {
+    OBSERVES.load(Ordering::Relaxed) == DIVERTS
 }
 
 /// What only a build with observers has.

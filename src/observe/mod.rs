@@ -25,8 +25,15 @@ mod diagnostics;
 pub(crate) mod integrity;
 #[cfg(feature = "trace")]
 mod known_stacks;
+#[cfg(feature = "integrity")]
+pub(crate) use integrity::ranges as memory;
+#[cfg(not(feature = "integrity"))]
+#[path = "unchecked.rs"]
+pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+mod numerals;
 #[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
 mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
@@ -36,6 +43,8 @@ pub(crate) mod settings;
 #[cfg(not(feature = "observed"))]
 #[path = "unset.rs"]
 pub(crate) mod settings;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+mod site;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
 #[cfg(feature = "trace")]
@@ -94,6 +103,13 @@ pub(crate) struct Block<'a, R> {
     pub(crate) class: usize,
     /// What observers keep of it; `None` where there was no memory for that.
     pub(crate) record: Option<&'a R>,
+}
+
+/// A block of an observer's own.
+pub(crate) struct Diverted {
+    pub(crate) start: NonNull<u8>,
+    /// It reads as zero.
+    pub(crate) zero: bool,
 }
 
 /// The class of a block that has none, as the trace format has it.
@@ -177,6 +193,13 @@ pub(crate) enum Event<'a> {
         class: Option<usize>,
         left: usize,
     },
+    /// Learning has changed a number, of a class or of the heap.
+    Learnt {
+        what: &'static str,
+        class: Option<usize>,
+        from: usize,
+        to: usize,
+    },
     /// Armed memory was written to, as far as is known by the instruction that `pc` lies in; 0
     /// if it is not known. A word changed from `old` to `new`. `frames` is the stack, with `pc`
     /// first; `bytes`, `class` and `freed` are those of the block.
@@ -202,8 +225,6 @@ pub(crate) enum Event<'a> {
 /// What is not done unless an observer wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
-    /// The table of statistics at exit.
-    Statistics,
     /// [`Event::Taken`], for which bits are counted.
     Counts,
 }
@@ -281,6 +302,12 @@ pub(crate) trait Observer: 'static {
         false
     }
 
+    /// Whether requests are to be diverted; asked after the set-up. If nothing else is wanted, the
+    /// other hooks see diverted blocks alone.
+    fn diverts() -> bool {
+        false
+    }
+
     /// Where the arena is to be, a multiple of 2 MiB; 0 where it does not matter. Asked when it
     /// is reserved, which may be before the environment can be read.
     #[inline(always)]
@@ -311,14 +338,28 @@ pub(crate) trait Observer: 'static {
 
     /// Asked before a request is served: a block of the observer's own for it.
     #[inline(always)]
-    fn divert(_: &Self::Local, _: &Request) -> Option<NonNull<u8>> {
+    fn divert(_: &Self::Local, _: &Request) -> Option<Diverted> {
         None
     }
 
-    /// The bytes of the block of the observer's own that begins at the address.
+    /// The bytes of the block of the observer's own that begins at the address, or began there
+    /// before it was freed.
     #[inline(always)]
     fn diverted(_: usize) -> Option<usize> {
         None
+    }
+
+    /// Whether an address lies where the observer's own blocks do.
+    #[inline(always)]
+    fn owns(_: usize) -> bool {
+        false
+    }
+
+    /// Gives the block of the observer's own that begins at the address so many bytes, where it
+    /// is; false if that cannot be.
+    #[inline(always)]
+    fn resize_diverted(_: usize, _: usize) -> bool {
+        false
     }
 
     /// A block is handed out. The thread's cache is real.
@@ -451,6 +492,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         B::set_up() || first
     }
 
+    fn diverts() -> bool {
+        A::diverts() || B::diverts()
+    }
+
     #[inline(always)]
     fn arena_base() -> usize {
         let base = A::arena_base();
@@ -488,13 +533,23 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn divert(local: &Self::Local, request: &Request) -> Option<NonNull<u8>> {
+    fn divert(local: &Self::Local, request: &Request) -> Option<Diverted> {
         A::divert(&local.0, request).or_else(|| B::divert(&local.1, request))
     }
 
     #[inline(always)]
     fn diverted(address: usize) -> Option<usize> {
         A::diverted(address).or_else(|| B::diverted(address))
+    }
+
+    #[inline(always)]
+    fn owns(address: usize) -> bool {
+        A::owns(address) || B::owns(address)
+    }
+
+    #[inline(always)]
+    fn resize_diverted(address: usize, size: usize) -> bool {
+        A::resize_diverted(address, size) || B::resize_diverted(address, size)
     }
 
     #[inline(always)]

@@ -15,11 +15,16 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// Maps zero bytes, whole pages, that are never unmapped.
 pub(crate) fn map(bytes: usize) -> Option<usize> {
     let start = memory::map_zeroed(bytes, PAGE)?;
+    note(start, bytes);
+    Some(start)
+}
+
+/// Notes what was mapped otherwise, or only reserved.
+pub(crate) fn note(start: usize, bytes: usize) {
     if let Some([place, len]) = KNOWN.get(COUNT.fetch_add(1, Ordering::Relaxed)) {
         len.store(bytes, Ordering::Relaxed);
         place.store(start, Ordering::Release);
     }
-    Some(start)
 }
 
 /// Calls `each` with where every mapping begins and ends.

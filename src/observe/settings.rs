@@ -5,7 +5,7 @@
 //! `all` names every area of a master switch, and `1` the area that stands for it alone:
 //! the table of statistics, and the trace of allocations.
 
-use crate::options::DEBUG;
+use crate::options::{DEBUG, Kind, PRESETS, PRODUCTION};
 use crate::sys::environment;
 use crate::sys::stderr::{self, Line};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ const STATS: &str = "HAKMEM_STATS";
 const TRACE: &str = "HAKMEM_TRACE";
 
 /// The areas of the master switches, and the variable that each stands for.
-const AREAS: [(&str, &str, &str); 14] = [
+const AREAS: [(&str, &str, &str); 15] = [
     (STATS, "profile", "HAKMEM_TINY_PROFILE"),
     (STATS, "sll", "HAKMEM_TINY_SLL_DIAG"),
     (STATS, "state", "HAKMEM_TINY_ALLOC_DEBUG"),
@@ -22,6 +22,7 @@ const AREAS: [(&str, &str, &str); 14] = [
     (STATS, "trace", "HAKMEM_PTR_TRACE_DUMP"),
     (TRACE, "alloc", "HAKMEM_TRACE_ALLOCATIONS"),
     (TRACE, "free", "HAKMEM_SS_FREE_DEBUG"),
+    (TRACE, "learn", "HAKMEM_LEARN_DEBUG"),
     (TRACE, "lookup", "HAKMEM_SUPER_LOOKUP_DEBUG"),
     (TRACE, "lru", "HAKMEM_SS_LRU_DEBUG"),
     (TRACE, "mask", "HAKMEM_TINY_FREELIST_MASK"),
@@ -40,6 +41,17 @@ fn areas(of: &str) -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(move |(master, ..)| *master == of)
         .map(|(_, area, _)| *area)
+}
+
+/// The areas of a master switch in this build: what the production build knows of it, or `all`,
+/// and the areas here.
+fn every_area(of: &str) -> impl Iterator<Item = &'static str> {
+    let row = PRODUCTION.iter().find(|row| row.name == of);
+    let words: &[&str] = match row.map(|row| row.kind) {
+        Some(Kind::List(words)) => words,
+        _ => &["all"],
+    };
+    words.iter().copied().chain(areas(of))
 }
 
 /// Where the arena is with fixed addresses: far from where the system puts anything by itself.
@@ -81,11 +93,6 @@ pub(crate) fn is_on(name: &str) -> bool {
     named || count(name) != 0
 }
 
-/// Whether a master switch's value asks for the table of statistics.
-pub(crate) fn wants_table() -> bool {
-    text(STATS).is_some_and(|list| words(list).any(|word| word == b"1" || word == b"all"))
-}
-
 fn words(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',')
 }
@@ -103,7 +110,7 @@ fn complain(master: &str) {
         return;
     };
     for word in words(list) {
-        let known = word == b"1" || word == b"all" || areas(master).any(|a| a.as_bytes() == word);
+        let known = word == b"1" || every_area(master).any(|area| area.as_bytes() == word);
         if !known {
             complaint(master, word).write();
         }
@@ -121,8 +128,8 @@ fn complaint(master: &str, word: &[u8]) -> Line {
             b'?'
         }]);
     }
-    line = line.text(b"'; there are 1, all");
-    for area in areas(master) {
+    line = line.text(b"'; there are 1");
+    for area in every_area(master) {
         line = line.text(b", ").text(area.as_bytes());
     }
     line
@@ -134,13 +141,24 @@ pub(crate) fn count(name: &str) -> u32 {
         return 0;
     };
     let Some(value) = text(name) else {
-        return row.default.unwrap_or(0);
+        return of_preset(name).or(row.default).unwrap_or(0);
     };
     row.number(value, &mut |warning| {
         for piece in warning.pieces() {
             stderr::write(piece);
         }
     })
+}
+
+/// What the preset says of a variable of [`DEBUG`].
+fn of_preset(name: &str) -> Option<u32> {
+    let profile = text("HAKMEM_PROFILE")?;
+    let mut presets = PRESETS.iter();
+    let preset = presets.find(|preset| preset.name.as_bytes() == profile)?;
+    let mut values = preset.debug.iter();
+    values
+        .find(|(variable, _)| *variable == name)
+        .map(|(_, value)| *value)
 }
 
 /// Whether a value of the production variable `name` that other builds do not understand is
@@ -152,7 +170,6 @@ pub(crate) fn expects(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Kind;
     use std::string::String;
     use std::vec::Vec;
 
@@ -185,7 +202,8 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(line.bytes()),
             "hakmem: HAKMEM_STATS: there is no area 'profil?'; \
-             there are 1, all, profile, sll, state, timing, trace"
+             there are 1, all, classes, json, learn, pool, tiers, totals, \
+             profile, sll, state, timing, trace"
         );
     }
 }

@@ -55,7 +55,13 @@ pub(crate) fn with_caller<T>(_api: Api, call: impl FnOnce(Caller) -> T) -> T {
 
 /// Nothing is switched on.
 #[inline(always)]
-pub(crate) fn switch(_on: bool) {}
+pub(crate) fn switch(_sees: bool, _diverts: bool) {}
+
+/// Nothing is diverted.
+#[inline(always)]
+pub(crate) const fn only_diverts() -> bool {
+    false
+}
 
 /// What only a build with observers has: nothing here.
 #[doc(hidden)]

@@ -1,18 +1,27 @@
 //! What the environment says: the variables, and their values in this process.
 //!
 //! ```text
-//! variable   what is known of a variable       setting   where its value goes
-//! table      all variables, a row each  ---->  parse     environment -> Options
-//!                                              warning   what was wrong with a value
+//! variable    what is known of a variable
+//! table       all variables, a row each  ──┬─►  parse    environment -> Options
+//! (production, observed, preset, older)    │    warning  what was wrong with a value
+//!                                          └─►  check    environment -> findings
 //! ```
 //!
-//! A range or a default is written down in `table.rs` and nowhere else: the
-//! parser and `Options::DEFAULT` are computed from it, and a test compares
-//! `docs/CONFIGURATION.md` with it. To add a variable: a row there, a field and
-//! its three lines here, a name in `setting.rs`, a row on the page.
+//! A range or a default is written down in the table and nowhere else: the parser,
+//! `Options::DEFAULT`, the validator, what `hakmem config` prints and the page of the manual are
+//! made from it, and tests compare `docs/CONFIGURATION.md` and `hakmem.h` with it. To add a
+//! variable: a row there, a field at the end of `options!` here, a row on the page.
 
+mod check;
+mod contradiction;
+mod nearest;
+mod observed;
+mod older;
 mod parse;
-mod setting;
+mod preset;
+mod production;
+mod resolve;
+mod show;
 mod table;
 mod variable;
 mod warning;
@@ -20,108 +29,191 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
-pub use table::{DEBUG, PRODUCTION};
-pub use variable::{Builds, Kind, Range, Variable};
+pub use check::{Finding, Severity, check};
+pub use contradiction::Contradiction;
+pub use nearest::nearest;
+pub use observed::DEBUG;
+pub use older::{OLDER, Older, SUNSET};
+pub use preset::{PRESETS, Preset};
+pub use production::PRODUCTION;
+pub(crate) use production::STATS_FILE;
+pub use resolve::{Resolved, Source, resolve};
+pub use variable::{Builds, Field, Kind, Range, Variable};
 pub(crate) use warning::Warning;
 
-use setting::Setting;
+/// Declares [`Options`] and [`Setting`], a field and a name of it for each of the lines
+/// `field: type = kind of default(name)`.
+macro_rules! options {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:ident($setting:ident),)*) => {
+        /// The values of the production variables, read once at start-up. A field is named after
+        /// its variable; `None` is a limit that does not exist.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) struct Options {
+            $($(#[$doc])* pub $field: $type,)*
+        }
 
-/// The values of the production variables, read once at start-up. A field is
-/// named after its variable; `None` is a limit that does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Options {
+        /// A field of [`Options`], as a value: a row of the table says by it where its value goes.
+        /// It is what lets the defaults be computed from the table at compile time. Its numbers are
+        /// those of `enum hakmem_option` in `hakmem.h`: new ones go to the end.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Setting {
+            $(#[allow(missing_docs)] $setting,)*
+        }
+
+        impl Options {
+            /// What counts where the environment says nothing.
+            pub(crate) const DEFAULT: Self = Self {
+                $($field: $default(Setting::$setting),)*
+            };
+
+            /// The value behind `setting`; `None` is a limit that does not exist.
+            pub(crate) fn get(&self, setting: Setting) -> Option<u32> {
+                match setting {
+                    $(Setting::$setting => self.$field.number(),)*
+                }
+            }
+
+            /// Stores `value`, which is inside the range of the variable behind `setting`.
+            fn set(&mut self, setting: Setting, value: u32) {
+                match setting {
+                    $(Setting::$setting => self.$field = Value::of(value),)*
+                }
+            }
+        }
+    };
+}
+
+/// What an option can be, as the number that its variable says.
+trait Value {
+    fn of(number: u32) -> Self;
+    fn number(self) -> Option<u32>;
+}
+
+impl Value for bool {
+    fn of(number: u32) -> Self {
+        number != 0
+    }
+
+    fn number(self) -> Option<u32> {
+        Some(u32::from(self))
+    }
+}
+
+impl Value for u32 {
+    fn of(number: u32) -> Self {
+        number
+    }
+
+    fn number(self) -> Option<u32> {
+        Some(self)
+    }
+}
+
+impl Value for Option<u32> {
+    fn of(number: u32) -> Self {
+        Some(number)
+    }
+
+    fn number(self) -> Option<u32> {
+        self
+    }
+}
+
+options! {
     /// hakmem serves the tier; else the system does.
-    pub wrap_tiny: bool,
+    wrap_tiny: bool = switch(WrapTiny),
     /// As `wrap_tiny`.
-    pub wrap_pool: bool,
+    wrap_pool: bool = switch(WrapPool),
     /// As `wrap_tiny`.
-    pub wrap_mid: bool,
+    wrap_mid: bool = switch(WrapMid),
     /// As `wrap_tiny`.
-    pub wrap_large: bool,
+    wrap_large: bool = switch(WrapLarge),
     /// A slab that became empty stays with its class.
-    pub superslab_reuse: bool,
+    superslab_reuse: bool = switch(SuperslabReuse),
     /// Empty SuperSlabs are cached; else unmapped at once.
-    pub superslab_lazy: bool,
+    superslab_lazy: bool = switch(SuperslabLazy),
     /// SuperSlabs to populate at start-up, in total; 0: none, or as
     /// `prewarm_superslabs` says.
-    pub superslab_prewarm: u32,
+    superslab_prewarm: u32 = count(SuperslabPrewarm),
     /// Cached SuperSlabs; to be read through [`Options::cache_capacity`].
-    pub superslab_lru_cap: u32,
+    superslab_lru_cap: u32 = count(SuperslabLruCap),
     /// Cached SuperSlabs that keep their pages.
-    pub superslab_soft_cap: u32,
+    superslab_soft_cap: u32 = count(SuperslabSoftCap),
     /// Cached SuperSlabs; to be read through [`Options::cache_capacity`].
-    pub superslab_max_cached: Option<u32>,
+    superslab_max_cached: Option<u32> = limit(SuperslabMaxCached),
     /// Units of 2^20 bytes that the cache may hold.
-    pub superslab_max_memory_mb: Option<u32>,
+    superslab_max_memory_mb: Option<u32> = limit(SuperslabMaxMemoryMb),
     /// Seconds that a SuperSlab may stay in the cache.
-    pub superslab_ttl_sec: Option<u32>,
+    superslab_ttl_sec: Option<u32> = limit(SuperslabTtlSec),
     /// SuperSlabs to populate at start-up for each TINY class.
-    pub prewarm_superslabs: u32,
+    prewarm_superslabs: u32 = count(PrewarmSuperslabs),
     /// Blocks in a thread's list of one class.
-    pub tiny_tls_cap: u32,
+    tiny_tls_cap: u32 = count(TinyTlsCap),
     /// Blocks that a refill moves.
-    pub tiny_tls_refill: u32,
+    tiny_tls_refill: u32 = count(TinyTlsRefill),
     /// Frees of other threads' blocks to hold back; 0: none.
-    pub tiny_drain_thresh: u32,
+    tiny_drain_thresh: u32 = count(TinyDrainThresh),
     /// There are front arrays.
-    pub tiny_sfc_enable: bool,
+    tiny_sfc_enable: bool = switch(TinySfcEnable),
     /// Blocks in the front array of a hot class.
-    pub tiny_sfc_capacity: u32,
+    tiny_sfc_capacity: u32 = count(TinySfcCapacity),
     /// Classes of a thread that may have such an array.
-    pub tiny_sfc_hot_classes: u32,
+    tiny_sfc_hot_classes: u32 = count(TinySfcHotClasses),
     /// A refill takes batches; else one block at a time.
-    pub tiny_p0_enable: bool,
+    tiny_p0_enable: bool = switch(TinyP0Enable),
     /// Blocks that it takes from a slab's bitmap at once.
-    pub tiny_p0_batch: u32,
+    tiny_p0_batch: u32 = count(TinyP0Batch),
     /// A refill does not collect what other threads freed.
-    pub tiny_p0_no_drain: bool,
+    tiny_p0_no_drain: bool = switch(TinyP0NoDrain),
     /// A free takes the class from the page map; else from the validated look-up.
-    pub tiny_header_classidx: bool,
+    tiny_header_classidx: bool = switch(TinyHeaderClassidx),
     /// A thread's first pool reservation, units of 2^20 bytes.
-    pub pool_tls_arena_mb_init: u32,
+    pool_tls_arena_mb_init: u32 = count(PoolTlsArenaMbInit),
     /// Its largest, units of 2^20 bytes; not below the first.
-    pub pool_tls_arena_mb_max: u32,
+    pool_tls_arena_mb_max: u32 = count(PoolTlsArenaMbMax),
     /// How many times the reservation may double.
-    pub pool_tls_arena_growth_levels: u32,
+    pool_tls_arena_growth_levels: u32 = count(PoolTlsArenaGrowthLevels),
     /// Huge pages are asked for.
-    pub huge_pages: bool,
-    /// The table of statistics is printed at exit.
-    pub stats: bool,
+    huge_pages: bool = switch(HugePages),
+    /// What is printed at exit: bit 0 for the whole table, the next ones for the areas of
+    /// `HAKMEM_STATS`.
+    stats: u32 = count(Stats),
+    /// The preset, by its place; `None` for none.
+    profile: Option<u32> = limit(Profile),
+    /// Fronts, lists and batches are adapted.
+    alloc_learn: bool = switch(AllocLearn),
+    /// Refills and drains of a thread from one decision to the next.
+    alloc_learn_window: u32 = count(AllocLearnWindow),
+    /// Hundredths by which a capacity may change at once.
+    alloc_learn_rate: u32 = count(AllocLearnRate),
+    /// Huge pages, purge and stock are adapted.
+    mem_learn: bool = switch(MemLearn),
+    /// Milliseconds from one decision on memory to the next.
+    mem_learn_window: u32 = count(MemLearnWindow),
+    /// Hundredths of the memory in use that may lie free.
+    mem_learn_threshold: u32 = count(MemLearnThreshold),
+    /// Units of 2^20 bytes of resident memory from which on nothing is kept.
+    learn_budget_mb: Option<u32> = unset(LearnBudgetMb),
+    /// Units of 2^10 bytes of blocks that a front may hold.
+    learn_cached_kb: Option<u32> = unset(LearnCachedKb),
+    /// Seconds after which nothing more is learnt.
+    learn_freeze_sec: Option<u32> = unset(LearnFreezeSec),
+    /// Windows of rest after which a class is cold.
+    learn_patience: Option<u32> = unset(LearnPatience),
+    /// What was learnt is printed at exit.
+    learn_print: Option<u32> = unset(LearnPrint),
+    /// Milliseconds that free pages beyond the bound stay.
+    purge_delay_ms: u32 = count(PurgeDelayMs),
+    /// Units of 2^20 bytes of freed units that are kept in any case.
+    stock_mb: u32 = count(StockMb),
+    /// Seconds from one printing of the statistics to the next; 0: none but at exit.
+    stats_every_sec: u32 = count(StatsEverySec),
+    /// The signal at which they are printed; 0: none.
+    stats_signal: u32 = count(StatsSignal),
 }
 
 impl Options {
-    /// What counts where the environment says nothing.
-    pub(crate) const DEFAULT: Self = Self {
-        wrap_tiny: switch(Setting::WrapTiny),
-        wrap_pool: switch(Setting::WrapPool),
-        wrap_mid: switch(Setting::WrapMid),
-        wrap_large: switch(Setting::WrapLarge),
-        superslab_reuse: switch(Setting::SuperslabReuse),
-        superslab_lazy: switch(Setting::SuperslabLazy),
-        superslab_prewarm: count(Setting::SuperslabPrewarm),
-        superslab_lru_cap: count(Setting::SuperslabLruCap),
-        superslab_soft_cap: count(Setting::SuperslabSoftCap),
-        superslab_max_cached: limit(Setting::SuperslabMaxCached),
-        superslab_max_memory_mb: limit(Setting::SuperslabMaxMemoryMb),
-        superslab_ttl_sec: limit(Setting::SuperslabTtlSec),
-        prewarm_superslabs: count(Setting::PrewarmSuperslabs),
-        tiny_tls_cap: count(Setting::TinyTlsCap),
-        tiny_tls_refill: count(Setting::TinyTlsRefill),
-        tiny_drain_thresh: count(Setting::TinyDrainThresh),
-        tiny_sfc_enable: switch(Setting::TinySfcEnable),
-        tiny_sfc_capacity: count(Setting::TinySfcCapacity),
-        tiny_sfc_hot_classes: count(Setting::TinySfcHotClasses),
-        tiny_p0_enable: switch(Setting::TinyP0Enable),
-        tiny_p0_batch: count(Setting::TinyP0Batch),
-        tiny_p0_no_drain: switch(Setting::TinyP0NoDrain),
-        tiny_header_classidx: switch(Setting::TinyHeaderClassidx),
-        pool_tls_arena_mb_init: count(Setting::PoolTlsArenaMbInit),
-        pool_tls_arena_mb_max: count(Setting::PoolTlsArenaMbMax),
-        pool_tls_arena_growth_levels: count(Setting::PoolTlsArenaGrowthLevels),
-        huge_pages: switch(Setting::HugePages),
-        stats: switch(Setting::Stats),
-    };
-
     /// The options that the strings `NAME=value` of an environment ask for.
     ///
     /// Each value is inside its variable's range: one that is malformed gives way
@@ -131,7 +223,7 @@ impl Options {
         environ: impl Iterator<Item = &'a [u8]>,
         warn: &mut dyn FnMut(&Warning),
     ) -> Self {
-        parse::read(environ, warn)
+        parse::read(environ, warn).options
     }
 
     /// How many empty SuperSlabs the cache may hold: the smaller of the two limits
@@ -143,87 +235,33 @@ impl Options {
         }
     }
 
-    /// Resolves settings that contradict one another: an arena's largest
-    /// reservation is at least its first.
-    fn settle(&mut self) {
-        if self.pool_tls_arena_mb_max < self.pool_tls_arena_mb_init {
+    /// Resolves settings that contradict one another: an arena's largest reservation is at least
+    /// its first. Says whether it had to be raised.
+    fn settle(&mut self) -> bool {
+        let is_below = self.pool_tls_arena_mb_max < self.pool_tls_arena_mb_init;
+        if is_below {
             self.pool_tls_arena_mb_max = self.pool_tls_arena_mb_init;
         }
+        is_below
     }
 
-    /// The value behind `setting`; `None` is a limit that does not exist.
-    fn get(&self, setting: Setting) -> Option<u32> {
-        match setting {
-            Setting::WrapTiny => Some(u32::from(self.wrap_tiny)),
-            Setting::WrapPool => Some(u32::from(self.wrap_pool)),
-            Setting::WrapMid => Some(u32::from(self.wrap_mid)),
-            Setting::WrapLarge => Some(u32::from(self.wrap_large)),
-            Setting::SuperslabReuse => Some(u32::from(self.superslab_reuse)),
-            Setting::SuperslabLazy => Some(u32::from(self.superslab_lazy)),
-            Setting::SuperslabPrewarm => Some(self.superslab_prewarm),
-            Setting::SuperslabLruCap => Some(self.superslab_lru_cap),
-            Setting::SuperslabSoftCap => Some(self.superslab_soft_cap),
-            Setting::SuperslabMaxCached => self.superslab_max_cached,
-            Setting::SuperslabMaxMemoryMb => self.superslab_max_memory_mb,
-            Setting::SuperslabTtlSec => self.superslab_ttl_sec,
-            Setting::PrewarmSuperslabs => Some(self.prewarm_superslabs),
-            Setting::TinyTlsCap => Some(self.tiny_tls_cap),
-            Setting::TinyTlsRefill => Some(self.tiny_tls_refill),
-            Setting::TinyDrainThresh => Some(self.tiny_drain_thresh),
-            Setting::TinySfcEnable => Some(u32::from(self.tiny_sfc_enable)),
-            Setting::TinySfcCapacity => Some(self.tiny_sfc_capacity),
-            Setting::TinySfcHotClasses => Some(self.tiny_sfc_hot_classes),
-            Setting::TinyP0Enable => Some(u32::from(self.tiny_p0_enable)),
-            Setting::TinyP0Batch => Some(self.tiny_p0_batch),
-            Setting::TinyP0NoDrain => Some(u32::from(self.tiny_p0_no_drain)),
-            Setting::TinyHeaderClassidx => Some(u32::from(self.tiny_header_classidx)),
-            Setting::PoolTlsArenaMbInit => Some(self.pool_tls_arena_mb_init),
-            Setting::PoolTlsArenaMbMax => Some(self.pool_tls_arena_mb_max),
-            Setting::PoolTlsArenaGrowthLevels => Some(self.pool_tls_arena_growth_levels),
-            Setting::HugePages => Some(u32::from(self.huge_pages)),
-            Setting::Stats => Some(u32::from(self.stats)),
-        }
+    /// The value of the production variable with this number ([`Variable::option`]); `None` of one
+    /// that there is not.
+    pub(crate) fn by_number(&self, number: u32) -> Option<Option<u32>> {
+        let mut settings = parse::settings();
+        let setting = settings.find(|(_, setting)| *setting as u32 == number);
+        setting.map(|(_, setting)| self.get(setting))
     }
 
     /// Every production variable with its value here; `None` is a limit that does not exist.
     pub(crate) fn by_name(&self) -> impl Iterator<Item = (&'static str, Option<u32>)> {
         parse::settings().map(|(name, setting)| (name, self.get(setting)))
     }
+}
 
-    /// Stores `value`, which is inside the range of the variable behind `setting`.
-    fn set(&mut self, setting: Setting, value: u32) {
-        let on = value != 0;
-        match setting {
-            Setting::WrapTiny => self.wrap_tiny = on,
-            Setting::WrapPool => self.wrap_pool = on,
-            Setting::WrapMid => self.wrap_mid = on,
-            Setting::WrapLarge => self.wrap_large = on,
-            Setting::SuperslabReuse => self.superslab_reuse = on,
-            Setting::SuperslabLazy => self.superslab_lazy = on,
-            Setting::SuperslabPrewarm => self.superslab_prewarm = value,
-            Setting::SuperslabLruCap => self.superslab_lru_cap = value,
-            Setting::SuperslabSoftCap => self.superslab_soft_cap = value,
-            Setting::SuperslabMaxCached => self.superslab_max_cached = Some(value),
-            Setting::SuperslabMaxMemoryMb => self.superslab_max_memory_mb = Some(value),
-            Setting::SuperslabTtlSec => self.superslab_ttl_sec = Some(value),
-            Setting::PrewarmSuperslabs => self.prewarm_superslabs = value,
-            Setting::TinyTlsCap => self.tiny_tls_cap = value,
-            Setting::TinyTlsRefill => self.tiny_tls_refill = value,
-            Setting::TinyDrainThresh => self.tiny_drain_thresh = value,
-            Setting::TinySfcEnable => self.tiny_sfc_enable = on,
-            Setting::TinySfcCapacity => self.tiny_sfc_capacity = value,
-            Setting::TinySfcHotClasses => self.tiny_sfc_hot_classes = value,
-            Setting::TinyP0Enable => self.tiny_p0_enable = on,
-            Setting::TinyP0Batch => self.tiny_p0_batch = value,
-            Setting::TinyP0NoDrain => self.tiny_p0_no_drain = on,
-            Setting::TinyHeaderClassidx => self.tiny_header_classidx = on,
-            Setting::PoolTlsArenaMbInit => self.pool_tls_arena_mb_init = value,
-            Setting::PoolTlsArenaMbMax => self.pool_tls_arena_mb_max = value,
-            Setting::PoolTlsArenaGrowthLevels => self.pool_tls_arena_growth_levels = value,
-            Setting::HugePages => self.huge_pages = on,
-            Setting::Stats => self.stats = on,
-        }
-    }
+/// No row has it but one among others.
+const fn unset(_: Setting) -> Option<u32> {
+    None
 }
 
 /// The default of the limit behind `setting`.

@@ -4,7 +4,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::parse::{decimal, list};
+use super::parse::{self, decimal};
 use super::warning::Fault;
 use super::*;
 
@@ -62,6 +62,22 @@ fn fields(o: &Options) -> Vec<(&'static str, Option<u32>)> {
         pool_tls_arena_growth_levels,
         huge_pages,
         stats,
+        profile,
+        alloc_learn,
+        alloc_learn_window,
+        alloc_learn_rate,
+        mem_learn,
+        mem_learn_window,
+        mem_learn_threshold,
+        learn_budget_mb: _,
+        learn_cached_kb: _,
+        learn_freeze_sec: _,
+        learn_patience: _,
+        learn_print: _,
+        purge_delay_ms,
+        stock_mb,
+        stats_every_sec,
+        stats_signal,
     } = *o;
     std::vec![
         ("HAKMEM_WRAP_TINY", Some(wrap_tiny.into())),
@@ -100,8 +116,29 @@ fn fields(o: &Options) -> Vec<(&'static str, Option<u32>)> {
             Some(pool_tls_arena_growth_levels),
         ),
         ("HAKMEM_HUGE_PAGES", Some(huge_pages.into())),
-        ("HAKMEM_STATS", Some(stats.into())),
+        ("HAKMEM_STATS", Some(stats)),
+        ("HAKMEM_PROFILE", profile),
+        ("HAKMEM_ALLOC_LEARN", Some(alloc_learn.into())),
+        ("HAKMEM_ALLOC_LEARN_WINDOW", Some(alloc_learn_window)),
+        ("HAKMEM_ALLOC_LEARN_RATE", Some(alloc_learn_rate)),
+        ("HAKMEM_MEM_LEARN", Some(mem_learn.into())),
+        ("HAKMEM_MEM_LEARN_WINDOW", Some(mem_learn_window)),
+        ("HAKMEM_MEM_LEARN_THRESHOLD", Some(mem_learn_threshold)),
+        ("HAKMEM_PURGE_DELAY_MS", Some(purge_delay_ms)),
+        ("HAKMEM_STOCK_MB", Some(stock_mb)),
+        ("HAKMEM_STATS_EVERY_SEC", Some(stats_every_sec)),
+        ("HAKMEM_STATS_SIGNAL", Some(stats_signal)),
     ]
+}
+
+/// The production variables that are numbers to the parser.
+fn numbers() -> impl Iterator<Item = &'static Variable> {
+    PRODUCTION.iter().filter(|row| row.setting.is_some())
+}
+
+/// The value of the environment that stands for this number.
+fn value(row: &Variable, number: u32) -> String {
+    format!("{}", row.shown(Some(number)))
 }
 
 /// The range of a production variable, also of one whose words stand for 0 and 1.
@@ -141,11 +178,12 @@ fn defaults_are_inside_their_ranges() {
 
 #[test]
 fn rows_say_which_builds_read_them() {
-    assert_eq!(PRODUCTION.len(), 28);
-    assert_eq!(DEBUG.len(), 28);
+    assert_eq!(PRODUCTION.len(), 41);
+    assert_eq!(DEBUG.len(), 36);
     for row in PRODUCTION {
         assert_eq!(row.builds, Builds::Every, "{}", row.name);
-        assert!(row.setting.is_some(), "{}", row.name);
+        let is_read_elsewhere = matches!(row.kind, Kind::Text | Kind::Fields(_));
+        assert_eq!(row.setting.is_none(), is_read_elsewhere, "{}", row.name);
         for debug in DEBUG {
             assert!(!row.text.contains(debug.name), "{}", row.name);
         }
@@ -170,15 +208,15 @@ fn an_empty_environment_gives_the_defaults_of_the_table() {
         let row = PRODUCTION.iter().find(|row| row.name == name).expect(name);
         assert_eq!(value, row.default, "{name}");
     }
-    assert_eq!(fields(&options).len(), PRODUCTION.len());
+    assert_eq!(fields(&options).len(), numbers().count());
 }
 
 #[test]
 fn each_variable_sets_its_own_field_and_no_other() {
     let before = fields(&Options::DEFAULT);
-    for row in PRODUCTION {
+    for row in numbers().filter(|row| row.name != "HAKMEM_PROFILE") {
         let value = another(row);
-        let (options, warnings) = read(&[&entry(row.name, &format!("{value}"))]);
+        let (options, warnings) = read(&[&entry(row.name, &self::value(row, value))]);
         assert!(warnings.is_empty(), "{warnings:?}");
         for ((name, old), (_, new)) in before.iter().zip(fields(&options)) {
             let expected = if *name == row.name { Some(value) } else { *old };
@@ -189,9 +227,9 @@ fn each_variable_sets_its_own_field_and_no_other() {
 
 #[test]
 fn both_bounds_are_allowed() {
-    for row in PRODUCTION {
+    for row in numbers() {
         for value in [range(row).min, range(row).max] {
-            let (options, warnings) = read(&[&entry(row.name, &format!("{value}"))]);
+            let (options, warnings) = read(&[&entry(row.name, &self::value(row, value))]);
             assert!(warnings.is_empty(), "{warnings:?}");
             let set = fields(&options).into_iter().find(|it| it.0 == row.name);
             assert_eq!(set, Some((row.name, Some(value))));
@@ -220,20 +258,25 @@ fn what_is_malformed_gives_way_to_the_default() {
         b"\xff\xfe",
         "١".as_bytes(),
     ];
-    for row in PRODUCTION {
+    for row in numbers() {
         for value in malformed {
             let (options, warning) = refused(row.name, value);
             assert_eq!(options, Options::DEFAULT, "{warning}");
             assert!(warning.contains(row.name), "{warning}");
-            assert!(warning.contains("using the default"), "{warning}");
+            let instead = match row.kind {
+                Kind::Word(_) => "it is ignored",
+                Kind::List(_) => "using its areas alone",
+                _ => "using the default",
+            };
+            assert!(warning.contains(instead), "{warning}");
         }
     }
 }
 
 #[test]
 fn what_is_out_of_range_becomes_the_nearest_bound() {
-    for row in PRODUCTION {
-        if matches!(row.kind, Kind::Switch | Kind::List(_)) {
+    for row in numbers() {
+        if matches!(row.kind, Kind::Switch | Kind::List(_) | Kind::Word(_)) {
             let (options, _) = refused(row.name, b"2");
             assert_eq!(options, Options::DEFAULT, "{}", row.name);
             continue;
@@ -280,7 +323,7 @@ fn warnings_read_as_promised() {
     );
     assert_eq!(
         line("HAKMEM_STATS", b"yes"),
-        "hakmem: HAKMEM_STATS=yes is not 0, 1 or a list of areas; using the default 0\n"
+        "hakmem: HAKMEM_STATS=yes is not 0, 1 or a list of areas; using its areas alone\n"
     );
 }
 
@@ -303,7 +346,7 @@ fn values_are_shortened_and_escaped_in_warnings() {
 
 #[test]
 fn the_longest_warning_has_less_than_160_bytes() {
-    for row in PRODUCTION {
+    for row in numbers() {
         let mut digits = [b'9'; 40];
         assert!(refused(row.name, &digits).1.len() < 160);
         digits[..30].fill(b'0');
@@ -403,16 +446,314 @@ fn decimals() {
 
 #[test]
 fn lists() {
-    let areas = &["trace", "cache"];
-    assert_eq!(list(b"0", areas), Ok(0));
-    assert_eq!(list(b"1", areas), Ok(1));
-    assert_eq!(list(b"trace", areas), Ok(1));
-    assert_eq!(list(b"cache,trace", areas), Ok(1));
-    for value in ["", ",", "trace,", "trace,,cache", "trac", "Trace", "01"] {
+    let list = |value: &str| {
+        let areas = ["trace", "cache"].iter().map(|area| area.as_bytes());
+        parse::list(value.as_bytes(), areas)
+    };
+    assert_eq!(list("0"), Ok(0));
+    assert_eq!(list("1"), Ok(1));
+    assert_eq!(list("trace"), Ok(2));
+    assert_eq!(list("cache,trace"), Ok(6));
+    assert_eq!(list("cache,1"), Ok(5));
+    for (value, known) in [
+        ("", 0),
+        (",", 0),
+        ("trace,", 2),
+        ("trace,,cache", 6),
+        ("trac", 0),
+        ("Trace", 0),
+        ("01", 0),
+        ("0,trace", 2),
+    ] {
+        assert_eq!(list(value), Err(known), "{value}");
+    }
+}
+
+#[test]
+fn advanced_overrides_are_read_by_name() {
+    let (options, warnings) = read(&[b"HAKMEM_LEARN_ADVANCED=patience=5,budget_mb=64,print=1"]);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(options.learn_patience, Some(5));
+    assert_eq!(options.learn_budget_mb, Some(64));
+    assert_eq!(options.learn_print, Some(1));
+    assert_eq!(options.learn_freeze_sec, None);
+    let (options, warnings) = read(&[b"HAKMEM_LEARN_ADVANCED=patience=65,nothing=1,print"]);
+    assert_eq!(options.learn_patience, Some(64));
+    assert_eq!(options.learn_print, None);
+    let name = "hakmem: HAKMEM_LEARN_ADVANCED=";
+    assert_eq!(
+        warnings,
+        [
+            format!("{name}patience=65 is outside its range (1-64); using 64\n"),
+            format!("{name}nothing=1 is not name=number with a known name; it is ignored\n"),
+            format!("{name}print is not name=number with a known name; it is ignored\n"),
+        ]
+    );
+}
+
+#[test]
+fn a_preset_sets_what_the_environment_does_not() {
+    for preset in PRESETS {
+        let (options, warnings) = read(&[&entry("HAKMEM_PROFILE", preset.name)]);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        for row in numbers().filter(|row| row.name != "HAKMEM_PROFILE") {
+            let setting = row.setting.expect("a setting");
+            let of_preset = preset.settings.iter().find(|(set, _)| *set == setting);
+            let expected = of_preset.map_or(row.default, |(_, value)| Some(*value));
+            assert_eq!(
+                options.get(setting),
+                expected,
+                "{} {}",
+                preset.name,
+                row.name
+            );
+            if let Some((_, value)) = of_preset {
+                assert!(range(row).contains(*value), "{} {}", preset.name, row.name);
+            }
+        }
+        for (name, value) in preset.debug {
+            let row = DEBUG.iter().find(|row| row.name == *name).expect(name);
+            assert!(range(row).contains(*value), "{} {name}", preset.name);
+        }
+    }
+}
+
+#[test]
+fn a_variable_wins_over_the_preset() {
+    for environ in [
+        ["HAKMEM_TINY_TLS_CAP=99", "HAKMEM_PROFILE=low-latency"],
+        ["HAKMEM_PROFILE=low-latency", "HAKMEM_TINY_TLS_CAP=99"],
+    ] {
+        let environ = environ.map(str::as_bytes);
+        let (options, _) = read(&environ);
+        assert_eq!(options.tiny_tls_cap, 99);
+        assert_eq!(options.tiny_tls_refill, 4);
+        let resolved = resolve(environ.into_iter(), Builds::Every);
+        let sources: Vec<_> = resolved
+            .filter_map(|it| match it.source {
+                Source::Variable => Some((it.variable.name, "variable")),
+                Source::Preset(preset) => Some((it.variable.name, preset.name)),
+                _ => None,
+            })
+            .collect();
         assert_eq!(
-            list(value.as_bytes(), areas),
-            Err(Fault::NotAList),
-            "{value}"
+            sources,
+            [
+                ("HAKMEM_PROFILE", "variable"),
+                ("HAKMEM_SUPERSLAB_LAZY", "low-latency"),
+                ("HAKMEM_SUPERSLAB_LRU_CAP", "low-latency"),
+                ("HAKMEM_TINY_SFC_CAPACITY", "low-latency"),
+                ("HAKMEM_TINY_TLS_CAP", "variable"),
+                ("HAKMEM_TINY_TLS_REFILL", "low-latency"),
+            ]
+        );
+    }
+    // Also one that is refused: the default counts, as its warning says.
+    let (options, warnings) = read(&[b"HAKMEM_PROFILE=low-latency", b"HAKMEM_TINY_TLS_CAP=x"]);
+    assert_eq!(options.tiny_tls_cap, Options::DEFAULT.tiny_tls_cap);
+    assert_eq!(warnings.len(), 1);
+}
+
+/// What the validator says of an environment: the kind, and the name of what it is about.
+fn findings(environ: &[&str], build: Builds) -> Vec<String> {
+    let mut all = Vec::new();
+    let entries = environ.iter().map(|entry| entry.as_bytes());
+    check(entries, build, &mut |finding| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        all.push(match finding {
+            Finding::Fine { variable, value } => format!("fine {}={}", variable.name, text(value)),
+            Finding::Unknown { name, nearest } => format!("unknown {} {nearest:?}", text(name)),
+            Finding::Malformed {
+                variable,
+                value,
+                nearest,
+            } => {
+                format!("malformed {}={} {nearest:?}", variable.name, text(value))
+            }
+            Finding::OutOfRange {
+                variable,
+                value,
+                range,
+            } => {
+                let Range { min, max } = range;
+                format!("range {}={} {min}-{max}", variable.name, text(value))
+            }
+            Finding::Ignored { variable } => format!("ignored {}", variable.name),
+            Finding::Deprecated { older } => format!("deprecated {}", older.name),
+            Finding::Repeated { variable, value } => {
+                format!("repeated {}={}", variable.name, text(value))
+            }
+            Finding::Contradiction(found) => format!("{} against {}", found.name, found.other),
+        });
+    });
+    all
+}
+
+#[test]
+fn the_validator_tells_what_is_wrong() {
+    for (environ, expected) in [
+        ("HAKMEM_SUPERSLAB_LAZY=1", "fine HAKMEM_SUPERSLAB_LAZY=1"),
+        (
+            "HAKMEM_TINY_TLS_CAP=2048",
+            "range HAKMEM_TINY_TLS_CAP=2048 16-1024",
+        ),
+        (
+            "HAKMEM_TINY_TLS_CAP=x",
+            "malformed HAKMEM_TINY_TLS_CAP=x None",
+        ),
+        (
+            "HAKMEM_TINY_TLS_CAP=",
+            "malformed HAKMEM_TINY_TLS_CAP= None",
+        ),
+        (
+            "HAKMEM_TINY_TLS_CPA=2048",
+            "unknown HAKMEM_TINY_TLS_CPA Some(\"HAKMEM_TINY_TLS_CAP\")",
+        ),
+        ("HAKMEM_WATCH_ADDR=0x1", "ignored HAKMEM_WATCH_ADDR"),
+        ("HAKMEM_THP=on", "deprecated HAKMEM_THP"),
+        (
+            "HAKMEM_PROFILE=low-latenzy",
+            "malformed HAKMEM_PROFILE=low-latenzy Some(\"low-latency\")",
+        ),
+        ("HAKMEM_STATS=pool,json", "fine HAKMEM_STATS=pool,json"),
+        (
+            "HAKMEM_STATS=pools",
+            "malformed HAKMEM_STATS=pools Some(\"pool\")",
+        ),
+        ("HAKMEM_STATS=timing", "malformed HAKMEM_STATS=timing None"),
+    ] {
+        assert_eq!(findings(&[environ], Builds::Every), [expected]);
+    }
+    for harmless in [
+        "PATH=/bin",
+        "HAKMEM_TINY_TLS_CAP",
+        "",
+        "=",
+        "HAKMEM_RUN_LIBRARY=x",
+    ] {
+        assert_eq!(findings(&[harmless], Builds::Every), [""; 0], "{harmless}");
+    }
+    let observed = [
+        ("HAKMEM_WATCH_ADDR=0x1", "fine HAKMEM_WATCH_ADDR=0x1"),
+        ("HAKMEM_STATS=timing", "fine HAKMEM_STATS=timing"),
+        (
+            "HAKMEM_INTEGRITY_CHECKS=full",
+            "fine HAKMEM_INTEGRITY_CHECKS=full",
+        ),
+    ];
+    for (environ, expected) in observed {
+        assert_eq!(findings(&[environ], Builds::Observed), [expected]);
+    }
+    assert_eq!(
+        findings(&["HAKMEM_STATS=1", "A=2", "HAKMEM_STATS=0"], Builds::Every),
+        ["fine HAKMEM_STATS=1", "repeated HAKMEM_STATS=0"]
+    );
+}
+
+#[test]
+fn every_older_name_is_an_error() {
+    for older in OLDER {
+        let environ = entry(older.name, "1");
+        let mut severities = Vec::new();
+        check(
+            [&environ[..]].into_iter(),
+            Builds::Observed,
+            &mut |finding| {
+                severities.push(finding.severity());
+            },
+        );
+        assert_eq!(severities, [Severity::Error], "{}", older.name);
+        // It is not honoured.
+        assert_eq!(read(&[&environ]).0, Options::DEFAULT);
+        if let Some(instead) = older.instead {
+            assert!(
+                PRODUCTION.iter().any(|row| row.name == instead),
+                "{instead}"
+            );
+        }
+    }
+}
+
+#[test]
+fn contradictions_are_found() {
+    let contradictions = |environ: &[&str], build| {
+        let mut all = findings(environ, build);
+        all.retain(|line| line.contains(" against "));
+        all
+    };
+    for (environ, found) in [
+        (
+            &["HAKMEM_SUPERSLAB_SOFT_CAP=300"][..],
+            "HAKMEM_SUPERSLAB_SOFT_CAP against HAKMEM_SUPERSLAB_LRU_CAP",
+        ),
+        (
+            &["HAKMEM_POOL_TLS_ARENA_MB_INIT=16"],
+            "HAKMEM_POOL_TLS_ARENA_MB_INIT against HAKMEM_POOL_TLS_ARENA_MB_MAX",
+        ),
+        (
+            &["HAKMEM_SUPERSLAB_REUSE=1", "HAKMEM_SUPERSLAB_LAZY=0"],
+            "HAKMEM_SUPERSLAB_REUSE against HAKMEM_SUPERSLAB_LAZY",
+        ),
+        (
+            &["HAKMEM_SUPERSLAB_TTL_SEC=5", "HAKMEM_SUPERSLAB_LAZY=0"],
+            "HAKMEM_SUPERSLAB_TTL_SEC against HAKMEM_SUPERSLAB_LAZY",
+        ),
+        (
+            &["HAKMEM_TINY_P0_ENABLE=0", "HAKMEM_TINY_P0_BATCH=8"],
+            "HAKMEM_TINY_P0_BATCH against HAKMEM_TINY_P0_ENABLE",
+        ),
+        (
+            &["HAKMEM_ALLOC_LEARN_RATE=5"],
+            "HAKMEM_ALLOC_LEARN_RATE against HAKMEM_ALLOC_LEARN",
+        ),
+        (
+            &["HAKMEM_LEARN_ADVANCED=print=1"],
+            "HAKMEM_LEARN_ADVANCED against HAKMEM_ALLOC_LEARN",
+        ),
+        (
+            &["HAKMEM_STATS_FILE=/tmp/x"],
+            "HAKMEM_STATS_FILE against HAKMEM_STATS",
+        ),
+        (
+            &["HAKMEM_PROFILE=debug"],
+            "HAKMEM_PROFILE against the release build",
+        ),
+    ] {
+        assert!(
+            contradictions(environ, Builds::Every)
+                .iter()
+                .any(|line| line == found),
+            "{environ:?}: {:?}",
+            contradictions(environ, Builds::Every)
+        );
+    }
+    let none: [&[&str]; 6] = [
+        &[],
+        &["HAKMEM_SUPERSLAB_SOFT_CAP=256"],
+        &["HAKMEM_SUPERSLAB_LRU_CAP=32"],
+        &["HAKMEM_SUPERSLAB_LAZY=0"],
+        &["HAKMEM_ALLOC_LEARN=1", "HAKMEM_ALLOC_LEARN_RATE=5"],
+        &["HAKMEM_POOL_TLS_ARENA_MB_INIT=8"],
+    ];
+    for environ in none {
+        assert_eq!(
+            contradictions(environ, Builds::Every),
+            [""; 0],
+            "{environ:?}"
+        );
+    }
+    assert_eq!(
+        contradictions(&["HAKMEM_PROFILE=debug"], Builds::Observed),
+        [""; 0]
+    );
+    // No preset is at odds with itself.
+    for preset in PRESETS {
+        let environ = [format!("HAKMEM_PROFILE={}", preset.name)];
+        assert_eq!(
+            contradictions(&[&environ[0]], Builds::Observed),
+            [""; 0],
+            "{}",
+            preset.name
         );
     }
 }
@@ -456,9 +797,19 @@ fn arbitrary_bytes() {
         }
         let slices: Vec<&[u8]> = environ.iter().map(Vec::as_slice).collect();
         let (options, warnings) = read(&slices);
+        for build in [Builds::Every, Builds::Observed]
+            .into_iter()
+            .take(below(8) / 3)
+        {
+            check(slices.iter().copied(), build, &mut |finding| {
+                assert!(!format!("{finding:?}").is_empty());
+            });
+            assert!(resolve(slices.iter().copied(), build).count() >= PRODUCTION.len());
+        }
         for (name, value) in fields(&options) {
             let row = PRODUCTION.iter().find(|row| row.name == name).expect(name);
             match value {
+                Some(value) if matches!(row.kind, Kind::List(_)) => assert!(value < 256),
                 Some(value) => assert!(range(row).contains(value), "{environ:?}"),
                 None => assert_eq!(row.default, None, "{environ:?}"),
             }
@@ -474,30 +825,8 @@ fn arbitrary_bytes() {
 
 /// A row of the table in `docs/CONFIGURATION.md`.
 fn page_row(row: &Variable) -> String {
-    let unit = match row.kind {
-        Kind::Megabytes => " MB",
-        Kind::Seconds => " s",
-        _ => "",
-    };
-    let values = match (row.kind, row.range) {
-        (Kind::List(areas), _) => {
-            let areas = areas.iter().map(|area| format!(", {area}"));
-            format!("0, 1{}", areas.collect::<String>())
-        }
-        (Kind::Switch, _) => "0, 1".into(),
-        (_, Some(Range::UNBOUNDED)) => format!("0 or more{unit}"),
-        (_, Some(Range { min, max })) => format!("{min}-{max}{unit}"),
-        (Kind::Address, None) => "address".into(),
-        (_, None) => "text".into(),
-    };
-    let none = match row.kind {
-        Kind::Address | Kind::Text => "none",
-        _ => "no limit",
-    };
-    let default = row
-        .default
-        .map_or(none.into(), |default| format!("{default}"));
     let (name, text) = (row.name, row.text);
+    let (values, default) = (row.values(), row.shown(row.default));
     format!("| `{name}` | {values} | {default} | {text} |")
 }
 

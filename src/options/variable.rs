@@ -4,8 +4,8 @@
 //! do with the environment is made from those rows: the parser, the page
 //! `docs/CONFIGURATION.md` and whatever prints help or checks a configuration.
 
-use super::parse;
-use super::setting::Setting;
+use super::Setting;
+use super::parse::{self, Form};
 use super::warning::Warning;
 
 /// What a variable's value looks like.
@@ -19,8 +19,17 @@ pub enum Kind {
     Megabytes,
     /// A decimal number of seconds.
     Seconds,
-    /// `0` for none, `1` for the usual ones, or these words with commas between.
+    /// A decimal number of milliseconds.
+    Milliseconds,
+    /// A decimal number of hundredths.
+    Percent,
+    /// One of these words; its place among them is its number.
+    Word(&'static [&'static str]),
+    /// `0` for none, `1` for the usual ones, or these words with commas between. As a number, bit
+    /// 0 stands for `1` and the next ones for the words.
     List(&'static [&'static str]),
+    /// Numbers by these names, as `name=number` with commas between.
+    Fields(&'static [Field]),
     /// An address in hexadecimal, with or without `0x`.
     Address,
     /// Any text.
@@ -63,6 +72,19 @@ impl Range {
     }
 }
 
+/// One of the numbers in the value of a variable that has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Between what bounds it has to be.
+    pub range: Range,
+    /// What it does.
+    pub text: &'static str,
+    pub(super) setting: Setting,
+}
+
 /// Which builds of hakmem read a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builds {
@@ -103,9 +125,24 @@ impl Variable {
     /// default. `warn` is called where it is not the value itself.
     #[allow(dead_code, reason = "observers ask for it")]
     pub(crate) fn number(&self, value: &[u8], warn: &mut dyn FnMut(&Warning)) -> u32 {
-        let what = (self.kind, self.range, self.default);
-        parse::usable(self.name.as_bytes(), value, what, warn)
+        let words: &[&str] = match self.kind {
+            Kind::Word(words) | Kind::List(words) => words,
+            _ => &[],
+        };
+        let words = words.iter().map(|word| word.as_bytes());
+        let form = (Form::of(self.kind), words);
+        let limits = (self.range, self.default);
+        parse::usable(self.name.as_bytes(), value, form, limits, warn)
             .or(self.default)
             .unwrap_or(0)
+    }
+
+    /// The number by which a C program asks for it (`enum hakmem_option`); `None` of a variable that
+    /// is no number.
+    pub const fn option(&self) -> Option<u32> {
+        match self.setting {
+            Some(setting) => Some(setting as u32),
+            None => None,
+        }
     }
 }

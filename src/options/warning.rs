@@ -15,8 +15,12 @@ pub(crate) enum Fault {
     NotANumber,
     /// Digits alone, but more than 32 bits can hold.
     TooLarge,
+    /// A word that is not known.
+    NotAWord,
     /// A list with a word that is not known.
     NotAList,
+    /// No `name=number` with a name that is known.
+    NotAField,
     /// A number outside this range.
     Outside(Range),
 }
@@ -64,7 +68,9 @@ impl Warning {
             Fault::NotASwitch => [b" is not 0 or 1", b"", b"", b""],
             Fault::NotANumber => [b" is not a number", b"", b"", b""],
             Fault::TooLarge => [b" is too large a number", b"", b"", b""],
+            Fault::NotAWord => [b" is not one of its words", b"", b"", b""],
             Fault::NotAList => [b" is not 0, 1 or a list of areas", b"", b"", b""],
+            Fault::NotAField => [b" is not name=number with a known name", b"", b"", b""],
             Fault::Outside(_) => [
                 b" is outside its range (",
                 self.min.bytes(),
@@ -74,6 +80,8 @@ impl Warning {
         };
         let using: [&[u8]; 2] = match (&self.using, self.fault) {
             (Some(number), Fault::Outside(_)) => [b"); using ", number.bytes()],
+            (_, Fault::NotAList) => [b"; using its areas alone", b""],
+            (None, Fault::NotAWord | Fault::NotAField) => [b"; it is ignored", b""],
             (Some(number), _) => [b"; using the default ", number.bytes()],
             (None, _) => [b"; using the default, ", b"no limit"],
         };

@@ -6,6 +6,8 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;
 
+#[cfg(feature = "integrity")]
+pub(crate) use libc::SIGBUS;
 pub(crate) use libc::{SIGSEGV, siginfo_t as Info};
 
 /// The signals that a fault of the program raises, and what ends it for a reason of its own.
@@ -105,6 +107,49 @@ pub(crate) unsafe fn install(
     });
 }
 
+/// Has `entry` called for a signal that a fault of memory raises, if `first`, which [`install`] was
+/// given, is no longer; keeps what has taken its place. Says whether it was so.
+///
+/// # Safety
+/// Nobody else uses `before` meanwhile.
+#[cfg(feature = "integrity")]
+pub(crate) unsafe fn install_over(
+    first: extern "C" fn(i32, *mut Info, *mut c_void),
+    entry: extern "C" fn(i32, *mut Info, *mut c_void),
+    before: *mut Before,
+) -> bool {
+    let mut is_over = false;
+    keep_errno(|| {
+        for (index, &signal) in FATAL.iter().enumerate() {
+            if !matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
+                continue;
+            }
+            // SAFETY: the caller's clause; the index is that of a signal.
+            let now = unsafe { (&raw mut (*before).0[index]).cast::<libc::sigaction>() };
+            // SAFETY: a valid place, and the kernel's answer in it.
+            let is_another = unsafe {
+                libc::sigaction(signal, ptr::null(), now) == 0
+                    && (*now).sa_sigaction != first as *const () as usize
+                    && (*now).sa_sigaction != libc::SIG_DFL
+                    && (*now).sa_sigaction != libc::SIG_IGN
+            };
+            if is_another {
+                // SAFETY: all zero bytes are a valid action; both places are valid, and the
+                // handler is a static function.
+                unsafe {
+                    let mut action: libc::sigaction = core::mem::zeroed();
+                    action.sa_sigaction = entry as *const () as usize;
+                    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                    action.sa_mask = (*now).sa_mask;
+                    libc::sigaction(signal, &action, now);
+                }
+                is_over = true;
+            }
+        }
+    });
+    is_over
+}
+
 impl Delivery {
     /// # Safety
     /// What the kernel has passed to a handler with SA_SIGINFO, which has not returned.
@@ -130,6 +175,16 @@ impl Delivery {
         }
         // SAFETY: `new`'s clause; signals of faults have an address.
         unsafe { (*self.info).si_addr() as usize }
+    }
+
+    /// The processor's account of a page that could not be accessed; `None` if that is not the
+    /// reason.
+    #[cfg(feature = "integrity")]
+    pub(crate) fn page_fault(self) -> Option<u64> {
+        const PAGE_FAULT: u64 = 14;
+        let registers = self.registers();
+        let of = |index: i32| registers[index as usize];
+        (of(libc::REG_TRAPNO) == PAGE_FAULT).then(|| of(libc::REG_ERR))
     }
 
     /// The registers that were interrupted, in the order of `gregs`.
@@ -201,10 +256,15 @@ fn alternate_stack() -> Option<libc::stack_t> {
     (failed == 0).then(|| unsafe { stack.assume_init() })
 }
 
-/// Gives this thread an alternate stack, if it has none: the one at `address`, which [`make_stack`]
-/// made.
+/// Gives this thread an alternate stack, if it has none, or one on which our handlers would not
+/// find room (Rust's standard library makes one of a few pages): the one at `address`, which
+/// [`make_stack`] made.
 pub(crate) fn use_stack(address: usize) {
-    if alternate_stack().is_some_and(|stack| stack.ss_flags & libc::SS_DISABLE != 0) {
+    let is_for_us = |stack: libc::stack_t| {
+        let is_used = stack.ss_flags & libc::SS_ONSTACK != 0;
+        stack.ss_flags & libc::SS_DISABLE != 0 || !is_used && stack.ss_size < STACK_BYTES
+    };
+    if alternate_stack().is_some_and(is_for_us) {
         set_stack(address, 0);
     }
 }

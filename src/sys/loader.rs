@@ -124,6 +124,13 @@ impl Object {
         unsafe { core::slice::from_raw_parts(self.headers, self.count) }
     }
 
+    /// Where its first segment of this type begins.
+    #[allow(dead_code, reason = "integrity looks for functions")]
+    pub(crate) fn segment(&self, kind: u32) -> Option<usize> {
+        let found = self.headers().iter().find(|header| header.p_type == kind)?;
+        Some(self.bias.wrapping_add(found.p_vaddr as usize))
+    }
+
     /// As the loader names it: a path, empty for the program.
     pub(crate) fn name(&self) -> &[u8] {
         if self.name.is_null() {

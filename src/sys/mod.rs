@@ -6,6 +6,7 @@
 //! that is named is one more that the dynamic loader looks up at every start of a program.
 //! What the kernel takes as a `long` is passed as a word: an `i32` has no upper half.
 
+pub(crate) mod append;
 #[cfg(feature = "watch")]
 pub(crate) mod breakpoint;
 pub(crate) mod clock;
@@ -40,6 +41,9 @@ pub(crate) mod halt;
 pub(crate) mod loader;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod once_signal;
+#[cfg(feature = "integrity")]
+pub(crate) mod originals;
 #[cfg(feature = "integrity")]
 pub(crate) mod peek;
 pub(crate) mod process;

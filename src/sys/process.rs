@@ -96,7 +96,6 @@ pub(crate) fn nap() {
 }
 
 /// The process, by number.
-#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) fn id() -> u32 {
     // SAFETY: getpid has no preconditions.
     keep_errno(|| unsafe { libc::syscall(libc::SYS_getpid) as u32 })

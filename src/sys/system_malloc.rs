@@ -5,6 +5,7 @@
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 use core::mem::transmute;
+use core::ops::Range;
 
 global_asm!(".hidden __ehdr_start", ".hidden _end");
 
@@ -47,9 +48,16 @@ pub(crate) fn available() -> bool {
 /// Whether we export a `malloc` and the process has another one: a program that loads the
 /// library with `dlopen` keeps the one that it had. Its blocks may then come to our `free`.
 ///
-/// Compares the address that the dynamic linker has found for `malloc` with the range of the
-/// library, or in a static program with that of the program.
+/// Compares the address that the dynamic linker has found for `malloc` with [`own_file`].
 pub(crate) fn is_the_process_s() -> bool {
+    // Defined by the C ABI crate, which exports `malloc`.
+    let exports = address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0;
+    exports && !own_file().contains(&address!("malloc"))
+}
+
+/// The addresses of the library, or in a static program those of the program.
+#[inline(always)]
+pub(crate) fn own_file() -> Range<usize> {
     let (first, end): (usize, usize);
     // SAFETY: forms the addresses of the linker's symbols for the first and last byte.
     unsafe {
@@ -61,9 +69,7 @@ pub(crate) fn is_the_process_s() -> bool {
             options(pure, nomem, nostack, preserves_flags),
         );
     }
-    // Defined by the C ABI crate, which exports `malloc`.
-    let exports = address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0;
-    exports && !(first..end).contains(&address!("malloc"))
+    first..end
 }
 
 /// The system's `malloc`; null when it has none, or no memory.

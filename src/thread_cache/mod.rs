@@ -16,13 +16,14 @@
 //! 5. Caches are never unmapped.
 
 pub(crate) mod front;
+mod learning;
 pub(crate) mod parked;
 mod pool_arena;
 mod remote_buffer;
 mod shelf;
 mod view;
 
-use crate::block::FreeList;
+use crate::block::{self, FreeList};
 use crate::config;
 use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
@@ -33,12 +34,13 @@ use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
 use crate::slab::{Kind, Run, Site, Slab};
-use crate::sys::{memory, thread};
+use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use front::{Bin, Front, Quiet};
+use learning::Learning;
 use pool_arena::PoolArena;
 use remote_buffer::RemoteBuffer;
 pub(crate) use shelf::{Counts, Shelf};
@@ -64,6 +66,8 @@ const GROW_AFTER: u8 = 16;
 const LONG: usize = 256;
 /// Slabs of POOL or MID among which one with a free block that has its pages is looked for.
 const PARTIALS_LOOKED_AT: usize = 8;
+/// Bytes of free blocks of a class that an ended thread's cache may keep for the next thread.
+const KEPT_WARM: usize = 32 << 10;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -97,7 +101,10 @@ pub(crate) struct ThreadCache {
     /// The cache made before this one. Set before the cache is published, never changed.
     made_before: Cell<*const ThreadCache>,
     parked_below: Cell<*const ThreadCache>,
+    /// It is one of the ended threads' caches that keep some of their free blocks.
+    is_warm: Cell<bool>,
     local: <Observed as Observer>::Local,
+    learning: Learning,
     inbox: Aligned<Inbox>,
     words: [Cell<*mut u8>; WORDS],
     remote: RemoteBuffer,
@@ -304,22 +311,15 @@ impl ThreadCache {
         self.is_configured.set(config::is_read());
         let options = config::get();
         self.remote.set_threshold(options.tiny_drain_thresh);
-        let mut word = 0;
         for class in SizeClass::all() {
-            let (words, bytes) = match class.tier() {
-                Tier::Tiny => (TINY_WORDS, TINY_BYTES),
-                _ => (OTHER_WORDS, OTHER_BYTES),
-            };
-            let room = (bytes / class.bytes()).clamp(2, words - 1);
-            let capacity = if options.tiny_sfc_enable { room } else { 0 };
+            let (bottom, capacity) = self.built_in(class);
             let shelf = self.shelf(class);
-            let bottom = self.words[word + 1].as_ptr();
             if !shelf.hot.get() {
                 debug_assert!(shelf.bottom.get().is_null() || self.is_front_empty(class));
                 shelf.bottom.set(bottom);
                 shelf.capacity.set(capacity as u32);
-                // SAFETY: the built-in words of this class from `bottom` on are `words - 1`,
-                // and the one below is null and stays so.
+                // SAFETY: the built-in words of this class from `bottom` on are as many and one
+                // more, and the one below is null and stays so.
                 unsafe { self.bin(class).set_array(bottom, capacity) };
             }
             let most = LIST_BYTES / class.bytes();
@@ -327,8 +327,24 @@ impl ThreadCache {
                 .list_capacity
                 .set(options.tiny_tls_cap.min(most.max(2) as u32));
             shelf.batch.set(options.tiny_tls_refill);
-            word += words;
         }
+    }
+
+    /// The array of a class that is built in, and how many entries of it are used.
+    fn built_in(&self, class: SizeClass) -> (*mut *mut u8, usize) {
+        let (words, bytes) = match class.tier() {
+            Tier::Tiny => (TINY_WORDS, TINY_BYTES),
+            _ => (OTHER_WORDS, OTHER_BYTES),
+        };
+        let tiny = class.index().min(TINY_CLASSES);
+        let first = tiny * TINY_WORDS + (class.index() - tiny) * OTHER_WORDS;
+        let room = (bytes / class.bytes()).clamp(2, words - 1);
+        let capacity = if config::get().tiny_sfc_enable {
+            room
+        } else {
+            0
+        };
+        (self.words[first + 1].as_ptr(), capacity)
     }
 
     fn is_front_empty(&self, class: SizeClass) -> bool {
@@ -400,7 +416,7 @@ impl ThreadCache {
         let options = config::get();
         if !options.tiny_p0_enable {
             let mut one = None;
-            self.take_from_slabs(class, 1, 1, |_, mut run| {
+            self.take_from_slabs(class, 1, 1, |mut run| {
                 one = run.next().and_then(NonNull::new)
             });
             return one;
@@ -412,16 +428,9 @@ impl ThreadCache {
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
         let batch = options.tiny_p0_batch as usize;
-        self.take_from_slabs(class, want, batch, |slab, run| {
-            if slab.travels() {
-                // All at once, and not each when the program writes to it.
-                let run = run.inspect(|&block| memory::fetch_to_write(block));
-                // SAFETY: the bin is empty, and `want` is at most what its array holds.
-                unsafe { bin.push_all(run) };
-            } else {
-                // SAFETY: as above.
-                unsafe { bin.push_all(run) };
-            }
+        self.take_from_slabs(class, want, batch, |run| {
+            // SAFETY: the bin is empty, and `want` is at most what its array holds.
+            unsafe { bin.push_all(run) };
         });
         bin.pop()
     }
@@ -465,7 +474,7 @@ impl ThreadCache {
             class,
             want as usize,
             options.tiny_p0_batch as usize,
-            |_, run| run.for_each(|block| self.put_on(&shelf.list, block)),
+            |run| run.for_each(|block| self.put_on(&shelf.list, block)),
         );
         self.notice_list(class);
         let block = shelf.list.first()?;
@@ -476,6 +485,7 @@ impl ThreadCache {
     /// Counts that the front was found full or empty, and gives it a larger array when it is
     /// time.
     fn grow_warm(&self, class: SizeClass, is_full: bool) {
+        self.learn(class);
         let shelf = self.shelf(class);
         if !shelf.hot.get() {
             shelf.heat.set(shelf.heat.get().saturating_add(1));
@@ -507,7 +517,7 @@ impl ThreadCache {
     fn make_hot(&self, class: SizeClass) {
         let options = config::get();
         let is_tiny = class.tier() == Tier::Tiny;
-        if is_tiny && self.hot_classes.get() >= options.tiny_sfc_hot_classes {
+        if is_tiny && self.hot_classes.get() >= learning::hot_classes() {
             return;
         }
         if self.enlarge(class, options.tiny_sfc_capacity) {
@@ -520,7 +530,7 @@ impl ThreadCache {
     /// The most entries that a class's array may have.
     fn most_entries(class: SizeClass) -> u32 {
         let bytes = match class.tier() {
-            Tier::Tiny => HOT_TINY_BYTES,
+            Tier::Tiny => learning::cached_bytes().unwrap_or(HOT_TINY_BYTES),
             _ => HOT_OTHER_BYTES,
         };
         (bytes / class.bytes()) as u32
@@ -535,15 +545,20 @@ impl ThreadCache {
         if capacity <= shelf.capacity.get() {
             return false;
         }
-        let bytes = (capacity as usize + 1) * size_of::<*mut u8>();
-        let Some(array) = metadata::allocate(bytes) else {
-            return false;
+        let (bottom, capacity) = match self.array_from_before(class, capacity) {
+            Some(array) => array,
+            None => {
+                let bytes = (capacity as usize + 1) * size_of::<*mut u8>();
+                let Some(array) = metadata::allocate(bytes) else {
+                    return false;
+                };
+                // SAFETY: the array has `capacity + 1` words.
+                (unsafe { array.as_ptr().cast::<*mut u8>().add(1) }, capacity)
+            }
         };
-        // SAFETY: the array has `capacity + 1` words.
-        let bottom = unsafe { array.as_ptr().cast::<*mut u8>().add(1) };
         let entries = self.front_entries(class);
         let count = entries.len();
-        // SAFETY: the new array is larger than the old one.
+        // SAFETY: the new array is larger than the old one, and another one.
         unsafe { ptr::copy_nonoverlapping(entries.as_ptr().cast(), bottom, count) };
         // SAFETY: a null word, and above it `capacity` words, for this bin alone.
         unsafe { self.bin(class).set_array(bottom, capacity as usize) };
@@ -561,7 +576,7 @@ impl ThreadCache {
         class: SizeClass,
         want: usize,
         batch: usize,
-        mut each: impl FnMut(&Slab, Run),
+        mut each: impl FnMut(Run),
     ) {
         let counts = &self.shelf(class).counts;
         let mut count = 0;
@@ -584,9 +599,9 @@ impl ThreadCache {
 
     /// Takes blocks of a slab, as [`Slab::take`].
     #[inline(always)]
-    fn take_from(&self, slab: &Slab, want: usize, mut each: impl FnMut(&Slab, Run)) -> usize {
+    fn take_from(&self, slab: &Slab, want: usize, each: impl FnMut(Run)) -> usize {
         let before = Observed::wants(Wish::Counts).then(|| slab.counts());
-        let taken = slab.take(want, |run| each(slab, run));
+        let taken = slab.take(want, each);
         if let Some(before) = before {
             Observed::event(
                 &self.local,
@@ -650,6 +665,11 @@ impl ThreadCache {
             Tier::Pool => self.acquire_from_arena(class),
             _ => shared_pool::acquire(class),
         };
+        let found = found.or_else(|| {
+            parked::cool()
+                .then(|| shared_pool::acquire(class))
+                .flatten()
+        });
         let found = match found {
             Some(found) => found,
             None => match parked::steal(class, self) {
@@ -962,7 +982,12 @@ impl ThreadCache {
     /// it did.
     #[inline(always)]
     pub(crate) fn free_remote(&'static self, block: *mut u8) -> bool {
-        let is_added = self.busy().remote.add(block);
+        let cache = self.busy();
+        let is_added = cache.remote.add(block);
+        if is_added {
+            leave(block);
+        }
+        drop(cache);
         if is_added {
             self.notice_remote(block);
         }
@@ -987,7 +1012,9 @@ impl ThreadCache {
 
     #[inline(always)]
     fn push_remote(&self, slab: &'static Slab, block: *mut u8) {
-        if self.remote.push(slab, block, |s, n| self.count_sent(s, n)) {
+        let is_full = self.remote.push(slab, block, |s, n| self.count_sent(s, n));
+        leave(block);
+        if is_full {
             self.send_home();
         }
     }
@@ -1056,16 +1083,26 @@ impl ThreadCache {
     /// Gives back all that the cache holds and does not need; what is left are slabs with
     /// blocks that the program holds.
     pub(crate) fn flush(&self) {
+        self.give_up_all_but(0);
+    }
+
+    /// As [`ThreadCache::flush`], but of each class that has at most `kept` bytes of free blocks
+    /// here these stay, and its current slab.
+    fn give_up_all_but(&self, kept: usize) {
         self.send_home();
         self.collect();
         for class in SizeClass::all() {
-            self.flush_class(class);
             let shelf = self.shelf(class);
+            shelf.heat.set(0);
+            let blocks = self.front_entries(class).len() + shelf.list.len() as usize;
+            if blocks != 0 && blocks * class.bytes() <= kept {
+                continue;
+            }
+            self.flush_class(class);
             if let Some(slab) = shelf.current() {
                 shelf.current.set(ptr::null());
                 self.has_returned(slab);
             }
-            shelf.heat.set(0);
         }
         self.arena.give_back();
     }
@@ -1073,6 +1110,16 @@ impl ThreadCache {
     /// A partial slab of `class` is given up, for another cache to take over.
     fn give_up(&self, class: SizeClass) -> Option<&'static Slab> {
         self.shelf(class).first_partial()
+    }
+}
+
+/// A block of another thread's slab waits here to be sent home. Observers may look at what the
+/// program left in it, or watch it, so for them it stays as it is.
+#[inline(always)]
+fn leave(block: *mut u8) {
+    if !Observed::ACTIVE {
+        // SAFETY: a block of a slab, so of at least 16 bytes, that the program gave back.
+        unsafe { block::leave(block) };
     }
 }
 
@@ -1093,7 +1140,11 @@ unsafe extern "C" fn thread_ends(cache: *mut core::ffi::c_void) {
     quiet.end_with(ptr::from_ref(&front::EXITED).cast());
     cache.busy.set(1);
     cache.show(Occasion::ThreadEnds);
-    cache.flush();
+    cache.give_up_all_but(if parked::stays_warm(cache) {
+        KEPT_WARM
+    } else {
+        0
+    });
     Observed::ended(&cache.local);
     // Once it is parked it may be another thread's.
     cache.busy.set(0);

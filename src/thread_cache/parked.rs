@@ -1,8 +1,10 @@
 //! Caches of ended threads, and the one for threads that have none.
 //!
 //! A parked cache is the lock holder's: a new thread adopts it, and a thread that would
-//! have to grow the heap takes slabs from it. After a fork the child finds here the caches
-//! of the threads that it does not have; those are not flushed.
+//! have to grow the heap takes slabs from it. A few keep the blocks that their threads had at
+//! hand, so that threads that begin where others have ended find them: they are *warm*. Before
+//! a slab is made in new memory these are flushed. After a fork the child finds here the caches of the threads
+//! that it does not have; those are not flushed.
 
 use super::{NoCache, State, ThreadCache};
 use crate::counters::{self, Counter};
@@ -17,8 +19,13 @@ use core::sync::atomic::Ordering;
 /// Parked caches that a thread looks through before the heap grows.
 const LOOKED_THROUGH: usize = 4;
 
+/// Caches that may be warm.
+const WARM_MAX: u32 = 4;
+
 struct Parked {
     top: *const ThreadCache,
+    /// Caches that are warm, or about to be parked so.
+    warm: u32,
     /// Where the next search begins; null is the top.
     search: *const ThreadCache,
 }
@@ -28,6 +35,7 @@ unsafe impl Send for Parked {}
 
 static PARKED: Lock<Parked> = Lock::new(Parked {
     top: ptr::null(),
+    warm: 0,
     search: ptr::null(),
 });
 
@@ -64,6 +72,26 @@ pub(crate) fn orphans(why: &NoCache) -> Option<Guard<'static, Orphans>> {
     }
 }
 
+impl Parked {
+    /// Notes that a cache is warm no longer; says whether it was.
+    fn cools(&mut self, cache: &ThreadCache) -> bool {
+        let was_warm = cache.is_warm.replace(false);
+        self.warm -= u32::from(was_warm);
+        was_warm
+    }
+}
+
+/// Whether a cache that is to be parked may be warm.
+pub(super) fn stays_warm(cache: &ThreadCache) -> bool {
+    let mut parked = PARKED.lock();
+    if parked.warm >= WARM_MAX {
+        return false;
+    }
+    parked.warm += 1;
+    cache.is_warm.set(true);
+    true
+}
+
 /// Parks a cache.
 pub(super) fn put(cache: &'static ThreadCache) {
     let mut parked = PARKED.lock();
@@ -81,9 +109,33 @@ pub(super) fn take() -> Option<&'static ThreadCache> {
     if ptr::eq(parked.search, cache) {
         parked.search = ptr::null();
     }
+    parked.cools(cache);
     cache.state.store(State::Live as u32, Ordering::Relaxed);
     counters::add(Counter::CachesAdopted, 1);
     Some(cache)
+}
+
+/// Flushes the caches that are warm; says whether there were any. What they had is in the shared
+/// pool then.
+pub(super) fn cool() -> bool {
+    // Held by somebody who does the same, or searches: growing is quicker than waiting.
+    let Some(mut parked) = PARKED.try_lock() else {
+        return false;
+    };
+    let mut at = parked.top;
+    let mut any = false;
+    while parked.warm > 0 {
+        // SAFETY: caches are never unmapped.
+        let Some(cache) = (unsafe { at.as_ref() }) else {
+            break;
+        };
+        if parked.cools(cache) {
+            cache.flush();
+            any = true;
+        }
+        at = cache.parked_below.get();
+    }
+    any
 }
 
 /// A slab of `class` with free blocks from a parked cache, made `thief`'s.
@@ -97,6 +149,7 @@ pub(super) fn steal(class: SizeClass, thief: &ThreadCache) -> Option<&'static Sl
         }
         // SAFETY: caches are never unmapped.
         let cache = unsafe { at.as_ref() }?;
+        parked.cools(cache);
         cache.flush();
         at = cache.parked_below.get();
         if let Some(slab) = cache.give_up(class) {
@@ -111,10 +164,11 @@ pub(super) fn steal(class: SizeClass, thief: &ThreadCache) -> Option<&'static Sl
 
 /// Flushes all parked caches; what is empty goes back to the shared pool.
 pub(crate) fn flush_all() {
-    let parked = PARKED.lock();
+    let mut parked = PARKED.lock();
     let mut at = parked.top;
     // SAFETY: caches are never unmapped.
     while let Some(cache) = unsafe { at.as_ref() } {
+        parked.cools(cache);
         cache.flush();
         at = cache.parked_below.get();
     }
@@ -151,6 +205,7 @@ pub(crate) fn adopt_after_fork(own: Option<&ThreadCache>) {
             continue;
         }
         if cache.busy.get() != 0 {
+            parked.cools(cache);
             cache.state.store(State::Frozen as u32, Ordering::Relaxed);
             continue;
         }

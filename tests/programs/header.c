@@ -76,6 +76,13 @@ static void sizes(void) {
     REQUIRE(hakmem_good_size(SIZE_MAX) == SIZE_MAX);
 }
 
+static void options(void) {
+    unsigned long option = 99;
+    REQUIRE(hakmem_option(HAKMEM_OPTION_TINY_TLS_CAP, &option) == 1 && option == 64);
+    REQUIRE(hakmem_option(HAKMEM_OPTION_SUPERSLAB_TTL_SEC, &option) == 0 && option == 64);
+    REQUIRE(hakmem_option(-1, &option) == -1 && hakmem_option(9999, &option) == -1);
+}
+
 static void statistics(void) {
     char cut[16];
     size_t length = hakmem_stats_json(NULL, 0);
@@ -136,6 +143,7 @@ static void watches(void) {
 int main(void) {
     version();
     sizes();
+    options();
     statistics();
     walk();
     watches();

@@ -88,7 +88,10 @@ static void of_small_number(void) { drop_item(hidden((void *)(uintptr_t)16)); }
 
 static void overflow(void) {
     begin();
-    memcpy(hidden(item + SIZE), "A", 2);
+    /* By hand: memcpy would be checked. */
+    char *end = hidden(item + SIZE);
+    end[0] = 'A';
+    end[1] = 0;
     drop_item(item);
 }
 

@@ -125,6 +125,30 @@ static int plain(void) {
     return 0;
 }
 
+NOINLINE void write_word(long *block, int word) {
+    block[word] += 100;
+    __asm__ volatile("" ::: "memory");
+}
+
+/* Each word of a freed block is written, and of three when more have been freed. */
+static int words(void) {
+    struct item *item = make_item(), *second = make_item();
+    long *other = malloc(48);
+    say_address("item", item);
+    say_address("second", second);
+    say_address("other", other);
+    drop_item(item);
+    for (int word = 0; word < 4; word++) write_word(hidden(item), word);
+    drop_item(second);
+    for (int word = 0; word < 4; word++) write_word(hidden(item), word);
+    for (int word = 0; word < 4; word++) write_word(hidden(second), word);
+    free(other);
+    for (int word = 0; word < 4; word++) write_word(hidden(item), word);
+    for (int word = 0; word < 4; word++) write_word(hidden(second), word);
+    for (int word = 0; word < 4; word++) write_word(hidden(other), word);
+    return 0;
+}
+
 /* Blocks of many sizes, allocated and freed. */
 static int sizes(void) {
     for (size_t size = 16; size <= 65536; size *= 2) {
@@ -549,6 +573,7 @@ int main(int argc, char **argv) {
         int (*run)(void);
     } cases[] = {
         {"threads", threads},       {"plain", plain},
+        {"words", words},
         {"sizes", sizes},           {"sites", sites},
         {"lives", lives},           {"by_address", by_address},
         {"errors", errors},         {"live", live},

@@ -106,7 +106,7 @@ fn compile(source: &Path, options: &[&str], target: &Path) {
 
 /// `programs/` beside the profiles in the target directory that this test was
 /// built into (`target/debug/deps/test`, or one more level with `--target`).
-fn directory() -> &'static Path {
+pub(crate) fn directory() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         let test = std::env::current_exe().expect("the path of the test");

@@ -22,6 +22,7 @@ pub mod callgrind;
 pub mod cases;
 mod cgroup;
 pub mod compile;
+pub mod corpus;
 pub mod library;
 mod outcome;
 pub mod recording;

@@ -48,6 +48,7 @@ impl Allocator {
 
 /// A program to be run, with its arguments and surroundings. Variables named
 /// `HAKMEM_…` come from the test alone.
+#[derive(Clone)]
 pub struct Run {
     program: PathBuf,
     arguments: Vec<OsString>,

@@ -1,7 +1,8 @@
 //! Programs of the distribution and of Rust that look at what was built.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 /// What the tool writes to standard output, in the C locale, with the workspace
 /// as its directory. The test fails if the tool does.
@@ -25,6 +26,22 @@ pub fn output<A: AsRef<OsStr>>(tool: &str, arguments: impl IntoIterator<Item = A
 /// The cargo that runs these tests.
 pub fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+/// The `hakmem` command, built if it is not there.
+pub fn hakmem() -> PathBuf {
+    let output = Command::new(cargo())
+        .args(["build", "-p", "hakmem-debug-tools", "--bin", "hakmem"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo cannot be run");
+    assert!(output.status.success(), "hakmem does not build");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let built = messages.split("\"executable\":\"").nth(1);
+    let path = built.and_then(|rest| rest.split('"').next());
+    PathBuf::from(path.expect("cargo says where it is"))
 }
 
 /// The lines of a checked-in list or table, without comments (`#`) and empty lines.

@@ -8,12 +8,13 @@ use hakmem_tests::statistics::{Exercise, Report, applies};
 use hakmem_tests::{Allocator, Run, tool};
 
 /// The areas that this file is about: each variable, its master switch, and its area there.
-const AREAS: [(&str, &str, &str); 11] = [
+const AREAS: [(&str, &str, &str); 12] = [
     ("HAKMEM_TINY_PROFILE", "HAKMEM_STATS", "profile"),
     ("HAKMEM_TINY_SLL_DIAG", "HAKMEM_STATS", "sll"),
     ("HAKMEM_TINY_ALLOC_DEBUG", "HAKMEM_STATS", "state"),
     ("HAKMEM_TIMING", "HAKMEM_STATS", "timing"),
     ("HAKMEM_SS_FREE_DEBUG", "HAKMEM_TRACE", "free"),
+    ("HAKMEM_LEARN_DEBUG", "HAKMEM_TRACE", "learn"),
     ("HAKMEM_SUPER_LOOKUP_DEBUG", "HAKMEM_TRACE", "lookup"),
     ("HAKMEM_SS_LRU_DEBUG", "HAKMEM_TRACE", "lru"),
     ("HAKMEM_TINY_FREELIST_MASK", "HAKMEM_TRACE", "mask"),
@@ -37,9 +38,11 @@ const EVERYTHING: [&str; 12] = [
     "give c",
     "trim",
 ];
-const EVERYTHING_SETTINGS: [(&str, &str); 2] = [
+const EVERYTHING_SETTINGS: [(&str, &str); 4] = [
     ("HAKMEM_SUPERSLAB_PREWARM", "2"),
     ("HAKMEM_SUPERSLAB_LRU_CAP", "3"),
+    ("HAKMEM_MEM_LEARN", "1"),
+    ("HAKMEM_LEARN_ADVANCED", "budget_mb=1"),
 ];
 
 fn run(allocator: Allocator, settings: &[(&str, &str)], steps: &[&str]) -> Exercise {
@@ -208,12 +211,13 @@ fn unknown_areas_are_told() {
         (
             ("HAKMEM_STATS", "profile,prof"),
             "hakmem: HAKMEM_STATS: there is no area 'prof'; \
-             there are 1, all, profile, sll, state, timing, trace",
+             there are 1, all, classes, json, learn, pool, tiers, totals, profile, sll, state, \
+             timing, trace",
         ),
         (
             ("HAKMEM_TRACE", "look"),
             "hakmem: HAKMEM_TRACE: there is no area 'look'; there are 1, all, alloc, free, \
-             lookup, lru, mask, p0, prewarm, ptr, reg",
+             learn, lookup, lru, mask, p0, prewarm, ptr, reg",
         ),
     ] {
         let said = observed(&[setting], &["take a 10 1"]).said();
@@ -525,6 +529,27 @@ fn the_cache_of_superslabs_logs_what_it_does() {
         !with(&lines, "evicted (everything free is given back), 0 in").is_empty(),
         "{lines:#?}"
     );
+}
+
+#[test]
+fn decisions_of_learning_are_logged() {
+    if !applies() {
+        return;
+    }
+    let settings = [
+        ("HAKMEM_LEARN_DEBUG", "1"),
+        ("HAKMEM_ALLOC_LEARN", "1"),
+        ("HAKMEM_ALLOC_LEARN_WINDOW", "64"),
+    ];
+    let steps = ["churn 1000 2000 30", "churn 512 2000 60", "report end"];
+    let run = observed(&settings, &steps);
+    let lines = lines(&run, "learn");
+    let end = run.at("end");
+    let decided = end.pool("learn_cooled") + end.pool("learn_enlarged");
+    assert_eq!(lines.len() as u64, decided, "{lines:#?}");
+    // The class of 1024 bytes is the 20th.
+    let of_class = with(&lines, "front of class 19: ");
+    assert!(!of_class.is_empty(), "{lines:#?}");
 }
 
 #[test]

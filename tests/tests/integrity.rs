@@ -119,7 +119,7 @@ fn damage_around_a_block_is_told_with_its_bytes() {
             outcome.report()
         );
         assert!(finding.says("not known: who wrote"));
-        assert_eq!(finding.stack("allocated by")[0].is_empty(), false, "{case}");
+        assert!(!finding.stack("allocated by")[0].is_empty(), "{case}");
     }
     let (outcome, finding) = the_finding("overflow");
     assert!(

@@ -49,7 +49,7 @@ fn sums(outcome: &Outcome) -> Lost {
     let lines = lines(outcome);
     let mut sums = lines.iter().filter_map(|line| line.strip_prefix("leaks: "));
     let last = sums.next_back().filter(|line| !line.starts_with("none"));
-    last.map_or((0, 0, 0, 0), |line| parse(line))
+    last.map_or((0, 0, 0, 0), parse)
 }
 
 fn parse(sentence: &str) -> Lost {

@@ -24,6 +24,8 @@ struct Variable {
     range: Option<(u64, u64)>,
     /// `None` for limits that do not exist by default.
     default: Option<u64>,
+    /// What is said to happen in place of a malformed value; `None` where any text will do.
+    instead: Option<String>,
 }
 
 fn variables() -> Vec<Variable> {
@@ -42,13 +44,23 @@ fn variable(row: &'static str) -> Variable {
         panic!("a row of the table: {row}")
     };
     let digits = values.split(' ').next().unwrap_or_default();
+    let number = |text: &str| text.parse::<u64>().ok();
     let range = digits
         .split_once('-')
-        .map(|(min, max)| [min, max].map(|n| n.parse().expect("a bound")));
+        .and_then(|(min, max)| Some((number(min)?, number(max)?)));
+    let instead = match (values, default) {
+        ("text", _) => None,
+        (_, "none") => Some("it is ignored".to_owned()),
+        (_, "no limit") => Some("using the default, no limit".to_owned()),
+        // A list of areas.
+        (values, _) if values.starts_with("0, 1, ") => Some("using its areas alone".to_owned()),
+        (_, default) => Some(format!("using the default {default}")),
+    };
     Variable {
         name: name.trim_matches('`'),
-        range: range.map(|[min, max]| (min, max)),
-        default: default.parse().ok(),
+        range,
+        default: number(default),
+        instead,
     }
 }
 
@@ -835,6 +847,413 @@ fn stats() {
     row(&["32768", "10", "320", "320"]);
 }
 
+/// Parts of the table, or JSON.
+#[test]
+fn areas_of_the_statistics() {
+    if !applies() {
+        return;
+    }
+    let steps = [TAKE, "report taken"];
+    let has = |areas: &str, word: &str| {
+        let said = under("HAKMEM_STATS", areas, &steps).said();
+        said.iter().any(|line| line.contains(word))
+    };
+    for (areas, word, others) in [
+        ("pool", "superslabs_mapped", ["block", "tiny ", "resident"]),
+        (
+            "classes",
+            "block ",
+            ["superslabs_mapped", "tiny ", "resident"],
+        ),
+        (
+            "tiers",
+            "tiny ",
+            ["superslabs_mapped", "block ", "resident"],
+        ),
+        (
+            "totals",
+            "resident ",
+            ["superslabs_mapped", "tier ", "list_hits"],
+        ),
+    ] {
+        assert!(has(areas, word), "{word} in {areas}");
+        for other in others.iter().filter(|other| **other != "block") {
+            assert!(!has(areas, other), "{other} in {areas}");
+        }
+        assert!(has("all", word) && has(&format!("totals,{areas}"), word));
+    }
+    let said = under("HAKMEM_STATS", "json", &steps).said();
+    let json: serde_json::Value = serde_json::from_str(&said[0]).expect("a line of JSON");
+    assert_eq!(json["pool"]["superslabs_mapped"], 5);
+    assert_eq!(said.len(), 1);
+}
+
+/// They are appended to, one by each process; nothing is said then.
+#[test]
+fn stats_file() {
+    if !applies() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (file, of_process) = (scratch.file("all"), scratch.file("of.%p"));
+    for (name, runs) in [(&file, 2), (&of_process, 2)] {
+        for _ in 0..runs {
+            let settings = [
+                ("HAKMEM_STATS", "1"),
+                ("HAKMEM_STATS_FILE", name.to_str().expect("a name")),
+            ];
+            assert_eq!(exercise(&settings, &[TAKE]).said(), [""; 0]);
+        }
+    }
+    let tables = |path: &Path| {
+        let text = fs::read_to_string(path).expect("statistics");
+        text.matches(" statistics\n").count()
+    };
+    assert_eq!(tables(&file), 2);
+    let entries = fs::read_dir(file.parent().expect("a directory")).expect("a listing");
+    let names: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    let of_processes = names.iter().filter(|path| {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let number = name
+            .strip_prefix("of.")
+            .and_then(|it| it.parse::<u32>().ok());
+        number.is_some() && tables(path) == 1
+    });
+    assert_eq!(of_processes.count(), 2, "{names:?}");
+    // Where it cannot be had, it is said so, and the program goes on.
+    let settings = [
+        ("HAKMEM_STATS", "1"),
+        ("HAKMEM_STATS_FILE", "/no/such/directory/file"),
+    ];
+    let said = exercise(&settings, &[TAKE]).said();
+    let complaint = "hakmem: the file that HAKMEM_STATS_FILE names cannot be opened";
+    assert_eq!(said[0], complaint);
+    assert!(said[1].ends_with(" statistics"), "{said:?}");
+}
+
+#[test]
+fn stats_every_sec() {
+    if !applies() {
+        return;
+    }
+    let steps = ["take a 48 1", "sleep 1100", "take b 48 1000", "report end"];
+    let tables = |every| {
+        let settings = [("HAKMEM_STATS", "1"), ("HAKMEM_STATS_EVERY_SEC", every)];
+        let said = exercise(&settings, &steps).said();
+        said.iter()
+            .filter(|line| line.ends_with(" statistics"))
+            .count()
+    };
+    assert_eq!(["0", "1", "1000"].map(tables), [1, 2, 1]);
+}
+
+#[test]
+fn stats_signal() {
+    if !applies() {
+        return;
+    }
+    let tables = |script: &str| {
+        let run = Run::new("/bin/sh").args(["-c", script]);
+        let run = run
+            .env("HAKMEM_STATS", "totals")
+            .env("HAKMEM_STATS_SIGNAL", "10");
+        let outcome = run.output();
+        let stderr = outcome.success().stderr_text().into_owned();
+        stderr.matches(" statistics\n").count()
+    };
+    // Some shells end without what is registered for the end.
+    let at_exit = tables("exit 0");
+    assert_eq!(tables("kill -USR1 $$; kill -USR1 $$; exit 0"), at_exit + 2);
+    // The program's own action is left alone.
+    assert_eq!(tables("trap : USR1; kill -USR1 $$; exit 0"), at_exit);
+}
+
+// Presets.
+
+/// What a preset sets counts where the variable is not set itself.
+#[test]
+fn profile() {
+    if !applies() {
+        return;
+    }
+    let steps = ["take a 48 1", "report first"];
+    let refilled =
+        |settings: &[(&str, &str)]| exercise(settings, &steps).at("first").class(48, "refilled");
+    let low = ("HAKMEM_PROFILE", "low-latency");
+    assert_eq!(refilled(&[]), 16);
+    assert_eq!(refilled(&[low]), 4);
+    assert_eq!(refilled(&[low, ("HAKMEM_TINY_TLS_REFILL", "8")]), 8);
+    assert_eq!(kept(&[("HAKMEM_PROFILE", "memory-efficient")]), 0);
+    assert_eq!(kept(&[("HAKMEM_PROFILE", "production")]), 5);
+    let fast = under("HAKMEM_PROFILE", "high-throughput", &steps).at("first");
+    assert_eq!(fast.pool("prewarmed"), 16);
+    // In a build without observers it sets nothing.
+    let debug = under("HAKMEM_PROFILE", "debug", &steps);
+    assert_eq!(debug.said(), [""; 0]);
+    assert_eq!(debug.at("first").class(48, "refilled"), 16);
+}
+
+// Learning.
+
+/// A class that is used much, and then another one.
+const SHIFT: [&str; 4] = [
+    "churn 48 2000 30",
+    "report first",
+    "churn 512 2000 60",
+    "report second",
+];
+const LEARN: (&str, &str) = ("HAKMEM_ALLOC_LEARN", "1");
+const SMALL_WINDOW: (&str, &str) = ("HAKMEM_ALLOC_LEARN_WINDOW", "64");
+
+/// What the thread holds of a class that is not used any more goes back.
+#[test]
+fn alloc_learn() {
+    if !applies() {
+        return;
+    }
+    let held = |settings: &[(&str, &str)]| {
+        let run = exercise(settings, &SHIFT);
+        assert!(run.at("first").class(48, "cached") > 100);
+        (
+            run.at("second").class(48, "cached"),
+            run.at("second").pool("learn_cooled").min(1),
+        )
+    };
+    let (kept, cooled) = held(&[]);
+    assert!(kept > 100 && cooled == 0, "{kept}");
+    assert_eq!(held(&[LEARN, SMALL_WINDOW]), (0, 1));
+    // More classes may be hot at once than without.
+    let sizes = [16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256];
+    let mut steps = sizes.map(|size| format!("churn {size} 2000 3")).to_vec();
+    steps.push("report churned".into());
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let hot = |settings: &[(&str, &str)]| {
+        let churned = exercise(settings, &steps).at("churned");
+        let hot = sizes
+            .iter()
+            .filter(|&&size| churned.class(size, "cached") > 31 + 64);
+        hot.count()
+    };
+    assert_eq!([hot(&[]), hot(&[LEARN])], [8, 12]);
+}
+
+#[test]
+fn alloc_learn_window() {
+    if !applies() {
+        return;
+    }
+    let [short, long] = ["64", "65536"].map(|window| {
+        let run = exercise(&[LEARN, ("HAKMEM_ALLOC_LEARN_WINDOW", window)], &SHIFT);
+        let second = run.at("second");
+        (second.pool("learn_windows"), second.class(48, "cached"))
+    });
+    assert!(short.0 > 20 && short.1 == 0, "{short:?}");
+    assert!(long.0 == 0 && long.1 > 100, "{long:?}");
+}
+
+/// By how much the front of a busy class grows in the same time.
+#[test]
+fn alloc_learn_rate() {
+    if !applies() {
+        return;
+    }
+    let [slow, fast] = ["1", "100"].map(|rate| {
+        let settings = [LEARN, SMALL_WINDOW, ("HAKMEM_ALLOC_LEARN_RATE", rate)];
+        let run = exercise(&settings, &["churn 48 2000 8", "report churned"]);
+        run.at("churned").class(48, "cached")
+    });
+    assert!(fast >= slow + 128, "{slow} and {fast} blocks");
+}
+
+#[test]
+fn learn_advanced() {
+    if !applies() {
+        return;
+    }
+    let run = |advanced: &str, steps: &[&str]| {
+        exercise(
+            &[LEARN, SMALL_WINDOW, ("HAKMEM_LEARN_ADVANCED", advanced)],
+            steps,
+        )
+    };
+    // Patience: more windows of rest than there are.
+    let patient = run(
+        "patience=64",
+        &SHIFT[..3]
+            .iter()
+            .chain(&["report second"])
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    let hasty = run("patience=1", &SHIFT);
+    let cached = |run: &Exercise| run.at("second").class(48, "cached");
+    assert!(cached(&patient) > 100 && cached(&hasty) == 0);
+    // What a front may hold.
+    let [small, large] = ["16", "256"].map(|kb| {
+        let run = run(
+            &format!("cached_kb={kb}"),
+            &["churn 512 8000 40", "report churned"],
+        );
+        run.at("churned").class(512, "cached")
+    });
+    assert!(small <= 64 && large >= 256, "{small} and {large} blocks");
+    // What was learnt, as variables to set.
+    let learnt = |said: Vec<String>| {
+        let [line] = &said[..] else {
+            panic!("{said:?}")
+        };
+        let rest = line.strip_prefix("hakmem: learnt: ").expect(line);
+        let words = rest
+            .split(' ')
+            .map(|word| word.split_once('=').expect(word));
+        words
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let printed = learnt(run("print=1", &SHIFT).said());
+    assert_eq!(
+        printed
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>(),
+        [
+            "HAKMEM_TINY_SFC_HOT_CLASSES",
+            "HAKMEM_TINY_SFC_CAPACITY",
+            "HAKMEM_TINY_TLS_REFILL"
+        ]
+    );
+    let settings: Vec<_> = printed
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(said_under(&settings), [""; 0]);
+    // Learning ends, and what comes afterwards changes nothing.
+    let steps = [
+        "churn 48 2000 30",
+        "sleep 1100",
+        "churn 512 2000 60",
+        "report second",
+    ];
+    let frozen = run("freeze_sec=1", &steps);
+    assert!(frozen.at("second").class(48, "cached") > 100);
+    learnt(frozen.said());
+    // A budget of memory: nothing free is kept above it.
+    let within = |advanced: &str| {
+        let settings = [
+            ("HAKMEM_MEM_LEARN", "1"),
+            ("HAKMEM_LEARN_ADVANCED", advanced),
+        ];
+        after_giving(&settings, &["report given"])
+            .at("given")
+            .total("dirty")
+    };
+    assert!(within("budget_mb=1") * 4 < within("budget_mb=0"));
+}
+
+/// Steps that have 64 MiB in use and 20 MiB freed, some time ago.
+const FREED: [&str; 6] = [
+    "take keep 32768 2048",
+    "thread",
+    "take more 32768 640",
+    "give more",
+    "end",
+    "sleep 300",
+];
+
+/// Steps that give a slab back, so that the pool looks at what lies free.
+const LOOK: [&str; 5] = ["thread", "take b 32768 32", "give b", "end", "report end"];
+
+/// Of the memory that lies free less is kept where so much is too much.
+#[test]
+fn mem_learn_threshold() {
+    if !applies() {
+        return;
+    }
+    let dirty = |settings: &[(&str, &str)]| {
+        let steps = [&FREED[..], &LOOK].concat();
+        exercise(settings, &steps).at("end").total("dirty")
+    };
+    let on = ("HAKMEM_MEM_LEARN", "1");
+    let [few, many] =
+        ["1", "100"].map(|threshold| dirty(&[on, ("HAKMEM_MEM_LEARN_THRESHOLD", threshold)]));
+    assert!(few < many && few <= MIB, "{few} and {many} bytes");
+}
+
+#[test]
+fn mem_learn() {
+    if !applies() {
+        return;
+    }
+    let run = |settings: &[(&str, &str)]| {
+        let steps = [&FREED[..], &LOOK].concat();
+        let end = exercise(settings, &steps).at("end");
+        (
+            end.pool("learn_windows").min(1),
+            end.pool("learn_memory").min(1),
+        )
+    };
+    assert_eq!(run(&[]), (0, 0));
+    assert_eq!(run(&[("HAKMEM_MEM_LEARN", "1")]), (1, 1));
+}
+
+#[test]
+fn mem_learn_window() {
+    if !applies() {
+        return;
+    }
+    let windows = |window| {
+        let mut steps = Vec::new();
+        for _ in 0..5 {
+            steps.extend(["thread", "take b 32768 32", "give b", "end", "sleep 50"]);
+        }
+        steps.push("report end");
+        let settings = [
+            ("HAKMEM_MEM_LEARN", "1"),
+            ("HAKMEM_MEM_LEARN_WINDOW", window),
+        ];
+        exercise(&settings, &steps).at("end").pool("learn_windows")
+    };
+    let [short, long] = ["10", "60000"].map(windows);
+    assert!(short >= 4 && long == 1, "{short} and {long} windows");
+}
+
+// Free memory.
+
+#[test]
+fn purge_delay_ms() {
+    if !applies() {
+        return;
+    }
+    let [at_once, never] = ["0", "60000"].map(|delay| {
+        let run = after_giving(&[("HAKMEM_PURGE_DELAY_MS", delay)], &["report given"]);
+        let given = run.at("given");
+        (given.pool("purged_bytes"), given.total("dirty"))
+    });
+    assert!(at_once.0 >= 8 * MIB && at_once.1 <= MIB, "{at_once:?}");
+    assert_eq!(never, (0, 10 * MIB));
+}
+
+#[test]
+fn stock_mb() {
+    if !applies() {
+        return;
+    }
+    let steps = ["take a 3000000 4", "report taken", "give a", "report given"];
+    let kept = |megabytes| {
+        let run = under("HAKMEM_STOCK_MB", megabytes, &steps);
+        let given = run.at("given");
+        // As the kernel sees it.
+        let unmapped = run.at("taken").writable.saturating_sub(given.writable);
+        (given.total("mapped") / SUPERSLAB, unmapped / SUPERSLAB)
+    };
+    let [none, half, all] = ["0", "8", "32"].map(kept);
+    assert_eq!(all.0 - none.0, 8, "{all:?} {none:?}");
+    assert_eq!(half.0 - none.0, 4, "{half:?} {none:?}");
+    assert_eq!((none.1, half.1, all.1), (8, 4, 0));
+}
+
 /// coreutils' programs close standard error before they end.
 #[test]
 fn stats_of_a_program_that_closes_its_files() {
@@ -886,6 +1305,7 @@ fn malformed_values_are_refused() {
         return;
     }
     let mut variables = variables();
+    variables.retain(|variable| variable.instead.is_some());
     variables.sort_unstable_by_key(|variable| variable.name);
     for value in [
         "abc",
@@ -904,10 +1324,7 @@ fn malformed_values_are_refused() {
         assert_eq!(said.len(), variables.len(), "{said:#?}");
         for variable in &variables {
             let begin = format!("hakmem: {}={value} is ", variable.name);
-            let end = match variable.default {
-                Some(default) => format!("; using the default {default}"),
-                None => "; using the default, no limit".to_owned(),
-            };
+            let end = format!("; {}", variable.instead.as_deref().unwrap_or_default());
             let about = said
                 .iter()
                 .filter(|line| line.starts_with(&begin) && line.ends_with(&end));

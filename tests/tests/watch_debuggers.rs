@@ -5,7 +5,7 @@ use std::process::Command;
 use hakmem_tests::watched::{self, has_watchpoints};
 use hakmem_tests::{find, library, reference, skip};
 
-const RULE: &str = "site=make_item on=free do=arm";
+const RULE: &str = "site=make_item on=free do=arm words=0";
 
 /// What gdb and the program in it say when gdb is told so many things, one after the other.
 fn gdb(case: &str, commands: &[&str]) -> Option<String> {

@@ -4,7 +4,8 @@ use hakmem_tests::watched::{address, has_watchpoints, hits, lines, lines_with, r
 use hakmem_tests::{Outcome, reference, skip};
 use std::os::unix::process::ExitStatusExt;
 
-const ON_FREE: &str = "site=make_item on=free do=arm";
+/// One word, so that a write is one report.
+const ON_FREE: &str = "site=make_item on=free do=arm words=0";
 
 /// Whether this can be tested here.
 fn applies() -> bool {
@@ -69,7 +70,7 @@ fn the_words_of_a_rule_are_armed_and_no_others() {
     };
     let late = |within| ("write_late".to_owned(), within);
     let other = |within| ("write_other_word".to_owned(), within);
-    assert_eq!(functions("site=make_item on=free do=arm"), [late(0)]);
+    assert_eq!(functions(ON_FREE), [late(0)]);
     assert_eq!(
         functions("site=make_item on=free do=arm words=2"),
         [other(16)]
@@ -79,6 +80,64 @@ fn the_words_of_a_rule_are_armed_and_no_others() {
         [late(0), late(8), other(16)]
     );
     assert_eq!(functions("site=make_item on=free do=arm words=3"), []);
+}
+
+/// A freed block has the watchpoints that nobody else needs, and gives them up to who does: of
+/// two such blocks each has two, and a rule that says its words has those.
+#[test]
+fn spare_watchpoints_watch_more_words() {
+    if !applies() {
+        return;
+    }
+    let seen = |rules| -> Vec<(&str, u64)> {
+        let outcome = run(rules, "words");
+        outcome.success();
+        assert!(
+            lines_with(&outcome, "watch: there are four watchpoints").is_empty(),
+            "{}",
+            outcome.report()
+        );
+        let names = ["item", "second", "other"];
+        let blocks = names.map(|name| address(&outcome, &format!("{name} ")));
+        let name = |block| {
+            names[blocks
+                .iter()
+                .position(|&at| at == block)
+                .expect("one of them")]
+        };
+        let hits = hits(&outcome).into_iter();
+        hits.inspect(|hit| assert_eq!(hit.function, "write_word", "{hit:?}"))
+            .map(|hit| (name(hit.address - hit.within), hit.within / 8))
+            .collect()
+    };
+    let all = |name, words: std::ops::Range<u64>| words.map(move |word| (name, word));
+    let first = || {
+        all("item", 0..4)
+            .chain(all("item", 0..2))
+            .chain(all("second", 0..2))
+    };
+    let default = "site=make_item on=free do=arm hits=100";
+    let expected: Vec<_> = first()
+        .chain(all("item", 0..2))
+        .chain(all("second", 0..2))
+        .collect();
+    assert_eq!(seen(default), expected);
+    let other = format!("{default}; size=48 on=free do=arm words=1-2");
+    let expected: Vec<_> = first()
+        .chain(all("item", 0..1))
+        .chain(all("second", 0..1))
+        .chain(all("other", 1..3))
+        .collect();
+    assert_eq!(seen(&other), expected);
+    // Of two that nobody has said anything about, the third block has what is its at least.
+    let other = format!("{default}; size=48 on=free do=arm");
+    let words = seen(&other);
+    let of_last = words.iter().filter(|(name, _)| *name == "other").count();
+    assert_eq!(
+        (of_last, words.len() - first().count()),
+        (1, 4),
+        "{words:?}"
+    );
 }
 
 #[test]
@@ -142,7 +201,7 @@ fn the_program_s_own_handler_gets_what_is_its() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "handlers");
+    let outcome = run(ON_FREE, "handlers");
     outcome.success();
     // int3 and raise, and no write; at the end hakmem's handler is in force again.
     let said = outcome.stdout_text().into_owned();
@@ -161,7 +220,7 @@ fn a_handler_that_passes_on_to_ours_does_not_go_round() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "handlers_in_a_row");
+    let outcome = run(ON_FREE, "handlers_in_a_row");
     assert_eq!(signal(&outcome), Some(5), "{}", outcome.report());
     assert_eq!(hits(&outcome).len(), 1, "{}", outcome.report());
 }
@@ -175,7 +234,7 @@ fn a_write_while_the_signal_is_blocked_is_told_late() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "blocked");
+    let outcome = run(ON_FREE, "blocked");
     outcome.success();
     let hits = hits(&outcome);
     assert_eq!(hits.len(), 1, "{}", outcome.report());
@@ -188,7 +247,7 @@ fn a_child_has_its_own_and_the_parent_keeps_its() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "forks");
+    let outcome = run(ON_FREE, "forks");
     outcome.success();
     let number = |name: &str| -> u64 {
         let text = outcome.stdout_text();
@@ -209,7 +268,7 @@ fn nothing_is_left_after_exec() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "executes");
+    let outcome = run(ON_FREE, "executes");
     outcome.success();
     assert!(hits(&outcome).is_empty(), "{}", outcome.report());
     assert!(outcome.stdout_text().contains("item 0x"));
@@ -221,7 +280,7 @@ fn a_program_that_closes_everything_keeps_what_it_opens() {
     if !applies() {
         return;
     }
-    run("site=make_item on=free do=arm", "closes").success();
+    run(ON_FREE, "closes").success();
 }
 
 #[test]
@@ -229,7 +288,7 @@ fn an_armed_block_is_held_back_until_others_are_armed() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "held");
+    let outcome = run(ON_FREE, "held");
     outcome.success();
     assert_eq!(outcome.stdout_text(), "again\n");
     let evictions = lines_with(&outcome, "watch: there are four watchpoints");
@@ -241,7 +300,7 @@ fn an_armed_block_that_is_freed_twice_ends_the_program() {
     if !applies() {
         return;
     }
-    let outcome = run("site=make_item on=free do=arm", "frees_twice");
+    let outcome = run(ON_FREE, "frees_twice");
     outcome.aborted();
     let said = lines_with(
         &outcome,

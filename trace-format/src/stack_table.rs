@@ -151,22 +151,28 @@ impl StackTable {
     /// [`STACK_FULL`] if there is no room.
     #[inline]
     pub fn insert(&self, frames: &[u64]) -> u32 {
+        self.insert_new(frames).0
+    }
+
+    /// As [`StackTable::insert`], and whether it was added.
+    #[inline]
+    pub fn insert_new(&self, frames: &[u64]) -> (u32, bool) {
         let frames = &frames[..frames.len().min(MAX_FRAMES)];
         if frames.is_empty() {
-            return STACK_NONE;
+            return (STACK_NONE, false);
         }
         let commit = commit_word(frames);
         let place = self.index(commit >> 8);
         // Acquire: pairs with the exchange in `insert_slow`, after which the entry is published.
         let id = place.load(Ordering::Acquire);
         if id != 0 && self.is(id, commit, frames) {
-            return id;
+            return (id, false);
         }
         self.insert_slow(commit, frames)
     }
 
     #[cold]
-    fn insert_slow(&self, commit: u64, frames: &[u64]) -> u32 {
+    fn insert_slow(&self, commit: u64, frames: &[u64]) -> (u32, bool) {
         let mut written = 0;
         for probe in 0..PROBES.min(self.index_slots) {
             let place = self.index((commit >> 8).wrapping_add(probe));
@@ -183,17 +189,17 @@ impl StackTable {
                 match place.compare_exchange(0, written, Ordering::AcqRel, Ordering::Acquire) {
                     Ok(_) => {
                         self.count(offset_of!(StackHeader, stacks));
-                        return written;
+                        return (written, true);
                     }
                     Err(other) => id = other,
                 }
             }
             if self.is(id, commit, frames) {
-                return id;
+                return (id, false);
             }
         }
         self.count(offset_of!(StackHeader, refused));
-        STACK_FULL
+        (STACK_FULL, false)
     }
 
     /// Writes an entry at the end of the log, and says where. 0 if there is no room.

@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+mod config;
 mod history;
 mod run;
 
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 pub enum Command {
     Run(run::Run),
     History(history::History),
+    Config(config::Config),
 }
 
 impl Command {
@@ -22,6 +24,7 @@ impl Command {
         match self {
             Self::Run(run) => match run.execute()? {},
             Self::History(history) => history.execute(),
+            Self::Config(config) => config.execute(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the `hakmem` command from outside.
 
+mod config;
 mod history;
 mod library;
 mod observed;

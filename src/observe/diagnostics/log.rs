@@ -27,6 +27,7 @@ fn area_of(event: &Event<'_>) -> Option<Area> {
         | Event::Unregistered { .. }
         | Event::SuperSlabRegistered { .. }
         | Event::SuperSlabUnregistered { .. } => Area::Registry,
+        Event::Learnt { .. } => Area::Learning,
         _ => return None,
     })
 }
@@ -83,6 +84,20 @@ fn tell(line: Line, event: &Event<'_>) -> Line {
         }
         Event::SuperSlabRegistered { base } => superslab(line.text(b"entered "), base),
         Event::SuperSlabUnregistered { base } => superslab(line.text(b"cleared "), base),
+        Event::Learnt {
+            what,
+            class,
+            from,
+            to,
+        } => {
+            let line = line.text(what.as_bytes());
+            let line = match class {
+                Some(class) => line.text(b" of class ").number(class as u64),
+                None => line,
+            };
+            let line = line.text(b": ").number(from as u64);
+            line.text(b" -> ").number(to as u64)
+        }
         _ => line,
     }
 }

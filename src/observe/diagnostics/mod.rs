@@ -28,7 +28,7 @@ use super::{Block, Event, Observer, Occasion, Path, Release, Request, Wish, sett
 use crate::sys::stderr::{self, Line};
 use crate::sys::thread;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use list_checks::ListChecks;
 use profile::Profile;
 use refill_check::RefillCheck;
@@ -49,10 +49,11 @@ enum Area {
     Lists = 1 << 8,
     State = 1 << 9,
     Timing = 1 << 10,
+    Learning = 1 << 11,
 }
 
 /// Each area's variable.
-const VARIABLES: [(Area, &str); 11] = [
+const VARIABLES: [(Area, &str); 12] = [
     (Area::Free, "HAKMEM_SS_FREE_DEBUG"),
     (Area::Lookup, "HAKMEM_SUPER_LOOKUP_DEBUG"),
     (Area::Lru, "HAKMEM_SS_LRU_DEBUG"),
@@ -64,6 +65,7 @@ const VARIABLES: [(Area, &str); 11] = [
     (Area::Lists, "HAKMEM_TINY_SLL_DIAG"),
     (Area::State, "HAKMEM_TINY_ALLOC_DEBUG"),
     (Area::Timing, "HAKMEM_TIMING"),
+    (Area::Learning, "HAKMEM_LEARN_DEBUG"),
 ];
 
 /// The areas that need to see each call.
@@ -72,9 +74,6 @@ const OF_CALLS: u32 = Area::Profile as u32 | Area::Timing as u32;
 /// Which areas are on. Written once by the set-up; Relaxed, for what is read before is seen
 /// as off.
 static ON: AtomicU32 = AtomicU32::new(0);
-
-/// The table of statistics is wanted; as [`ON`].
-static TABLE: AtomicBool = AtomicBool::new(false);
 
 #[inline(always)]
 fn on() -> u32 {
@@ -101,6 +100,7 @@ impl Area {
             Area::Lists => "sll",
             Area::State => "state",
             Area::Timing => "timing",
+            Area::Learning => "learn",
         }
     }
 
@@ -187,7 +187,6 @@ impl Observer for Diagnostics {
         if Area::Timing.is_in(on) {
             Timing::begin();
         }
-        TABLE.store(settings::wants_table(), Ordering::Relaxed);
         ON.store(on, Ordering::Relaxed);
         on & OF_CALLS != 0
     }
@@ -195,7 +194,6 @@ impl Observer for Diagnostics {
     #[inline(always)]
     fn wants(wish: Wish) -> bool {
         match wish {
-            Wish::Statistics => TABLE.load(Ordering::Relaxed),
             Wish::Counts => Area::Refills.is_in(on()),
         }
     }

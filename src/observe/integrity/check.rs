@@ -3,13 +3,14 @@
 //!
 //! 1. Nothing is written but behind what was asked for, and into what the program does not have.
 
-use super::kind::{Family, is_zeroing};
+use super::kind::{Family, is_same_form, is_zeroing};
 use super::pattern::{self, FREED, FRESH, FRONT, LINK, TAIL};
 use super::policy::{self, Level};
 use super::quarantine::Entry;
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
-use super::{stacks, wrong};
+use super::{guard, stacks, wrong};
+use crate::observe::caller::Caller;
 use crate::observe::{self, Block, LARGE, Release, Request, Resize};
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
@@ -35,7 +36,7 @@ fn end_of_tail(start: usize, size: usize, bytes: usize, is_in_slab: bool) -> usi
 
 /// What was asked for, as a record has it.
 #[inline(always)]
-fn asked(request: &Request) -> Asked {
+pub(super) fn asked(request: &Request) -> Asked {
     let align = match request.caller.told_align() {
         Some(log2) => log2,
         None => request.align.trailing_zeros(),
@@ -44,14 +45,14 @@ fn asked(request: &Request) -> Asked {
 }
 
 #[inline(always)]
-fn moment(thread: &Thread, caller: observe::caller::Caller) -> Moment {
+pub(super) fn moment(thread: &Thread, caller: Caller) -> Moment {
     Moment {
         stack: stacks::id(thread, caller),
         thread: thread.number.get(),
     }
 }
 
-const UNKNOWN: Moment = Moment {
+pub(super) const UNKNOWN: Moment = Moment {
     stack: 0,
     thread: 0,
 };
@@ -150,13 +151,20 @@ pub(super) fn allocated_light(block: &Block<'_, BlockRecord>, request: &Request)
 /// Whether nothing is wrong with the free of a block that was live.
 #[inline(always)]
 fn is_sound(block: &Block<'_, BlockRecord>, asked: Asked, release: &Release) -> bool {
+    is_as_asked(asked, release) && is_guarded(block, asked.size())
+}
+
+/// Whether a block is given back as it was asked for.
+#[inline(always)]
+pub(super) fn is_as_asked(asked: Asked, release: &Release) -> bool {
     let caller = release.caller;
-    let is_of_family = Family::of(caller.api()).matches(Family::of(asked.api()));
+    let is_of_family = Family::of(caller.api()).matches(Family::of(asked.api()))
+        && is_same_form(caller.api(), asked.api());
     let is_of_size = caller.told_size().is_none_or(|size| size == asked.size());
     let is_of_align = caller
         .told_align()
         .is_none_or(|align| is_same_align(align, asked));
-    is_of_family & is_of_size & is_of_align && is_guarded(block, asked.size())
+    is_of_family & is_of_size & is_of_align
 }
 
 /// Whether an alignment is the one that was asked for. C++ has one form for all that need none.
@@ -187,6 +195,9 @@ pub(super) fn is_guarded(block: &Block<'_, BlockRecord>, size: usize) -> bool {
 /// The ranges around a live block where the pattern stands: in front, and behind.
 pub(super) fn guards(block: &Block<'_, BlockRecord>, size: usize) -> [(usize, usize); 2] {
     let start = block.address.as_ptr() as usize;
+    if let Some(edges) = guard::edges(start, size) {
+        return edges;
+    }
     let front = if is_in_slab(block) {
         front_bytes(block.bytes)
     } else {

@@ -78,6 +78,15 @@ impl Family {
     }
 }
 
+/// Whether both are forms of C++'s operators for objects that are aligned by themselves, or neither
+/// is; and of others nothing is said.
+#[inline(always)]
+pub(super) fn is_same_form(taken_back: u8, handed_out: u8) -> bool {
+    const ALIGNED: u8 = 2;
+    let are_operators = taken_back >= Api::New as u8 && handed_out >= Api::New as u8;
+    !are_operators || (taken_back ^ handed_out) & ALIGNED == 0
+}
+
 /// Whether a function hands out memory that reads as zero.
 #[inline(always)]
 pub(super) fn is_zeroing(api: u8) -> bool {
@@ -133,6 +142,14 @@ mod tests {
             assert_eq!(family(api), Family::Malloc, "{api:?}");
         }
         assert_eq!(family(Api::RustDealloc), Family::Rust);
+        let same = |back: Api, out: Api| is_same_form(back as u8, out as u8);
+        assert!(same(Api::Delete, Api::New) && same(Api::DeleteSized, Api::NewNothrow));
+        assert!(same(Api::DeleteSizedAligned, Api::NewAlignedNothrow));
+        assert!(same(Api::DeleteArrayAlignedNothrow, Api::NewArrayAligned));
+        assert!(
+            !same(Api::Delete, Api::NewAligned) && !same(Api::DeleteArrayAligned, Api::NewArray)
+        );
+        assert!(same(Api::Free, Api::NewAligned));
         assert!(family(Api::Unknown).matches(Family::New));
         assert!(!family(Api::Free).matches(Family::New));
     }

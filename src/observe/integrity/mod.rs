@@ -10,29 +10,38 @@
 //! A hook that finds nothing wrong stays in `check.rs`; what is wrong is looked into by `wrong.rs`,
 //! told by `report/`, and followed by what `HAKMEM_ON_ERROR` says.
 //!
+//! `ranges.rs` has how far the program's memory functions may go, and `wrong_range.rs` tells of one
+//! that goes too far. `guard/` has blocks with pages of their own, which are checked by the
+//! processor.
+//!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
 //! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
 
 mod ask;
 mod check;
+mod guard;
 mod kind;
 mod leaks;
 mod pattern;
 mod placed_stacks;
 mod policy;
 mod quarantine;
+pub(crate) mod ranges;
 mod record;
 mod report;
 mod scan;
 mod signals;
 mod stacks;
 mod thread;
+mod wild;
 mod wrong;
+mod wrong_range;
 
 use super::caller::Caller;
-use super::{Block, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
+use super::{Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
 use crate::fault::{Call, Fault};
+use crate::sys::originals;
 use core::ptr::NonNull;
 use policy::Level;
 pub(crate) use record::BlockRecord;
@@ -51,11 +60,13 @@ impl Observer for Checking {
 
     fn set_up() -> bool {
         let level = policy::read();
+        originals::find();
         leaks::set_up(level);
-        if level == Level::Off {
+        let guards = guard::set_up(level == Level::Full);
+        if level == Level::Off && !guards {
             return false;
         }
-        if level == Level::Full {
+        if level == Level::Full || guards {
             stack::set_up();
             stacks::set_up();
         }
@@ -64,17 +75,27 @@ impl Observer for Checking {
         signals::set_up();
         ask::set_up();
         policy::set(level);
-        true
+        ranges::set_up();
+        if guards {
+            guard::start();
+        }
+        level != Level::Off
+    }
+
+    fn diverts() -> bool {
+        guard::is_on()
     }
 
     fn exits() {
+        scan::at_exit();
+        guard::at_exit();
         if policy::level() != Level::Off {
-            scan::at_exit();
             leaks::at_exit();
         }
     }
 
     fn forked() {
+        guard::forked();
         thread::forked();
         report::forked();
         leaks::forked();
@@ -89,11 +110,29 @@ impl Observer for Checking {
     }
 
     #[inline(always)]
+    fn divert(local: &Local, request: &Request) -> Option<Diverted> {
+        guard::divert(local, request)
+    }
+
+    fn diverted(address: usize) -> Option<usize> {
+        guard::bytes(address)
+    }
+
+    fn owns(address: usize) -> bool {
+        guard::owns(address)
+    }
+
+    fn resize_diverted(address: usize, size: usize) -> bool {
+        guard::resize(address, size)
+    }
+
+    #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
         match policy::level() {
             Level::Off => {}
-            Level::Light => check::allocated_light(block, request),
-            Level::Full => check::allocated(local, block, request),
+            // Copies: references would have the hook keep in memory what it has in registers.
+            Level::Light => check::allocated_light(&block.copy(), &{ *request }),
+            Level::Full => check::allocated(local, &block.copy(), &{ *request }),
         }
     }
 
@@ -103,15 +142,22 @@ impl Observer for Checking {
         block: &Block<'_, BlockRecord>,
         release: &Release,
     ) -> Option<NonNull<u8>> {
+        if is_guarded(block) {
+            guard::freeing(Some(local), block, release);
+            return None;
+        }
         match policy::level() {
             Level::Off => Some(block.address),
-            Level::Light => check::freeing_light(block, release),
-            Level::Full => check::freeing(local, block, release),
+            Level::Light => check::freeing_light(&block.copy(), &{ *release }),
+            Level::Full => check::freeing(local, &block.copy(), &{ *release }),
         }
     }
 
     #[inline(always)]
     fn overdue(local: &Local) -> Option<NonNull<u8>> {
+        if policy::level() != Level::Off || guard::is_on() {
+            signals::insist();
+        }
         check::overdue(local)
     }
 
@@ -122,13 +168,18 @@ impl Observer for Checking {
     }
 
     fn freeing_apart(block: &Block<'_, BlockRecord>, release: &Release) {
-        if policy::level() != Level::Off {
+        if is_guarded(block) {
+            guard::freeing(None, block, release);
+        } else if policy::level() != Level::Off {
             // It goes back all the same: nobody else could free it later.
             check::freeing_light(block, release);
         }
     }
 
     fn resizing(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) -> Resize {
+        if is_guarded(block) {
+            return guard::resizing(block, request);
+        }
         match policy::level() {
             Level::Off => Resize::InPlaceAllowed,
             level => check::resizing(block, request, level),
@@ -136,12 +187,17 @@ impl Observer for Checking {
     }
 
     fn resized(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
-        if policy::level() != Level::Off {
+        if is_guarded(block) {
+            guard::resized(block.address.as_ptr() as usize, request);
+        } else if policy::level() != Level::Off {
             check::resized(block, request);
         }
     }
 
     fn usable(block: &Block<'_, BlockRecord>) -> usize {
+        if is_guarded(block) {
+            return guard::usable(block.address.as_ptr() as usize);
+        }
         if policy::level() == Level::Off {
             return block.bytes - pattern::TAIL;
         }
@@ -155,17 +211,14 @@ impl Observer for Checking {
     }
 
     fn suspicious(call: Call, address: *const u8, fault: Fault, caller: Caller) -> Verdict {
-        if policy::level() == Level::Off {
+        if policy::level() == Level::Off && !guard::owns(address as usize) {
             return Verdict::Abort;
         }
         wrong::stray(call, address as usize, fault, caller)
     }
 
     fn verify() -> usize {
-        match policy::level() {
-            Level::Off => 0,
-            _ => scan::all(b"a scan that the program asked for"),
-        }
+        scan::all(b"a scan that the program asked for")
     }
 
     #[inline(always)]
@@ -178,4 +231,10 @@ impl Observer for Checking {
 
     #[inline(always)]
     fn span(_: Path) {}
+}
+
+/// Whether a block is a guarded one: all others have records, where there is memory for those.
+#[inline(always)]
+fn is_guarded(block: &Block<'_, BlockRecord>) -> bool {
+    block.record.is_none() && guard::owns(block.address.as_ptr() as usize)
 }

@@ -14,6 +14,7 @@
 //!
 //! As an address the pattern is none: the processor refuses it, and a report can name it.
 
+use crate::sys::originals;
 use core::arch::x86_64::{
     __m128i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
     _mm_storeu_si128,
@@ -68,7 +69,7 @@ pub(super) unsafe fn fill(start: usize, len: usize, byte: u8) {
 unsafe fn fill_slow(start: usize, len: usize, byte: u8) {
     if len >= STEP {
         // SAFETY: the caller's clause.
-        return unsafe { (start as *mut u8).write_bytes(byte, len) };
+        return unsafe { originals::fill(start as *mut u8, len, byte) };
     }
     for at in start..start + len {
         // SAFETY: the caller's clause.

@@ -66,3 +66,34 @@ impl Quarantine {
         entry
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::boxed::Box;
+
+    #[test]
+    fn the_quarantine_keeps_what_it_is_told() {
+        static RECORD: BlockRecord = BlockRecord::new();
+        // SAFETY: all bytes zero are an empty one.
+        let quarantine: Box<Quarantine> = unsafe { Box::new(core::mem::zeroed()) };
+        let entry = |address| Entry {
+            address,
+            bytes: 100,
+            record: &RECORD,
+        };
+        assert!(quarantine.pop_over(0).is_none());
+        for number in 0..10 {
+            assert!(quarantine.push(entry(number)));
+        }
+        // The oldest leave, until no more than 700 bytes are left.
+        let out = || quarantine.pop_over(700).map(|entry| entry.address);
+        assert_eq!(
+            [out(), out(), out(), out()],
+            [Some(0), Some(1), Some(2), None]
+        );
+        while quarantine.push(entry(0)) {}
+        assert_eq!(quarantine.pop_over(usize::MAX).map(|e| e.address), Some(3));
+        assert!(quarantine.push(entry(0)));
+    }
+}

@@ -94,6 +94,12 @@ impl Asked {
         }
     }
 
+    /// The bytes of a live block.
+    #[inline(always)]
+    pub(super) fn live_size(self) -> Option<usize> {
+        (self.0 >> STATE_SHIFT == State::Live as u64).then_some(self.size())
+    }
+
     #[inline(always)]
     fn with_state(self, state: State) -> Asked {
         Asked(self.0 & !(0xf << STATE_SHIFT) | (state as u64) << STATE_SHIFT)

@@ -3,15 +3,17 @@
 //! Other threads go on meanwhile. A block that changes while it is looked at is passed over: its
 //! record says so.
 
-use super::check;
 use super::pattern::{self, LINK};
+use super::policy::{self, Level};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
+use super::{check, guard};
 use crate::observe::{self, Block};
 use crate::sys::{process, thread};
 use crate::walk;
 use core::ops::ControlFlow;
+use core::ptr::NonNull;
 
 /// Findings that one scan tells.
 const MOST: usize = 20;
@@ -37,6 +39,24 @@ pub(super) fn all(when: &'static [u8]) -> usize {
 /// Looks at all blocks; says how many are damaged.
 pub(super) fn examine(when: &'static [u8]) -> usize {
     let mut found = 0;
+    guard::each_live(|guarded| {
+        if let Some(address) = NonNull::new(guarded.address as *mut u8)
+            && found < MOST
+        {
+            let (bytes, class) = (guarded.bytes, observe::LARGE);
+            let record = Some(guarded.record);
+            let block = Block {
+                address,
+                bytes,
+                class,
+                record,
+            };
+            found += usize::from(is_damaged(&block, guarded.record, Some(when)));
+        }
+    });
+    if policy::level() == Level::Off {
+        return found;
+    }
     let _ = walk::for_each_place(|place| {
         let Some(record) = place.block.record.map(observe::checked) else {
             return ControlFlow::Continue(());
@@ -66,7 +86,11 @@ fn is_damaged(
         // below.
         let is_filled = |skip| unsafe { pattern::is_whole(start + skip, block.bytes - skip) };
         match asked.state() {
-            State::Live => check::is_guarded(block, asked.size()),
+            State::Live => {
+                let mut guards = check::guards(block, asked.size()).into_iter();
+                // SAFETY: as above.
+                guards.all(|(start, len)| unsafe { pattern::is_whole(start, len) })
+            }
             State::Quarantined if block.class != observe::LARGE => is_filled(0),
             State::Filled => is_filled(LINK),
             _ => true,

@@ -15,7 +15,7 @@ use crate::sys::memory::PAGE;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable};
 
 /// Places in the table's index, and words in its log: memory that is used as it fills.
@@ -34,10 +34,19 @@ static IS_THERE: AtomicBool = AtomicBool::new(false);
 /// Stacks are walked by unwind tables. Written by the set-up; Relaxed.
 static BY_TABLES: AtomicBool = AtomicBool::new(false);
 
+/// Return addresses that are kept of a stack. As above.
+static DEPTH: AtomicUsize = AtomicUsize::new(USUAL);
+/// As many if `HAKMEM_STACK_DEPTH` does not say otherwise: deep recursion has many stacks, and a
+/// walk costs by its length.
+const USUAL: usize = 8;
+
 /// Makes the table, once; without memory for it blocks have no stacks.
 pub(super) fn set_up() {
     let by_tables = settings::text("HAKMEM_STACKS").is_none_or(|way| way == b"table");
     BY_TABLES.store(by_tables, Ordering::Relaxed);
+    if settings::text("HAKMEM_STACK_DEPTH").is_some() {
+        DEPTH.store(stack::FRAMES, Ordering::Relaxed);
+    }
     let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
     let Some(address) = own_memory::map(bytes.next_multiple_of(PAGE)) else {
         return;
@@ -79,8 +88,9 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let mut ends = [0; placed_stacks::MOST];
     let mut count = 0;
     let by_tables = BY_TABLES.load(Ordering::Relaxed);
+    let most = DEPTH.load(Ordering::Relaxed);
     let frames = if by_tables {
-        stack::capture_by_tables(&thread.stack, caller, &mut room, |end| {
+        stack::capture_by_tables(&thread.stack, caller, &mut room, most, |end| {
             if let Some(place) = ends.get_mut(count) {
                 *place = end;
             }
@@ -89,12 +99,14 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     } else {
         stack::capture_into(&thread.stack, caller, &mut room)
     };
-    let id = match table.insert(frames) {
-        STACK_FULL => return STACK_NONE,
-        id => id,
-    };
-    for &frame in frames {
-        modules::meet(frame as usize);
+    let (id, is_new) = table.insert_new(frames);
+    if id == STACK_FULL {
+        return STACK_NONE;
+    }
+    if is_new {
+        for &frame in frames {
+            modules::meet(frame as usize);
+        }
     }
     let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
     // Along frame pointers nothing is known of a function that keeps none.

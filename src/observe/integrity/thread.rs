@@ -56,6 +56,8 @@ fn push(new: &'static Thread) {
 pub(crate) struct Local {
     thread: Cell<*const Thread>,
     is_beginning: Cell<bool>,
+    /// Requests until one gets a guarded block, where one in so many does; 0 before the first.
+    pub(super) until_guarded: Cell<u32>,
 }
 
 impl Local {
@@ -66,6 +68,7 @@ impl Local {
     pub(super) const NEW: Local = Local {
         thread: Cell::new(ptr::null()),
         is_beginning: Cell::new(false),
+        until_guarded: Cell::new(0),
     };
 
     /// What is kept of this thread; `None` without memory for it, or in a signal handler that

@@ -2,7 +2,7 @@
 //! program.
 
 use super::check;
-use super::kind::{Family, Kind};
+use super::kind::{Family, Kind, is_same_form};
 use super::pattern::{self, FREED, FRONT};
 use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder, Finding, Subject};
@@ -111,6 +111,16 @@ pub(super) fn freed(block: &Block<'_, BlockRecord>, asked: Asked, release: &Rele
             .text(b" handed out is given back to ")
             .text(name_of(caller.api()));
         mismatch(Kind::MismatchedFree, &mut sentence);
+    }
+    if !is_same_form(caller.api(), asked.api()) {
+        let mut sentence = begin(caller, address);
+        sentence
+            .text(b"a block that ")
+            .text(name_of(asked.api()))
+            .text(b" handed out is given back to ")
+            .text(name_of(caller.api()))
+            .text(b": one of the two is told an alignment");
+        mismatch(Kind::AlignMismatch, &mut sentence);
     }
     if let Some(size) = caller.told_size().filter(|size| *size != asked.size()) {
         let mut sentence = begin(caller, address);
@@ -398,7 +408,7 @@ pub(super) fn stray(call: Call, address: usize, fault: Fault, caller: Caller) ->
     let subject = Subject::of(address);
     let mut kind = Kind::InvalidFree;
     match &subject {
-        Some(subject) if fault == Fault::Interior => {
+        Some(subject) if fault == Fault::Interior && subject.covers(address) => {
             sentence
                 .text(b"no start of a block: the address is ")
                 .number(address.wrapping_sub(subject.address))

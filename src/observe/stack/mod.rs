@@ -173,7 +173,7 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     unsafe { room[..count].assume_init_ref() }
 }
 
-/// As [`capture_into`], by unwind tables whatever the mode; `each` is told where on the stack each
+/// As [`capture_into`], by unwind tables whatever the mode, and `most` addresses at most; `each` is told where on the stack each
 /// return address but the first stands, as far as they are found in the words below it.
 #[allow(dead_code, reason = "asked by integrity")]
 #[inline]
@@ -181,6 +181,7 @@ pub(crate) fn capture_by_tables<'a>(
     local: &Local,
     caller: Caller,
     room: &'a mut Room,
+    most: usize,
     each: impl FnMut(usize),
 ) -> &'a [u64] {
     let registers = Registers {
@@ -188,7 +189,7 @@ pub(crate) fn capture_by_tables<'a>(
         sp: caller.sp(),
         fp: caller.fp(),
     };
-    let count = table::walk(&local.bounds, registers, room, depth(), each);
+    let count = table::walk(&local.bounds, registers, room, most.min(depth()), each);
     // SAFETY: the walk initialises as many as it says.
     unsafe { room[..count].assume_init_ref() }
 }

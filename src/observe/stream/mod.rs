@@ -329,7 +329,7 @@ pub(crate) fn switch_on() {
     }
     below::begin();
     locals().for_each(Local::provide);
-    caller::switch(true);
+    caller::switch(true, true);
 }
 
 /// Takes back one [`switch_on`].

@@ -7,7 +7,7 @@ use super::rule::{actions, events};
 use super::rules::{self, Numbered};
 use super::target::{self, Means, Target};
 use crate::observe::report::{self, Line};
-use crate::observe::{LARGE, stack};
+use crate::observe::{LARGE, Observed, Observer, stack};
 use crate::sys::breakpoint::WORD;
 use crate::sys::process;
 use crate::walk::{self, BlockState};
@@ -124,7 +124,11 @@ fn log(happening: &Happening<'_>, rule: &Numbered) {
 
 /// Whether what the allocator knows of the block agrees with the event. Says so.
 fn verify(happening: &Happening<'_>, rule: &Numbered) -> bool {
-    let found = walk::state_of(happening.address);
+    let found = match walk::state_of(happening.address) {
+        // An observer's own block, which that one looks at.
+        Err(_) if Observed::owns(happening.address) => return true,
+        found => found,
+    };
     // A block that is about to be freed, or was handed out, is the program's.
     let sound = found == Ok(BlockState::Live);
     let result: &[u8] = match found {
@@ -167,6 +171,10 @@ fn damaged(happening: &Happening<'_>, slots: u32) -> u8 {
 /// Whether the block is held back from here on, if it is armed.
 fn arm(happening: &Happening<'_>, rule: &Numbered) -> Option<bool> {
     let now = crate::sys::clock::now_ms();
+    if happening.freed && Observed::owns(happening.address) {
+        // It cannot be touched from here on, which tells more.
+        return None;
+    }
     if happening.bytes < WORD || !rule.is_due(now) || !hit::listen() {
         return None;
     }

@@ -6,6 +6,9 @@
 //! | pages | freed blocks that have their pages to themselves | SIGSEGV, at once |
 //! | comparison | all others, where the kernel refuses watchpoints | a difference, at the next look |
 //!
+//! A block has the watchpoints that its rule needs. Those that are to spare watch more of its words,
+//! if its rule leaves that open, until another block needs them.
+//!
 //! A freed block is held back while it is armed, unless its rule says otherwise: its free is put
 //! off, so that neither the allocator nor the next owner writes to it.
 //!
@@ -16,7 +19,7 @@
 use super::held;
 use super::registers;
 use super::rules::Numbered;
-use super::target::{self, Means, Target};
+use super::target::{self, Means, Target, Words};
 use crate::observe::report::turn::{Taken, Turn};
 use crate::sys::breakpoint::{REGISTERS, Refusal, WORD};
 use crate::sys::clock;
@@ -49,6 +52,8 @@ pub(super) struct Guard {
     pub(super) hits: AtomicU32,
     pub(super) limit: AtomicU32,
     count: AtomicUsize,
+    /// How many of the words have to be watched; the others have watchpoints to spare.
+    needed: AtomicUsize,
     words: [AtomicUsize; REGISTERS],
     registers: [AtomicUsize; REGISTERS],
     /// What stood there at the last look.
@@ -76,6 +81,7 @@ static TABLE: [Guard; GUARDS] = [const {
         hits: AtomicU32::new(0),
         limit: AtomicU32::new(0),
         count: AtomicUsize::new(0),
+        needed: AtomicUsize::new(0),
         words: [const { AtomicUsize::new(0) }; REGISTERS],
         registers: [const { AtomicUsize::new(0) }; REGISTERS],
         last: [const { AtomicU64::new(0) }; COPY],
@@ -290,15 +296,21 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
         return None;
     }
     disarm_at(&turn, target.address);
-    let (words, count) = target::words(target, rule)?;
+    let words = target::words(target, rule)?;
     let mut means = target::means(target, rule);
+    let mut count = words.needed;
     if means == Means::Watchpoints {
-        while registers::free() < count {
+        while registers::free() < words.needed && give_up_spare(&turn, 1).is_some() {}
+        while registers::free() < words.needed {
             if rule.rotate.is_none() && !HAS_EVICTED.swap(true, Ordering::Relaxed) {
                 tell(News::Evicted);
             }
             disarm_oldest(&turn, Some(Means::Watchpoints))?;
         }
+        // Of what is to spare it gets as much as the others have.
+        let may_have = || registers::free().min(words.useful);
+        while may_have() < words.useful && give_up_spare(&turn, may_have() + 1).is_some() {}
+        count = may_have();
     }
     // A thread that steps in one of them has yet to come back.
     let is_unused = |guard: &Guard| !guard.is_used() && guard.steps.load(Ordering::Relaxed) == 0;
@@ -308,7 +320,7 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
     let index = TABLE.iter().position(is_unused)?;
     let guard = &TABLE[index];
     let serial = (SERIAL.fetch_add(1, Ordering::Relaxed) + 1).max(1);
-    guard.fill(target, rule, &words[..count]);
+    guard.fill(target, rule, &words, count);
     loop {
         guard.means.store(means as u8, Ordering::Relaxed);
         guard.remember();
@@ -345,7 +357,7 @@ pub(super) fn arm(target: &Target, rule: &Numbered, mut tell: impl FnMut(News)) 
 }
 
 impl Guard {
-    fn fill(&self, target: &Target, rule: &Numbered, words: &[usize]) {
+    fn fill(&self, target: &Target, rule: &Numbered, words: &Words, count: usize) {
         self.address.store(target.address, Ordering::Relaxed);
         self.bytes.store(target.bytes, Ordering::Relaxed);
         self.class.store(target.class, Ordering::Relaxed);
@@ -356,8 +368,9 @@ impl Guard {
         self.number.store(rule.number, Ordering::Relaxed);
         self.hits.store(0, Ordering::Relaxed);
         self.limit.store(rule.hits, Ordering::Relaxed);
-        self.count.store(words.len(), Ordering::Relaxed);
-        for (place, word) in self.words.iter().zip(words) {
+        self.count.store(count, Ordering::Relaxed);
+        self.needed.store(words.needed, Ordering::Relaxed);
+        for (place, word) in self.words.iter().zip(&words.addresses) {
             place.store(*word, Ordering::Relaxed);
         }
         self.looked.store(clock::now_ms(), Ordering::Relaxed);
@@ -380,6 +393,11 @@ impl Guard {
                     let address = self.words[word].load(Ordering::Relaxed);
                     match registers::watch(address, data_of(index, serial, word)) {
                         Ok(register) => self.registers[word].store(register, Ordering::Relaxed),
+                        // Somebody else has what was to spare.
+                        Err(_) if word >= self.needed.load(Ordering::Relaxed) => {
+                            self.count.store(word, Ordering::Relaxed);
+                            break;
+                        }
                         Err(why) => {
                             self.release_registers(word, registers::release);
                             return Err(why);
@@ -435,6 +453,19 @@ fn disarm_at(_: &Taken<'_>, address: usize) {
             .for_each(Guard::disarm);
         filter();
     }
+}
+
+/// Has the block that has most watchpoints to spare give up one, if it has more words than `than`.
+/// Called by who has the turn.
+fn give_up_spare(_: &Taken<'_>, than: usize) -> Option<()> {
+    let has_spare = |guard: &&Guard| guard.words() > than.max(guard.needed.load(Ordering::Relaxed));
+    let of_watchpoints = |guard: &&Guard| guard.is_used() && guard.means() == Means::Watchpoints;
+    let guards = TABLE.iter().filter(of_watchpoints).filter(has_spare);
+    let guard = guards.max_by_key(|guard| guard.words())?;
+    let last = guard.words() - 1;
+    guard.count.store(last, Ordering::Relaxed);
+    registers::release(guard.registers[last].load(Ordering::Relaxed));
+    Some(())
 }
 
 fn disarm_oldest(_: &Taken<'_>, means: Option<Means>) -> Option<()> {

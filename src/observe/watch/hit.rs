@@ -68,7 +68,8 @@ fn on_hit(stopped: &Stopped, guard: &'static Guard, word: usize) {
     let pc = writer(stopped.pc());
     let ours = is_ours(pc, stopped.sp());
     // An instruction may write to several words at once, and the kernel sends one signal.
-    for at in 0..guard.words() {
+    // The one that it is sent for may have been given up since.
+    for at in 0..guard.words().max(word + 1) {
         let Some((address, old, new)) = guard.look(at) else {
             continue;
         };

@@ -26,7 +26,6 @@ mod parse;
 mod registers;
 mod rule;
 mod rules;
-mod site;
 mod target;
 
 use super::api::Api;
@@ -177,7 +176,7 @@ impl Observer for Watch {
             .map_err(|Malformed { at, accepted }| WatchError::Malformed { at, accepted })?;
         modules::refresh();
         let number = environment::add(rule)?;
-        caller::switch(true);
+        caller::switch(true, true);
         Ok(number)
     }
 

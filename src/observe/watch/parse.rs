@@ -5,8 +5,9 @@
 //! ```
 
 use super::rule::{Rule, actions, events};
-use super::site::Site;
 use crate::observe::LARGE;
+use crate::observe::numerals::{hexadecimal, positive, range, split};
+use crate::observe::site::Site;
 use crate::size_class::CLASSES;
 use crate::sys::breakpoint::REGISTERS;
 
@@ -143,52 +144,12 @@ fn term(rule: &mut Rule, word: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A number in decimal, or in hexadecimal behind `0x`.
-pub(super) fn number(text: &[u8]) -> Option<usize> {
-    let (digits, base) = match text.strip_prefix(b"0x") {
-        Some(digits) => (digits, 16),
-        None => (text, 10),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0usize, |number, &byte| {
-        let digit = char::from(byte).to_digit(base)?;
-        number
-            .checked_mul(base as usize)?
-            .checked_add(digit as usize)
-    })
-}
-
-/// A number behind `0x`.
-pub(super) fn hexadecimal(text: &[u8]) -> Option<usize> {
-    number(text).filter(|_| text.starts_with(b"0x"))
-}
-
-fn positive(text: &[u8]) -> Option<usize> {
-    number(text).filter(|&number| number > 0)
-}
-
 fn switch(text: &[u8]) -> Result<bool, &'static str> {
     match text {
         b"0" => Ok(false),
         b"1" => Ok(true),
         _ => Err(SWITCH),
     }
-}
-
-fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let position = text.iter().position(|&byte| byte == at)?;
-    Some((&text[..position], &text[position + 1..]))
-}
-
-/// A number, or two with a hyphen between, the larger one last.
-fn range(text: &[u8]) -> Option<(usize, usize)> {
-    let (from, to) = match split(text, b'-') {
-        Some((from, to)) => (number(from)?, number(to)?),
-        None => (number(text)?, number(text)?),
-    };
-    (from <= to).then_some((from, to))
 }
 
 /// First address, and the one behind the last.

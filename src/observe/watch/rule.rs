@@ -7,8 +7,8 @@
 //!
 //! 1. A rule does not change while it is in force, but for its counters.
 
-use super::site::Site;
 use crate::observe::api::Api;
+use crate::observe::site::Site;
 use crate::observe::{Block, LARGE, Request};
 use crate::sys::process;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -13,9 +13,9 @@
 
 use super::Record;
 use super::rule::{Rule, events};
-use super::site::Site;
 use crate::metadata;
 use crate::observe::report::turn::Turn;
+use crate::observe::site::Site;
 use crate::observe::{Block, Request, modules};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 

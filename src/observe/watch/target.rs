@@ -35,25 +35,38 @@ pub(super) fn without_watchpoints() {
     NO_WATCHPOINTS.store(true, Ordering::Relaxed);
 }
 
-/// The words that a rule says, or that of its address, or the first one.
-pub(super) fn words(target: &Target, rule: &Numbered) -> Option<([usize; REGISTERS], usize)> {
+/// Words of a block that are to be armed.
+pub(super) struct Words {
+    /// Their addresses, the most important first.
+    pub(super) addresses: [usize; REGISTERS],
+    /// How many have to be.
+    pub(super) needed: usize,
+    /// How many may be, where nobody else needs a watchpoint.
+    pub(super) useful: usize,
+}
+
+/// The words that a rule says, or those of its addresses; else the first one, and of a freed
+/// block those behind it as well if there are watchpoints to spare: nobody writes there.
+pub(super) fn words(target: &Target, rule: &Numbered) -> Option<Words> {
     let last = (target.bytes / WORD).checked_sub(1)?;
-    let (first, count) = match (rule.words, rule.addresses) {
-        (Some((first, count)), _) => (first as usize, count as usize),
+    let (first, needed, useful) = match (rule.words, rule.addresses) {
+        (Some((first, count)), _) => (first as usize, count as usize, 0),
         (None, Some((from, to))) => {
             let from = from.saturating_sub(target.address) / WORD;
             let to = (to - 1).saturating_sub(target.address) / WORD;
-            (from, (to.saturating_sub(from) + 1).min(REGISTERS))
+            (from, (to.saturating_sub(from) + 1).min(REGISTERS), 0)
         }
-        (None, None) => (0, 1),
+        (None, None) => (0, 1, if target.freed { REGISTERS } else { 1 }),
     };
     let first = first.min(last);
-    let count = count.min(last - first + 1);
-    let mut words = [0; REGISTERS];
-    for (at, word) in words[..count].iter_mut().enumerate() {
-        *word = target.address + (first + at) * WORD;
-    }
-    Some((words, count))
+    let most = last - first + 1;
+    let needed = needed.min(most);
+    let useful = useful.clamp(needed, most.max(needed));
+    Some(Words {
+        addresses: core::array::from_fn(|at| target.address + (first + at) * WORD),
+        needed,
+        useful,
+    })
 }
 
 /// Whether a block would be armed by page protection.

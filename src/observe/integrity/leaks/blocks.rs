@@ -1,5 +1,6 @@
 //! The live blocks, in the order of their addresses, and what is found out about each.
 
+use super::super::guard;
 use super::super::record::{BlockRecord, State};
 use super::room::{Plain, Room};
 use crate::observe;
@@ -51,7 +52,7 @@ pub(super) struct Blocks {
 }
 
 /// Calls `each` with every block that the program has and that is observed: address, bytes asked
-/// for, record. Whoever keeps blocks apart from slabs adds them here.
+/// for, record; those with pages of their own among them.
 pub(super) fn each_live(each: &mut dyn FnMut(usize, usize, &BlockRecord)) {
     each_out(&mut |block, record| {
         if let Some(record) = record
@@ -59,6 +60,10 @@ pub(super) fn each_live(each: &mut dyn FnMut(usize, usize, &BlockRecord)) {
         {
             each(block.address as usize, record.asked().size(), record);
         }
+    });
+    guard::each_live(|guarded| {
+        let size = guarded.record.asked().size();
+        each(guarded.address, size, guarded.record);
     });
 }
 

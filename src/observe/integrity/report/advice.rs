@@ -8,6 +8,8 @@ use super::subject::Subject;
 use crate::observe::report::Line;
 use crate::observe::report::place::Place;
 use crate::observe::{LARGE, stack};
+use crate::size_class::MIN_ALIGN;
+use crate::sys::memory::PAGE;
 
 /// Writes it, if there is something to advise.
 pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
@@ -15,17 +17,39 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
         Kind::WriteAfterFree | Kind::LinkCorruption => watch_writer(paper, finding, true),
         Kind::HeapOverflow | Kind::HeapUnderflow if finding.damage.is_some() => {
             watch_writer(paper, finding, false);
+            if let Some(block) = finding.subject.filter(|block| block.is_guarded) {
+                return other_side(paper, finding.kind, &block);
+            }
             paper.line(Line::new().text(
                 b"     or: HAKMEM_GUARD=all stops the program at the instruction that writes there",
             ));
         }
-        Kind::UseAfterFree => {
+        Kind::UseAfterFree if !finding.subject.is_some_and(|block| block.is_guarded) => {
             paper.line(Line::new().text(
                 b"  next: HAKMEM_GUARD=all stops the program at the first access after the free",
             ));
         }
         _ => {}
     }
+}
+
+/// The side of its pages on which a guarded block has to lie for the write to be stopped.
+fn other_side(paper: &mut Paper, kind: Kind, block: &Subject) {
+    let is_right = (block.address + block.size)
+        .next_multiple_of(MIN_ALIGN)
+        .is_multiple_of(PAGE);
+    let side: &[u8] = match kind {
+        Kind::HeapUnderflow => b"left",
+        // Not far enough behind for that.
+        _ if is_right => return,
+        _ => b"right",
+    };
+    paper.line(
+        Line::new()
+            .text(b"     or: HAKMEM_GUARD=all,")
+            .text(side)
+            .text(b" stops the program at the instruction that writes there"),
+    );
 }
 
 /// A rule that arms the words that were written to.

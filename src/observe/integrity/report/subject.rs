@@ -1,5 +1,6 @@
 //! The block that a report is about, and its neighbours: what is known of them at that moment.
 
+use super::super::guard;
 use super::super::record::{BlockRecord, Moment, State};
 use crate::observe::{self, LARGE};
 use crate::walk;
@@ -14,6 +15,8 @@ pub(crate) struct Subject {
     pub(crate) bytes: usize,
     /// Its class; [`LARGE`] if it has none.
     pub(crate) class: usize,
+    /// It has pages of its own, between pages that cannot be touched.
+    pub(crate) is_guarded: bool,
     /// Its slab's start, and which of its blocks it is; 0 if it is in none.
     pub(crate) slab: usize,
     pub(crate) index: usize,
@@ -30,7 +33,20 @@ pub(crate) struct Subject {
 impl Subject {
     /// The block that covers an address.
     pub(crate) fn of(address: usize) -> Option<Subject> {
-        walk::find(address).map(|found| Subject::from(&found))
+        match guard::around(address) {
+            Some(guarded) => Some(Subject::guarded(&guarded)),
+            None => walk::find(address).map(|found| Subject::from(&found)),
+        }
+    }
+
+    /// A guarded block.
+    fn guarded(block: &guard::Guarded) -> Subject {
+        let mut subject = Subject {
+            is_guarded: true,
+            ..Subject::unknown(block.address, block.bytes)
+        };
+        subject.tell(block.record);
+        subject
     }
 
     /// The block so many places on.
@@ -39,15 +55,30 @@ impl Subject {
         walk::neighbour(&found, step).map(|found| Subject::from(&found))
     }
 
-    fn from(found: &walk::Found) -> Subject {
-        let record = found.block.record.map(observe::checked);
+    /// A block that was found.
+    pub(crate) fn from(found: &walk::Found) -> Subject {
         let mut subject = Subject {
-            address: found.block.address.as_ptr() as usize,
-            size: found.block.bytes,
-            bytes: found.block.bytes,
             class: found.block.class,
             slab: found.slab,
             index: found.index,
+            ..Subject::unknown(found.block.address.as_ptr() as usize, found.block.bytes)
+        };
+        if let Some(record) = found.block.record.map(observe::checked) {
+            subject.tell(record);
+        }
+        subject
+    }
+
+    /// A place of which nothing else is known.
+    fn unknown(address: usize, bytes: usize) -> Subject {
+        Subject {
+            address,
+            size: bytes,
+            bytes,
+            class: LARGE,
+            is_guarded: false,
+            slab: 0,
+            index: 0,
             life: 0,
             align_log2: 4,
             state: State::New,
@@ -61,11 +92,7 @@ impl Subject {
                 thread: 0,
             },
             freed_by: 0,
-        };
-        if let Some(record) = record {
-            subject.tell(record);
         }
-        subject
     }
 
     /// Takes over what a record has.
@@ -92,9 +119,24 @@ impl Subject {
         self
     }
 
+    /// Whether an address lies in its place.
+    pub(crate) fn covers(&self, address: usize) -> bool {
+        (self.address..self.address + self.bytes).contains(&address)
+    }
+
     /// Whether the program has it.
     pub(crate) fn is_live(&self) -> bool {
         self.state == State::Live
+    }
+
+    /// The kernel's number of the thread that freed it; 0 if it is not known.
+    pub(crate) fn freed_thread(&self) -> u32 {
+        self.freed.thread
+    }
+
+    /// Whether it was freed, and is kept from being used again.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.state == State::Quarantined
     }
 
     /// What it is doing, in a word.

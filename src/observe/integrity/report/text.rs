@@ -9,6 +9,7 @@ use super::subject::Subject;
 use super::{advice, dump};
 use crate::observe::report::{Line, name_of};
 use crate::observe::{Observed, Observer, stack};
+use crate::sys::memory::PAGE;
 
 /// Frames of a neighbour's stack that are told.
 const FRAMES_OF_NEIGHBOUR: usize = 3;
@@ -59,6 +60,8 @@ fn describe(paper: &mut Paper, what: &[u8], subject: &Subject) {
             .number(subject.index)
             .text(b" of the slab at ")
             .address(subject.slab);
+    } else if subject.is_guarded {
+        line.text(b": guarded, in pages of its own");
     } else {
         line.text(b": large, ")
             .number(subject.bytes)
@@ -97,7 +100,7 @@ fn show_damage(paper: &mut Paper, subject: &Subject, damage: (usize, usize)) {
         if subject.is_in_slab() {
             subject.slab
         } else {
-            first.min(subject.address)
+            (first & !(PAGE - 1)).min(subject.address)
         },
         (subject.address + subject.bytes).max(last + 1),
     );

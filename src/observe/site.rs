@@ -6,9 +6,9 @@
 //!
 //! 1. What a site was resolved to is added to and never changed.
 
-use super::parse;
-use crate::observe::modules::{self, Module};
-use crate::observe::report::place;
+use super::modules::{self, Module};
+use super::numerals;
+use super::report::place;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 const TEXT: usize = 128;
@@ -16,7 +16,7 @@ const TEXT: usize = 128;
 const RANGES: usize = 16;
 
 /// See the head of this file.
-pub(super) struct Site {
+pub(crate) struct Site {
     what: What,
     text: [u8; TEXT],
     len: u8,
@@ -37,11 +37,11 @@ enum What {
 
 impl Site {
     /// `0xADDRESS`, `MODULE+0xOFFSET`, or a function's name.
-    pub(super) fn parse(text: &[u8]) -> Option<Site> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Site> {
         if text.is_empty() {
             return None;
         }
-        if let Some(address) = parse::hexadecimal(text) {
+        if let Some(address) = numerals::hexadecimal(text) {
             let site = Site::new(What::Address, &[])?;
             site.add(address, address.checked_add(1)?);
             return Some(site);
@@ -51,7 +51,7 @@ impl Site {
         }
         match text.iter().rposition(|&byte| byte == b'+') {
             Some(at) => {
-                let offset = parse::hexadecimal(&text[at + 1..])?;
+                let offset = numerals::hexadecimal(&text[at + 1..])?;
                 Site::new(What::Offset(offset), text.get(..at)?)
             }
             None => Site::new(What::Function, text),
@@ -82,14 +82,14 @@ impl Site {
     }
 
     /// Whether a call that returns to `pc` is made there.
-    pub(super) fn is(&self, pc: usize) -> bool {
+    pub(crate) fn is(&self, pc: usize) -> bool {
         self.ranges()
             .iter()
             .any(|(from, to)| from.load(Ordering::Relaxed) <= pc && pc < to.load(Ordering::Relaxed))
     }
 
     /// The lowest and the highest return address; an empty range if it was not found.
-    pub(super) fn bounds(&self) -> (usize, usize) {
+    pub(crate) fn bounds(&self) -> (usize, usize) {
         let ranges = self.ranges().iter();
         ranges.fold((usize::MAX, 0), |(first, last), (from, to)| {
             let (from, to) = (from.load(Ordering::Relaxed), to.load(Ordering::Relaxed));
@@ -98,17 +98,17 @@ impl Site {
     }
 
     /// Whether one of these calls is made there.
-    pub(super) fn is_in(&self, calls: &[u64]) -> bool {
+    pub(crate) fn is_in(&self, calls: &[u64]) -> bool {
         calls.iter().any(|&pc| self.is(pc as usize))
     }
 
     /// Whether it was found.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0
     }
 
     /// Looks it up in the files that are mapped. Called by one thread at a time.
-    pub(super) fn resolve(&self) {
+    pub(crate) fn resolve(&self) {
         modules::each(|module| match self.what {
             _ if !module.is_loaded() => {}
             What::Address => {}
@@ -174,7 +174,7 @@ fn is_path_at(mut mangled: &[u8], mut path: &[u8]) -> bool {
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
-        let Some(len) = parse::number(&mangled[..digits]).filter(|_| digits > 0) else {
+        let Some(len) = numerals::number(&mangled[..digits]).filter(|_| digits > 0) else {
             return false;
         };
         // A name that begins with a digit or an underscore has one more in between.

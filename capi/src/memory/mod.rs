@@ -1,0 +1,199 @@
+//! Checked memory functions: libc's `memcpy`, `strcpy` and their kin, which look how far a block
+//! of the heap goes before they read or write it.
+//!
+//! ```text
+//! memcpy ── an address in the window? ── no ──► libc's own, with the arguments as they are
+//!                      │ yes, or libc's is not known
+//!                      ▼
+//!             frame, check of each range ── too far ──► report
+//!                      └── libc's own, or a plain one, with what may be used
+//! ```
+//!
+//! The window is empty where nothing is checked. What this library itself does comes through here
+//! as well, for the compiler makes calls of copies: it is never told of, and nothing that is called
+//! from here may be made of such a call (`plain.rs`).
+//!
+//! On the way nothing is allocated, but for `strdup`, and no lock is taken: so they work in signal
+//! handlers, and before anything is set up.
+
+use core::ffi::c_void;
+use hakmem_alloc::c_abi::{Call, UNLIMITED, left};
+
+mod blocks;
+mod plain;
+mod printed;
+mod received;
+mod strings;
+mod wide;
+
+/// The number of libc's function of a name: where it begins, once that is known.
+macro_rules! original {
+    ($name:ident as $type:ty) => {{
+        let address = hakmem_alloc::c_abi::Function::$name.original();
+        // SAFETY: zero, or the address of the function of that name, which has that type.
+        unsafe { core::mem::transmute::<usize, Option<$type>>(address) }
+    }};
+}
+use original;
+
+/// Passes the frame behind the arguments.
+macro_rules! pass_frame {
+    ($a:ident) => { "mov rsi, rbp" };
+    ($a:ident $b:ident) => { "mov rdx, rbp" };
+    ($a:ident $b:ident $c:ident) => { "mov rcx, rbp" };
+    ($a:ident $b:ident $c:ident $d:ident) => { "mov r8, rbp" };
+    ($a:ident $b:ident $c:ident $d:ident $e:ident) => { "mov r9, rbp" };
+    ($a:ident $b:ident $c:ident $d:ident $e:ident $f:ident) => { "sub rsp, 8\npush rbp" };
+}
+use pass_frame;
+
+/// Defines functions: `fn name of 1` has its memory at the first argument, `of 2` at the first two.
+/// The body is given the [`Call`] that it names.
+macro_rules! checked {
+    ($(
+        $(#[$attribute:meta])*
+        fn $name:ident of $count:tt ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?
+            |$call:ident| $body:expr;
+    )*) => {$(
+        $(#[$attribute])*
+        ///
+        /// # Safety
+        /// As libc's.
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+            unsafe extern "C" fn seen($($argument: $type,)* frame: *const usize) $(-> $result)? {
+                // SAFETY: the function around makes the frame and waits.
+                let $call = unsafe {
+                    hakmem_alloc::c_abi::Call::new(frame, hakmem_alloc::c_abi::Function::$name)
+                };
+                $body
+            }
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                crate::memory::look!($count),
+                "push rbp",
+                ".cfi_adjust_cfa_offset 8",
+                ".cfi_rel_offset rbp, 0",
+                "mov rbp, rsp",
+                ".cfi_def_cfa_register rbp",
+                crate::memory::pass_frame!($($argument)*),
+                "call {seen}",
+                "leave",
+                ".cfi_def_cfa rsp, 8",
+                "ret",
+                ".cfi_endproc",
+                window = sym hakmem_alloc::c_abi::WINDOW,
+                originals = sym hakmem_alloc::c_abi::ORIGINALS,
+                index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
+                seen = sym seen,
+            )
+        }
+    )*};
+}
+use checked;
+
+/// Goes to libc's function at once, if that is known and no address lies in the window. Leaves all
+/// registers of arguments as they are.
+macro_rules! look {
+    (1) => {
+        "mov r11, rdi
+         sub r11, [rip + {window}]
+         cmp r11, [rip + {window} + 8]
+         jb 2f
+         mov r11, [rip + {originals} + {index}]
+         test r11, r11
+         jz 2f
+         jmp r11
+         2:"
+    };
+    (2) => {
+        "mov r11, rdi
+         sub r11, [rip + {window}]
+         cmp r11, [rip + {window} + 8]
+         jb 2f
+         mov r11, rsi
+         sub r11, [rip + {window}]
+         cmp r11, [rip + {window} + 8]
+         jb 2f
+         mov r11, [rip + {originals} + {index}]
+         test r11, r11
+         jz 2f
+         jmp r11
+         2:"
+    };
+}
+use look;
+
+unsafe extern "C" {
+    /// Ends the program, as what `_FORTIFY_SOURCE` checks does.
+    fn __chk_fail() -> !;
+}
+
+/// Ends the program if the compiler knows better than the caller how much room there is.
+#[inline(always)]
+fn fortify(len: usize, room: usize) {
+    if len > room {
+        // SAFETY: no preconditions.
+        unsafe { __chk_fail() }
+    }
+}
+
+/// As libc's `memmove`, of what may be used; tells of the rest.
+///
+/// # Safety
+/// As libc's.
+#[inline(always)]
+unsafe fn copy(call: Call, to: *mut c_void, from: *const c_void, len: usize) {
+    let to_len = call.writable(to as usize, len);
+    let len = call.readable(from as usize, len).min(to_len);
+    // SAFETY: the caller's clause.
+    unsafe { plain::copy(to.cast(), from.cast(), len) };
+}
+
+/// As libc's `memset`, of what may be written; tells of the rest.
+///
+/// # Safety
+/// As libc's.
+#[inline(always)]
+unsafe fn fill(call: Call, to: *mut c_void, byte: i32, len: usize) {
+    let len = call.writable(to as usize, len);
+    // SAFETY: the caller's clause.
+    unsafe { plain::fill(to.cast(), byte, len) };
+}
+
+/// The index of the first byte that is `byte` or `or`, in what may be read; tells if it is behind
+/// that. Else how many bytes are not it.
+///
+/// # Safety
+/// `limit` bytes can be read, or those up to the one that is looked for.
+#[inline(always)]
+unsafe fn seek(
+    call: Call,
+    start: *const u8,
+    limit: usize,
+    byte: u8,
+    or: u8,
+) -> Result<usize, usize> {
+    let len = limit.min(left(start as usize));
+    // SAFETY: the caller's clause.
+    match unsafe { plain::find(start, len, byte, or) } {
+        Some(index) => Ok(index),
+        None if len == limit => Err(limit),
+        None => {
+            let len = call.past_end(start as usize).min(limit);
+            // SAFETY: the caller's clause.
+            unsafe { plain::find(start, len, byte, or) }.ok_or(len)
+        }
+    }
+}
+
+/// Bytes in front of a string's end; of one without an end those that may be read.
+///
+/// # Safety
+/// A string.
+#[inline(always)]
+unsafe fn length(call: Call, string: *const u8) -> usize {
+    // SAFETY: the caller's clause.
+    unsafe { seek(call, string, UNLIMITED, 0, 0) }.unwrap_or_else(|len| len)
+}

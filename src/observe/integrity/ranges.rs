@@ -1,0 +1,173 @@
+//! The memory that the program passes to libc's memory functions: how far it may go.
+//!
+//! ```text
+//!       block            asked for            place
+//!  ─────┬─────────────────────┬─────────────────┬─────
+//!       │        ▲ ──── left ►│ pattern         │ next block
+//! ```
+//!
+//! A range that begins in a live block ends in it. What begins in a freed block, behind what was
+//! asked for or in front of a slab's first block has nothing left. Of everything else, as stacks
+//! and statics are, nothing is known, and all is left.
+
+use super::guard;
+use super::policy;
+use super::record::State;
+use super::wrong_range;
+use crate::observe;
+use crate::observe::api::Api;
+use crate::observe::caller::Caller;
+pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
+use crate::walk;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// What is known of, in the place of an end that is not known.
+pub const UNLIMITED: usize = usize::MAX;
+
+/// The address and the bytes of the memory in which blocks are looked for; no bytes as long as
+/// nothing is checked. Relaxed: who reads too early does not check.
+pub static WINDOW: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// What only a build with checked memory functions has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! if_checked {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// Checks from now on, if all is to be checked.
+pub(super) fn set_up() {
+    if policy::level() == policy::Level::Full {
+        let (base, span) = match (walk::arena(), guard::bounds()) {
+            // Blocks may be anywhere.
+            ((_, 0), _) => (0, UNLIMITED),
+            (arena, (_, 0)) => arena,
+            // From the lower one to the end of the upper one: they are neighbours as a rule.
+            (arena, guarded) => {
+                let base = arena.0.min(guarded.0);
+                let end = (arena.0 + arena.1).max(guarded.0 + guarded.1);
+                (base, end - base)
+            }
+        };
+        WINDOW[0].store(base, Ordering::Relaxed);
+        WINDOW[1].store(span, Ordering::Relaxed);
+    }
+}
+
+/// A call of a memory function.
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub(super) frame: *const usize,
+    pub(super) function: Function,
+}
+
+impl Call {
+    /// One of `function`, which has made `frame`.
+    ///
+    /// # Safety
+    /// `frame` is as at the head of `caller.rs`, and stays while the call is used.
+    #[inline(always)]
+    #[must_use]
+    pub unsafe fn new(frame: *const usize, function: Function) -> Call {
+        Call { frame, function }
+    }
+
+    /// As the caller of the function that allocates for it.
+    #[must_use]
+    pub fn caller(self) -> Caller {
+        // SAFETY: as `new` was promised.
+        unsafe { Caller::new(self.frame, Api::Malloc) }
+    }
+
+    /// How many of `len` bytes it may write; tells if that is not all.
+    #[inline(always)]
+    #[must_use]
+    pub fn writable(self, address: usize, len: usize) -> usize {
+        if len <= left(address) {
+            return len;
+        }
+        wrong_range::written(self, address, len)
+    }
+
+    /// How many of `len` bytes it may read; tells if that is not all.
+    #[inline(always)]
+    #[must_use]
+    pub fn readable(self, address: usize, len: usize) -> usize {
+        if len <= left(address) {
+            return len;
+        }
+        wrong_range::read(self, address, len)
+    }
+
+    /// It has written `len` bytes: tells if that was too many, and puts the pattern back.
+    #[inline(always)]
+    pub fn has_written(self, address: usize, len: usize) {
+        if len > left(address) {
+            wrong_range::has_written(self, address, len);
+        }
+    }
+
+    /// It copies between ranges that overlap: says so, once for each caller.
+    #[cold]
+    pub fn overlapping(self, to: usize, from: usize, len: usize) {
+        if policy::level() == policy::Level::Full {
+            wrong_range::overlapping(self, to, from, len);
+        }
+    }
+
+    /// It has read all that is left without finding what it looks for: tells that, and says how
+    /// far it may go.
+    #[cold]
+    #[must_use]
+    pub fn past_end(self, address: usize) -> usize {
+        wrong_range::not_found(self, address)
+    }
+}
+
+/// Bytes from an address to the end of what it may be used for, as at the head of this file.
+#[inline(always)]
+#[must_use]
+pub fn left(address: usize) -> usize {
+    let [base, span] = WINDOW.each_ref().map(|word| word.load(Ordering::Relaxed));
+    if address.wrapping_sub(base) >= span {
+        return UNLIMITED;
+    }
+    if let Some((start, record)) = walk::record_at(address)
+        && let Some(size) = observe::checked(record).asked().live_size()
+    {
+        return size.saturating_sub(address.wrapping_sub(start));
+    }
+    left_slow(address)
+}
+
+/// As [`left`], of a guarded block, or of one that is not live.
+#[cold]
+#[inline(never)]
+fn left_slow(address: usize) -> usize {
+    if guard::owns(address) {
+        return guard::left(address).unwrap_or(UNLIMITED);
+    }
+    let Some(found) = walk::find(address) else {
+        return left_in_front(address);
+    };
+    let Some(record) = found.block.record.map(observe::checked) else {
+        return UNLIMITED;
+    };
+    let asked = record.asked();
+    let offset = address - found.block.address.as_ptr() as usize;
+    match asked.state() {
+        State::Live => asked.size().saturating_sub(offset),
+        State::New => UNLIMITED,
+        _ => 0,
+    }
+}
+
+/// As [`left`], of an address that is in no block.
+fn left_in_front(address: usize) -> usize {
+    let first = walk::first_above(address);
+    let record = first.and_then(|found| found.block.record.map(observe::checked));
+    match record.map(|record| record.asked().state()) {
+        Some(State::Live) => 0,
+        _ => UNLIMITED,
+    }
+}

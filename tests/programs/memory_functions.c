@@ -1,0 +1,314 @@
+/* Each function that reads or writes memory, at the end of a block and over it.
+ *
+ *     memory_functions list                                the names of the functions
+ *     memory_functions right                               all of them, in blocks of all sizes, right
+ *     memory_functions cancelled                           a thread, in the middle of a read
+ *     memory_functions overlap                             a memcpy of ranges that overlap, twice
+ *     memory_functions over|freed|front FUNCTION SIZE OFFSET   one of them, wrong
+ *
+ * A function is called by `use_FUNCTION`, with `block` (so many bytes of a block of the heap, at an
+ * offset) and `n`, the bytes of it that the function is to touch. `other` has more of them. What
+ * strings are long is up to `n`: their end is the last byte. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define MOST ((size_t)4 << 20)
+
+static char other[MOST];
+static volatile size_t sink;
+
+extern void *__memcpy_chk(void *, const void *, size_t, size_t);
+extern void *__memmove_chk(void *, const void *, size_t, size_t);
+extern void *__mempcpy_chk(void *, const void *, size_t, size_t);
+extern void *__memset_chk(void *, int, size_t, size_t);
+extern char *__strcpy_chk(char *, const char *, size_t);
+extern char *__stpcpy_chk(char *, const char *, size_t);
+extern char *__strncpy_chk(char *, const char *, size_t, size_t);
+extern char *__stpncpy_chk(char *, const char *, size_t, size_t);
+extern char *__strcat_chk(char *, const char *, size_t);
+extern char *__strncat_chk(char *, const char *, size_t, size_t);
+extern wchar_t *__wcscpy_chk(wchar_t *, const wchar_t *, size_t);
+extern wchar_t *__wcsncpy_chk(wchar_t *, const wchar_t *, size_t, size_t);
+extern wchar_t *__wcscat_chk(wchar_t *, const wchar_t *, size_t);
+extern wchar_t *__wmemcpy_chk(wchar_t *, const wchar_t *, size_t, size_t);
+extern wchar_t *__wmemmove_chk(wchar_t *, const wchar_t *, size_t, size_t);
+extern wchar_t *__wmemset_chk(wchar_t *, wchar_t, size_t, size_t);
+extern int __sprintf_chk(char *, int, size_t, const char *, ...);
+extern int __snprintf_chk(char *, size_t, int, size_t, const char *, ...);
+extern int __vsprintf_chk(char *, int, size_t, const char *, va_list);
+extern int __vsnprintf_chk(char *, size_t, int, size_t, const char *, va_list);
+
+extern ssize_t __read_chk(int, void *, size_t, size_t);
+extern ssize_t __recv_chk(int, void *, size_t, size_t, int);
+extern size_t __fread_chk(void *, size_t, size_t, size_t, FILE *);
+extern char *__fgets_chk(char *, size_t, int, FILE *);
+
+/* What the compiler has no room for: it knows none. */
+#define ANY ((size_t)-1)
+
+/* A string of n bytes with its end, and a wide one. */
+static char *string(size_t n) {
+    memset(other, 'o', n);
+    other[n - 1] = 0;
+    return other;
+}
+
+static wchar_t *wide(size_t n) {
+    wmemset((wchar_t *)other, L'o', n / 4);
+    ((wchar_t *)other)[n / 4 - 1] = 0;
+    return (wchar_t *)other;
+}
+
+/* A file of n bytes, all of one line, to be read from its start; and a socket that they come from. */
+static FILE *file(size_t n) {
+    static FILE *kept;
+    if (kept == NULL) kept = tmpfile();
+    rewind(kept);
+    memset(other, 'o', n);
+    if (fwrite(other, 1, n, kept) != n || fflush(kept) != 0) exit(2);
+    rewind(kept);
+    return kept;
+}
+
+static int incoming(size_t n) {
+    static int pair[2];
+    if (pair[1] == 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0) exit(2);
+    memset(other, 'o', n);
+    if (send(pair[0], other, n, 0) != (ssize_t)n) exit(2);
+    return pair[1];
+}
+/* What one packet may have. */
+#define PACKET(n) ((n) < 50000 ? (n) : 50000)
+
+/* Prints n bytes with the end through a function that takes a va_list. */
+#define VARIADIC(name, call)                                                                 \
+    __attribute__((noinline)) static void pass_##name(char *block, size_t n, const char *format, ...) { \
+        va_list list;                                                                        \
+        (void)n;                                                                             \
+        va_start(list, format);                                                              \
+        call;                                                                                \
+        va_end(list);                                                                        \
+    }
+VARIADIC(vsprintf, vsprintf(block, format, list))
+VARIADIC(vsnprintf, vsnprintf(block, n, format, list))
+VARIADIC(__vsprintf_chk, __vsprintf_chk(block, 0, ANY, format, list))
+VARIADIC(__vsnprintf_chk, __vsnprintf_chk(block, n, 0, ANY, format, list))
+
+/* F(name, unit, writes, reads a string, code) */
+#define FUNCTIONS(F)                                                                         \
+    F(memcpy, 1, 1, 0, memcpy(block, other, n))                                              \
+    F(memmove, 1, 1, 0, memmove(block, other, n))                                            \
+    F(mempcpy, 1, 1, 0, sink = (char *)mempcpy(block, other, n) - block)                     \
+    F(bcopy, 1, 1, 0, bcopy(other, block, n))                                                \
+    F(memset, 1, 1, 0, memset(block, 's', n))                                                \
+    F(bzero, 1, 1, 0, bzero(block, n))                                                       \
+    F(explicit_bzero, 1, 1, 0, explicit_bzero(block, n))                                     \
+    F(memcmp, 1, 0, 0, memset(other, 'x', n); sink = memcmp(other, block, n))                \
+    F(bcmp, 1, 0, 0, memset(other, 'x', n); sink = bcmp(block, other, n))                    \
+    F(memchr, 1, 0, 0, sink = memchr(block, 'm', n) != NULL)                                 \
+    F(memrchr, 1, 0, 0, sink = memrchr(block, 'm', n) != NULL)                               \
+    F(rawmemchr, 1, 0, 1, sink = (char *)rawmemchr(block, 0) - block)                        \
+    F(strlen, 1, 0, 1, sink = strlen(block))                                                 \
+    F(strnlen, 1, 0, 0, sink = strnlen(block, n))                                            \
+    F(strchr, 1, 0, 1, sink = strchr(block, 'c') != NULL)                                    \
+    F(index, 1, 0, 1, sink = index(block, 'c') != NULL)                                      \
+    F(strchrnul, 1, 0, 1, sink = strchrnul(block, 'c') - block)                              \
+    F(strrchr, 1, 0, 1, sink = strrchr(block, 'c') != NULL)                                  \
+    F(rindex, 1, 0, 1, sink = rindex(block, 'c') != NULL)                                    \
+    F(strcmp, 1, 0, 1, memset(other, 'x', n); other[n - 1] = 0; sink = strcmp(block, n > size ? memset(other, 'x', n) : other)) \
+    F(strncmp, 1, 0, 0, memset(other, 'x', n); sink = strncmp(other, block, n))              \
+    F(strcpy, 1, 1, 0, strcpy(block, string(n)))                                             \
+    F(stpcpy, 1, 1, 0, sink = stpcpy(block, string(n)) - block)                              \
+    F(strncpy, 1, 1, 0, strncpy(block, "short", n))                                          \
+    F(stpncpy, 1, 1, 0, sink = stpncpy(block, "short", n) - block)                           \
+    F(strcat, 1, 1, 2, strcat(block, string(n - 2)))                                         \
+    F(strncat, 1, 1, 2, memset(other, 'o', n); strncat(block, other, n - 3))                 \
+    F(strdup, 1, 0, 1, free(strdup(block)))                                                  \
+    F(strndup, 1, 0, 0, free(strndup(block, n)))                                             \
+    F(wcslen, 4, 0, 1, sink = wcslen((wchar_t *)block))                                      \
+    F(wcscpy, 4, 1, 0, wcscpy((wchar_t *)block, wide(n)))                                    \
+    F(wcsncpy, 4, 1, 0, wcsncpy((wchar_t *)block, L"short", n / 4))                          \
+    F(wcscat, 4, 1, 2, wcscat((wchar_t *)block, wide(n - 8)))                                \
+    F(wmemcpy, 4, 1, 0, wmemcpy((wchar_t *)block, (wchar_t *)other, n / 4))                  \
+    F(wmemmove, 4, 1, 0, wmemmove((wchar_t *)block, (wchar_t *)other, n / 4))                \
+    F(wmemset, 4, 1, 0, wmemset((wchar_t *)block, L's', n / 4))                              \
+    F(__memcpy_chk, 1, 1, 0, __memcpy_chk(block, other, n, ANY))                             \
+    F(__memmove_chk, 1, 1, 0, __memmove_chk(block, other, n, ANY))                           \
+    F(__mempcpy_chk, 1, 1, 0, __mempcpy_chk(block, other, n, ANY))                           \
+    F(__memset_chk, 1, 1, 0, __memset_chk(block, 's', n, ANY))                               \
+    F(__strcpy_chk, 1, 1, 0, __strcpy_chk(block, string(n), ANY))                            \
+    F(__stpcpy_chk, 1, 1, 0, __stpcpy_chk(block, string(n), ANY))                            \
+    F(__strncpy_chk, 1, 1, 0, __strncpy_chk(block, "short", n, ANY))                         \
+    F(__stpncpy_chk, 1, 1, 0, __stpncpy_chk(block, "short", n, ANY))                         \
+    F(__strcat_chk, 1, 1, 2, __strcat_chk(block, string(n - 2), ANY))                        \
+    F(__strncat_chk, 1, 1, 2, __strncat_chk(block, string(n - 2), n, ANY))                   \
+    F(__wcscpy_chk, 4, 1, 0, __wcscpy_chk((wchar_t *)block, wide(n), ANY))                   \
+    F(__wcsncpy_chk, 4, 1, 0, __wcsncpy_chk((wchar_t *)block, L"short", n / 4, ANY))         \
+    F(__wcscat_chk, 4, 1, 2, __wcscat_chk((wchar_t *)block, wide(n - 8), ANY))               \
+    F(__wmemcpy_chk, 4, 1, 0, __wmemcpy_chk((wchar_t *)block, (wchar_t *)other, n / 4, ANY)) \
+    F(__wmemmove_chk, 4, 1, 0, __wmemmove_chk((wchar_t *)block, (wchar_t *)other, n / 4, ANY)) \
+    F(__wmemset_chk, 4, 1, 0, __wmemset_chk((wchar_t *)block, L's', n / 4, ANY))             \
+    F(sprintf, 1, 1, 0, sprintf(block, "%s%.1f", string(n - 3), 0.5))                        \
+    F(snprintf, 1, 1, 0, snprintf(block, n, "%s%.1f", string(n - 3), 0.5))                   \
+    F(vsprintf, 1, 1, 0, pass_vsprintf(block, n, "%s%.1f", string(n - 3), 0.5))              \
+    F(vsnprintf, 1, 1, 0, pass_vsnprintf(block, n, "%s%.1f", string(n - 3), 0.5))            \
+    F(__sprintf_chk, 1, 1, 0, __sprintf_chk(block, 0, ANY, "%s%.1f", string(n - 3), 0.5))    \
+    F(__snprintf_chk, 1, 1, 0, __snprintf_chk(block, n, 0, ANY, "%s%.1f", string(n - 3), 0.5)) \
+    F(__vsprintf_chk, 1, 1, 0, pass___vsprintf_chk(block, n, "%s%.1f", string(n - 3), 0.5))  \
+    F(__vsnprintf_chk, 1, 1, 0, pass___vsnprintf_chk(block, n, "%s%.1f", string(n - 3), 0.5)) \
+    F(read, 1, 1, 0, sink = read(fileno(file(n)), block, n))                                 \
+    F(__read_chk, 1, 1, 0, sink = __read_chk(fileno(file(n)), block, n, ANY))                \
+    F(fread, 1, 1, 0, sink = fread(block, 1, n, file(n)))                                    \
+    F(__fread_chk, 1, 1, 0, sink = __fread_chk(block, ANY, 1, n, file(n)))                   \
+    F(fgets, 1, 1, 0, sink = fgets(block, n, file(n - 1)) != NULL)                           \
+    F(__fgets_chk, 1, 1, 0, sink = __fgets_chk(block, ANY, n, file(n - 1)) != NULL)          \
+    F(recv, 1, 1, 0, sink = recv(incoming(PACKET(n)), block, n, 0))                          \
+    F(__recv_chk, 1, 1, 0, sink = __recv_chk(incoming(PACKET(n)), block, n, ANY, 0))         \
+    F(recvfrom, 1, 1, 0, sink = recvfrom(incoming(PACKET(n)), block, n, 0, NULL, NULL))
+
+#define DEFINE(name, unit, writes, string, code)                                             \
+    __attribute__((noinline)) static void use_##name(char *block, size_t size, size_t n) {   \
+        (void)size;                                                                          \
+        (void)n;                                                                             \
+        code;                                                                                \
+        sink++;                                                                              \
+    }
+FUNCTIONS(DEFINE)
+
+static const struct {
+    const char *name;
+    size_t unit;
+    int writes, string;
+    void (*use)(char *, size_t, size_t);
+} functions[] = {
+#define ENTRY(name, unit, writes, string, code) {#name, unit, writes, string, use_##name},
+    FUNCTIONS(ENTRY)
+};
+#define COUNT (sizeof functions / sizeof *functions)
+
+/* A block with room for so many bytes at an offset: 'x' up to its end, which is `end` bytes on, and
+ * a short string where the function appends to one. */
+static char *prepare(size_t index, size_t size, size_t offset, size_t end) {
+    char *block = (char *)malloc(offset + size) + offset;
+    for (size_t at = 0; at < size; at++) block[at] = 'x';
+    size_t unit = functions[index].unit;
+    if (end <= size && functions[index].string == 1) {
+        for (size_t at = end - unit; at < end; at++) block[at] = 0;
+    }
+    if (functions[index].string == 2) {
+        for (size_t at = 2 * unit; at < 3 * unit; at++) block[at] = 0;
+    }
+    return block;
+}
+
+static size_t which(const char *name) {
+    for (size_t index = 0; index < COUNT; index++) {
+        if (strcmp(functions[index].name, name) == 0) return index;
+    }
+    fprintf(stderr, "no function %s\n", name);
+    exit(2);
+}
+
+static int all_right(void) {
+    static const size_t sizes[] = {16, 24, 100, 128, 1000, 5000, 20000, 40000, 300000, 3 << 20};
+    static const size_t offsets[] = {0, 4, 8, 20, 4096};
+    for (size_t index = 0; index < COUNT; index++) {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            for (size_t o = 0; o < sizeof offsets / sizeof *offsets; o++) {
+                for (int whole = 0; whole <= 1; whole++) {
+                    char *block = prepare(index, sizes[s], offsets[o], sizes[s]);
+                    functions[index].use(block, sizes[s], whole ? sizes[s] : 16);
+                    free(block - offsets[o]);
+                }
+            }
+        }
+    }
+    puts("right");
+    return 0;
+}
+
+static int cleaned;
+
+static void clean(void *block) {
+    free(block);
+    cleaned = 1;
+}
+
+static void *wait_for_ever(void *from) {
+    char *block = malloc(100);
+    pthread_cleanup_push(clean, block);
+    sink = read(*(int *)from, block, 100);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+static int cancelled(void) {
+    int pipes[2];
+    pthread_t thread;
+    void *result;
+    if (pipe(pipes) != 0 || pthread_create(&thread, NULL, wait_for_ever, pipes) != 0) return 1;
+    pthread_cancel(thread);
+    if (pthread_join(thread, &result) != 0 || result != PTHREAD_CANCELED || !cleaned) return 1;
+    puts("cancelled");
+    return 0;
+}
+
+__attribute__((noinline)) static void use_overlap(char *block) {
+    memcpy(block + 8, block, 32);
+    /* The same range is no other one: compilers copy structures so. */
+    char *volatile same = block;
+    memcpy(block, same, 32);
+}
+
+static int overlap(void) {
+    char *block = calloc(1, 64);
+    for (int round = 0; round < 2; round++) use_overlap(block);
+    free(block);
+    puts("went on");
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "cancelled") == 0) return cancelled();
+    if (count == 2 && strcmp(arguments[1], "overlap") == 0) return overlap();
+    if (count == 2 && strcmp(arguments[1], "list") == 0) {
+        for (size_t index = 0; index < COUNT; index++) {
+            printf("%s %zu %d\n", functions[index].name, functions[index].unit, functions[index].writes);
+        }
+        return 0;
+    }
+    if (count == 2 && strcmp(arguments[1], "right") == 0) return all_right();
+    if (count != 5) return 2;
+    size_t index = which(arguments[2]);
+    size_t size = strtoul(arguments[3], NULL, 0), offset = strtoul(arguments[4], NULL, 0);
+    size_t unit = functions[index].unit;
+    /* What is around it is the program's as well. */
+    char *below = malloc(offset + size);
+    char *block = prepare(index, size, offset, strcmp(arguments[1], "over") == 0 ? size + 1 : size);
+    char *above = malloc(offset + size);
+    memset(below, 'b', offset + size);
+    memset(above, 'a', offset + size);
+    if (strcmp(arguments[1], "over") == 0) {
+        functions[index].use(block, size, size + unit);
+    } else if (strcmp(arguments[1], "freed") == 0) {
+        free(block - offset);
+        functions[index].use(block, size, size);
+    } else {
+        functions[index].use(block - offset - unit, size, size);
+    }
+    /* With HAKMEM_ON_ERROR=continue it comes here, and nothing but the block has changed. */
+    for (size_t at = 0; at < offset + size; at++) {
+        if (below[at] != 'b' || above[at] != 'a') return 3;
+    }
+    puts("went on");
+    return 0;
+}
