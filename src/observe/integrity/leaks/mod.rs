@@ -146,6 +146,7 @@ fn lost(sp: usize, registers: &[usize]) -> Option<Blocks> {
 /// Marks what can be reached; also says whether threads went on meanwhile.
 fn marked(words: &mut Words, sp: usize, registers: &[usize]) -> Option<(Marks, bool)> {
     let threads = Threads::stop(sp, registers)?;
+    words.forget();
     let mut marks = Marks::new(Blocks::collect()?)?;
     if !roots::mark(&mut marks, words, &threads) {
         return None;

@@ -11,12 +11,18 @@ const AT_A_TIME: usize = 16 * PAGE / WORD;
 const PAGES: usize = 512;
 /// Below this it is cheaper to read than to ask what was written to.
 const FEW: usize = 4 * PAGE;
+/// Pages that are kept: neighbouring blocks are looked at one soon after the other.
+const KEPT: usize = 1024;
+const WORDS_OF_PAGE: usize = PAGE / WORD;
 
 /// Reads memory, for a scan.
 pub(super) struct Words {
     memory: Memory,
     buffer: Room<usize>,
     pages: Room<usize>,
+    kept: Room<usize>,
+    /// Which page each of them is; 0 for none.
+    kept_pages: Room<usize>,
 }
 
 impl Words {
@@ -25,12 +31,24 @@ impl Words {
             memory: Memory::open(),
             buffer: Room::new(AT_A_TIME)?,
             pages: Room::new(PAGES)?,
+            kept: Room::new(KEPT * WORDS_OF_PAGE)?,
+            kept_pages: Room::new(KEPT)?,
         })
     }
 
     /// Its own memory, which is to be left out.
-    pub(super) fn ranges(&self) -> [(usize, usize); 2] {
-        [self.buffer.range(), self.pages.range()]
+    pub(super) fn ranges(&self) -> [(usize, usize); 4] {
+        [
+            self.buffer.range(),
+            self.pages.range(),
+            self.kept.range(),
+            self.kept_pages.range(),
+        ]
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget(&mut self) {
+        self.kept_pages.fill(0);
     }
 
     /// Calls `each` with the address and the value of every aligned word of a range. Pages that
@@ -43,8 +61,11 @@ impl Words {
     ) {
         let start = start.next_multiple_of(WORD);
         let end = end & !(WORD - 1);
-        if shared || end.saturating_sub(start) <= FEW {
+        if shared {
             return self.read((start, end), &mut each);
+        }
+        if end.saturating_sub(start) <= FEW {
+            return self.read_kept((start, end), &mut each);
         }
         let mut page = start & !(PAGE - 1);
         while page < end {
@@ -60,6 +81,34 @@ impl Words {
             }
             page += count * PAGE;
         }
+    }
+
+    /// As [`Words::read`], of a range of few pages.
+    fn read_kept(&mut self, (start, end): (usize, usize), each: &mut impl FnMut(usize, usize)) {
+        let mut at = start;
+        while at < end {
+            let page = at & !(PAGE - 1);
+            let to = end.min(page + PAGE);
+            for (number, &word) in self.page(page)[(at - page) / WORD..(to - page) / WORD]
+                .iter()
+                .enumerate()
+            {
+                each(at + number * WORD, word);
+            }
+            at = to;
+        }
+    }
+
+    /// The words of a page; zeroes if it cannot be read.
+    fn page(&mut self, page: usize) -> &[usize] {
+        let place = page / PAGE % KEPT;
+        let words = &mut self.kept[place * WORDS_OF_PAGE..(place + 1) * WORDS_OF_PAGE];
+        if self.kept_pages[place] != page {
+            let read = self.memory.read(page, words).min(WORDS_OF_PAGE);
+            words[read..].fill(0);
+            self.kept_pages[place] = page;
+        }
+        words
     }
 
     fn read(&mut self, (start, end): (usize, usize), each: &mut impl FnMut(usize, usize)) {
