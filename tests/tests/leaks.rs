@@ -264,6 +264,29 @@ fn without_stacks_blocks_are_told_by_size() {
     );
 }
 
+/// Neither blocks with pages of their own nor what other observers remember changes anything.
+#[test]
+fn other_observers_hide_nothing() {
+    if reference() {
+        return skip("the reference looks for no leaks");
+    }
+    let alone = sums(&leaks("leaks.c", "seeded").output());
+    for (name, value) in [
+        ("HAKMEM_GUARD", "all"),
+        ("HAKMEM_GUARD", "1/3"),
+        ("HAKMEM_TRACE_ALLOCATIONS", "1"),
+        ("HAKMEM_WATCH", "size=100 on=free"),
+        ("HAKMEM_TINY_PROFILE", "1"),
+    ] {
+        let outcome = leaks("leaks.c", "seeded").env(name, value).output();
+        assert_eq!(sums(&outcome), alone, "{}", outcome.report());
+    }
+    for case in ["by_threads_that_wait", "beside_threads_that_work"] {
+        let outcome = leaks("leaks.c", case).env("HAKMEM_GUARD", "all").output();
+        assert_eq!(findings(outcome.success()), [], "{case}");
+    }
+}
+
 /// The status of leaks takes the place of the program's, and what it has written is not lost.
 #[test]
 fn the_status_says_what_was_found() {
