@@ -821,17 +821,21 @@ fn purge_while(mut wanted: impl FnMut(u64, usize) -> bool) -> usize {
 }
 
 /// Gives back pages beyond the bound that have been dirty for long enough, little by little: a
-/// program that frees much and soon wants it again keeps most of it.
+/// program that frees much and soon wants it again keeps most of it. All of it at once where the
+/// delay is none, or memory learning has said how much may lie there.
 fn purge_overdue() {
     tuning::tick();
     if counters::slots_dirty() <= dirty_bound() {
         return;
     }
     let (now, delay) = (clock::now_ms(), tuning::purge_delay_ms());
-    if now < NEXT_PURGE.load(Ordering::Relaxed) {
+    let most = if delay == 0 || config::get().mem_learn {
+        usize::MAX
+    } else if now < NEXT_PURGE.load(Ordering::Relaxed) {
         return;
-    }
-    let most = (counters::slots_dirty() / PURGE_SHARE).max(PURGE_LEAST);
+    } else {
+        (counters::slots_dirty() / PURGE_SHARE).max(PURGE_LEAST)
+    };
     let purged = purge_while(|since, purged| {
         purged < most
             && counters::slots_dirty() > dirty_bound()
