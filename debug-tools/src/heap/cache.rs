@@ -125,6 +125,9 @@ impl Heap<'_> {
                 break;
             };
             let cache = self.read_cache(address);
+            if let Some(offset) = self.layout.inbox {
+                self.inboxes.insert(at(offset), self.caches.len());
+            }
             self.caches.push(cache);
             address = before;
         }

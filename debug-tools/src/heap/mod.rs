@@ -141,6 +141,8 @@ pub struct Heap<'i> {
     /// What could not be true.
     pub damage: Vec<Finding>,
     held: HashMap<u64, Held>,
+    /// Caches by the addresses of their inboxes.
+    inboxes: HashMap<u64, usize>,
 }
 
 impl<'i> Heap<'i> {
@@ -193,6 +195,7 @@ impl<'i> Heap<'i> {
             mappings: vec![],
             damage: vec![],
             held: HashMap::new(),
+            inboxes: HashMap::new(),
         };
         heap.read_mappings();
         heap.read_registry();
@@ -300,11 +303,7 @@ impl<'i> Heap<'i> {
 
     /// The cache whose inbox is at an address, by its index.
     pub fn cache_of_inbox(&self, inbox: u64) -> Option<usize> {
-        let offset = self.layout.inbox?;
-        let address = inbox.checked_sub(offset)?;
-        self.caches
-            .iter()
-            .position(|cache| cache.address == address)
+        self.inboxes.get(&inbox).copied()
     }
 
     /// What a block is doing.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Checked;
-use crate::heap::{Cache, Front, Heap, List, ListEnd};
+use crate::heap::{Cache, Front, Heap, List, ListEnd, Slab};
 
 impl Heap<'_> {
     pub(super) fn verify_lists(&self, checked: &mut Checked) {
@@ -172,6 +172,8 @@ impl Heap<'_> {
         let (Some(current), Some(partial)) = (layout.shelf_current, layout.shelf_partial) else {
             return;
         };
+        self.verify_arrays_of(cache, checked);
+        let mut on_lists = HashSet::new();
         for class in 0..layout.classes as u8 {
             let shelf = cache
                 .address
@@ -188,7 +190,7 @@ impl Heap<'_> {
                 checked.found_unless(cache.is_busy, "shelf.current", shelf, what);
             }
             header = memory.word(shelf.wrapping_add(partial)).unwrap_or(0);
-            let mut seen = HashSet::new();
+            let (mut seen, mut before) = (HashSet::new(), 0);
             while header != 0 {
                 checked.links += 1;
                 let why = match self.not_of(cache, class, header) {
@@ -203,20 +205,81 @@ impl Heap<'_> {
                     checked.found_unless(cache.is_busy, "shelf.partial", shelf, what);
                     break;
                 }
-                let slab = self.slab_of_header(header);
-                header = slab.map_or(0, |slab| slab.after);
-                if let Some(slab) = slab.filter(|slab| !slab.partial) {
+                let Some(slab) = self.slab_of_header(header) else {
+                    break;
+                };
+                if !slab.partial {
                     let what = format!(
                         "the slab at {:#x} is on its owner's list of slabs, and not noted so",
                         slab.start
                     );
                     checked.found_unless(cache.is_busy, "slab.partial", slab.header, what);
                 }
+                let back = layout
+                    .slab_before
+                    .and_then(|o| memory.word(header.wrapping_add(o)));
+                if back.is_some_and(|back| back != before) {
+                    let what = format!(
+                        "the slab at {:#x} says that {:#x} is before it on its owner's list, and {before:#x} is",
+                        slab.start,
+                        back.unwrap_or(0)
+                    );
+                    checked.found_unless(cache.is_busy, "slab.before", slab.header, what);
+                }
+                (before, header) = (header, slab.after);
+                on_lists.insert(before);
+            }
+        }
+        self.verify_partial(cache, &on_lists, checked);
+    }
+
+    /// Slabs that are noted as on their owner's list are on it.
+    fn verify_partial(&self, cache: &Cache, on_lists: &HashSet<u64>, checked: &mut Checked) {
+        let of_cache = |slab: &&Slab| self.owner(slab).is_some_and(|o| o.address == cache.address);
+        let noted = self
+            .slabs
+            .iter()
+            .filter(|slab| slab.partial && !slab.is_large());
+        for slab in noted.filter(of_cache) {
+            if !on_lists.contains(&slab.header) {
+                let what = format!(
+                    "the slab at {:#x} is noted as on its owner's list of slabs, and is not on it",
+                    slab.start
+                );
+                checked.found_unless(cache.is_busy, "slab.partial", slab.header, what);
             }
         }
     }
 
-    fn slab_of_header(&self, header: u64) -> Option<&crate::heap::Slab> {
+    /// The arrays of fronts: that their ends fit their capacities.
+    fn verify_arrays_of(&self, cache: &Cache, checked: &mut Checked) {
+        let (memory, layout) = (self.memory(), &self.layout);
+        let (Some(end), Some(capacity)) = (layout.bin_end, layout.shelf_capacity) else {
+            return;
+        };
+        for class in 0..layout.classes {
+            let bin = cache
+                .address
+                .wrapping_add(layout.bins + class * layout.bin_bytes);
+            let shelf = cache
+                .address
+                .wrapping_add(layout.shelves + class * layout.shelf_bytes);
+            let word = |at: u64| memory.word(at).unwrap_or(0);
+            let bottom = word(shelf.wrapping_add(layout.shelf_bottom));
+            let end = word(bin.wrapping_add(end));
+            let capacity = memory.half(shelf.wrapping_add(capacity)).unwrap_or(0);
+            checked.counters += 1;
+            if bottom.wrapping_add(8 * u64::from(capacity)) != end {
+                let what = format!(
+                    "the front of class {class} of {} begins at {bottom:#x}, ends at {end:#x}, and has {capacity} entries",
+                    cache.whose()
+                );
+                checked.found_unless(cache.is_busy, "bin.end", bin, what);
+            }
+        }
+    }
+
+    pub(super) fn slab_of_header(&self, header: u64) -> Option<&Slab> {
         let start = self
             .memory()
             .word(header.wrapping_add(self.layout.slab_start))?;

@@ -4,12 +4,14 @@
 //! registry.rs  entries, slabs and SuperSlabs lead to one another
 //! bitmap.rs    a slab's bitmaps, its summary and its counts
 //! lists.rs     fronts, lists and buffers, and the blocks on them
+//! mappings.rs  the allocator's own mappings, and the sums
 //! fills.rs     memory that was never handed out reads as zero
 //! ```
 
 mod bitmap;
 mod fills;
 mod lists;
+mod mappings;
 mod registry;
 
 use super::{Finding, Heap};
@@ -83,6 +85,7 @@ impl Heap<'_> {
             findings: self.damage.clone(),
             ..Checked::default()
         };
+        self.verify_mappings(&mut checked);
         self.verify_registry(&mut checked);
         self.verify_bitmaps(&mut checked);
         self.verify_lists(&mut checked);

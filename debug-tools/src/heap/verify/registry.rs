@@ -1,7 +1,7 @@
 //! The registry, slabs and SuperSlabs: that each leads to the others.
 
 use super::Checked;
-use crate::heap::{Heap, Kind, Mapping};
+use crate::heap::{Cache, Heap, Kind, Mapping};
 
 impl Heap<'_> {
     pub(super) fn verify_registry(&self, checked: &mut Checked) {
@@ -36,16 +36,44 @@ impl Heap<'_> {
                     "the cache is in no mapping of structures".into(),
                 );
             }
-            if !(1..=3).contains(&cache.state) {
-                checked.found(
-                    "cache.state",
-                    cache.address,
-                    format!("it is {}, none of 1 to 3", cache.state),
-                );
-            }
+            self.verify_cache(cache, checked);
         }
         self.verify_entries(checked);
         self.verify_slots(checked);
+    }
+
+    fn verify_cache(&self, cache: &Cache, checked: &mut Checked) {
+        checked.counters += 2;
+        if !(1..=3).contains(&cache.state) {
+            let what = format!("it is {}, none of 1 to 3", cache.state);
+            checked.found("cache.state", cache.address, what);
+        }
+        // A thread that is about to end may be gone where the core file was written.
+        let threads = &self.image.threads;
+        let is_there = threads.is_empty() || threads.iter().any(|t| t.tid == cache.thread);
+        if cache.state == 1 && !is_there {
+            let what = format!(
+                "thread {} has it, and there is no such thread",
+                cache.thread
+            );
+            checked.found_unless(cache.is_busy, "cache.thread", cache.address, what);
+        }
+        let Some(inbox) = self.layout.inbox else {
+            return;
+        };
+        let head = self
+            .memory()
+            .word(cache.address.wrapping_add(inbox))
+            .unwrap_or(0);
+        if head == 0 {
+            return;
+        }
+        let slab = self.slab_of_header(head);
+        if slab.is_none_or(|slab| slab.is_large() || slab.remote_count == 0) {
+            let what =
+                format!("the inbox begins with {head:#x}, which is no slab with returned blocks");
+            checked.found_unless(cache.is_busy, "cache.inbox", cache.address, what);
+        }
     }
 
     /// The entries of each slab's slots.
