@@ -1,5 +1,6 @@
 //! `hakmem report`: what ended a process, and what is known of it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -245,6 +246,7 @@ impl Report {
                         describe(&heap.place(address))
                     ))?;
                 }
+                self.print_registers(heap, trace.as_ref(), output)?;
                 findings = heap.verify().findings;
                 for Finding {
                     check,
@@ -259,6 +261,76 @@ impl Report {
         }
         self.print_next_of_image(image, &findings, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
+    }
+
+    /// The registers of the first thread that point into blocks, with who asked for the block and
+    /// for the one below, whose end may have been passed.
+    fn print_registers(
+        &self,
+        heap: &Heap<'_>,
+        trace: Option<&Trace>,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let thread = heap
+            .image
+            .threads
+            .first()
+            .filter(|_| !heap.image.is_process);
+        let registers = thread.and_then(|thread| thread.registers.as_ref());
+        let mut seen = HashSet::new();
+        for (name, value) in registers.iter().flat_map(|registers| registers.named()) {
+            let Place::Block {
+                slab,
+                index,
+                offset,
+                state,
+            } = heap.place(value)
+            else {
+                continue;
+            };
+            let slab = &heap.slabs[slab];
+            let block = slab.block(index);
+            if !seen.insert(block) {
+                continue;
+            }
+            let (word, bytes) = (state.word(), slab.bytes);
+            output.line(format_args!(
+                "{name} is {value:#x}: {word}, byte {offset} of the block {block:#x} of {bytes} bytes"
+            ))?;
+            let Some(trace) = trace else { continue };
+            self.print_last(trace, "    ", block, output)?;
+            if index > 0 {
+                output.line(format_args!(
+                    "  below it ends the block {:#x}",
+                    slab.block(index - 1)
+                ))?;
+                self.print_last(trace, "    ", slab.block(index - 1), output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last two things that happened to a block.
+    fn print_last(
+        &self,
+        trace: &Trace,
+        indent: &str,
+        block: u64,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut events = trace.history(block).events;
+        events.retain(|event| event.record.kind().is_some_and(Kind::has_block));
+        let mut printer = EventPrinter {
+            trace,
+            symbols: Symbols::new(trace, &self.answer),
+            lines: true,
+            colours: false,
+            address: Some(block),
+        };
+        for event in &events[events.len().saturating_sub(2)..] {
+            output.line(format_args!("{indent}{}", printer.line(event).trim_start()))?;
+        }
+        Ok(())
     }
 
     fn print_next_of_image(

@@ -73,8 +73,8 @@ impl Hasher for AddressHasher {
 }
 
 fn mix(address: u64) -> u64 {
-    let product = u128::from(address) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-    (product >> 64) as u64 ^ product as u64
+    let product = address.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (product ^ product >> 32).wrapping_mul(0xd1b5_4a32_d192_ed03)
 }
 
 type Table = HashMap<u64, Last, BuildHasherDefault<AddressHasher>>;

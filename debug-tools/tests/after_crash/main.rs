@@ -1,0 +1,9 @@
+//! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
+
+mod damage;
+mod states;
+mod story;
+mod support;
+mod traces;
+mod truncated;
+mod verify;
