@@ -203,10 +203,9 @@ impl Events {
         let record = &event.record;
         let in_context = |around: u64| number.abs_diff(around) <= self.context;
         let covers = |address: u64| {
-            let size = record.size().max(1);
-            address
-                .checked_sub(record.address())
-                .is_some_and(|offset| offset < size)
+            let offset = address.checked_sub(record.address());
+            record.kind().is_some_and(Kind::has_block)
+                && offset.is_some_and(|offset| offset < record.size().max(1))
         };
         self.around.is_none_or(in_context)
             && (self.kind.is_empty() || record.kind().is_some_and(|kind| self.kind.contains(&kind)))

@@ -68,7 +68,9 @@ fn a_trace_that_is_cut_short_is_used_as_far_as_it_goes() {
             fs::write(&path, &bytes[..cut]).unwrap();
             for command in ["info", "report", "events", "live", "threads", "stats"] {
                 let answer = on(command, &directory, &["--symbols=off"]);
-                let fits = cut == bytes.len() || matches!(answer.status, 2 | 3);
+                // A list of files that ends early is a shorter list.
+                let is_list = name == "modules" && cut >= 4096;
+                let fits = cut == bytes.len() || is_list || matches!(answer.status, 2 | 3);
                 assert!(
                     fits,
                     "{command} with {cut} bytes of {}: {}",

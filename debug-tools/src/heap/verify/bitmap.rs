@@ -208,7 +208,7 @@ impl Heap<'_> {
     }
 
     /// Whether any cache was being changed: other threads' frees may be on their way.
-    fn is_any_busy(&self) -> bool {
+    pub(super) fn is_any_busy(&self) -> bool {
         self.caches.iter().any(|cache| cache.is_busy)
     }
 }

@@ -85,6 +85,7 @@ impl Heap<'_> {
                 .unwrap_or(0)
         };
         let (slabs, owners) = (field(layout.slabs), field(layout.owners));
+        self.verify_owners(owners, checked);
         for slab in self.slabs.iter().filter(|slab| !slab.outside) {
             let first = (slab.start - self.base) / layout.slot;
             let bin = self.bin_of(slab);
@@ -111,6 +112,22 @@ impl Heap<'_> {
                 }
             }
         }
+    }
+
+    /// Slots that blocks are freed to somebody from, and that no slab is entered for.
+    fn verify_owners(&self, owners: u64, checked: &mut Checked) {
+        let end = owners.saturating_add(8 * self.limit);
+        self.memory().scan(owners, end, &mut |at, bytes| {
+            for (index, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
+                let (owner, slot) = (u64::from_le_bytes(*word), (at - owners) / 8 + index as u64);
+                let address = self.base.wrapping_add(slot.wrapping_mul(self.layout.slot));
+                if owner != 0 && self.slab_at(address).is_none() {
+                    let what = format!("slot {slot} is freed to {owner:#x}, and no slab is there");
+                    checked.found_unless(self.is_any_busy(), "registry.slabs", address, what);
+                }
+            }
+            checked.findings.len() < super::MOST
+        });
     }
 
     /// The address of the bin that a slab's blocks are freed to; 0 of LARGE. None if not known.
