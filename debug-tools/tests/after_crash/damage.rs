@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hakmem_tests::{Scratch, compile};
 
+use crate::small_core::small_core;
 use crate::support::{leave_core, on};
 
 const COMMANDS: [&str; 5] = ["verify", "stats", "leaks", "sll", "registry"];
@@ -160,4 +161,50 @@ fn root(entries: u32) -> Vec<u8> {
         bytes[at + 16 + 4 * index..][..4].copy_from_slice(&number.to_le_bytes());
     }
     bytes
+}
+
+/// All that is asked of a core file, whatever is in it.
+fn ask(path: &std::path::Path) -> Option<usize> {
+    let image = hakmem_debug_tools::image::Image::of_core(path).ok()?;
+    let heap = hakmem_debug_tools::heap::Heap::open(&image).ok()?;
+    let findings = heap.verify().findings.len();
+    heap.reach();
+    heap.references(0x4000_0000, 0x4000_0040);
+    Some(findings)
+}
+
+#[test]
+fn a_made_up_heap_is_read_however_it_is_changed() {
+    let scratch = Scratch::new();
+    let path = scratch.file("small");
+    let whole = small_core();
+    fs::write(&path, &whole).unwrap();
+    let text = on("verify", &path, &[]).ended(0).stdout;
+    assert!(text.contains("2 slabs, 1 SuperSlabs, 1 caches"), "{text}");
+    on("leaks", &path, &[]).ended(0);
+    let mut numbers = Numbers(7);
+    let mut found = 0;
+    for round in 0..1500 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + round % 4 {
+            // Mostly where structures are, and seldom in the rest.
+            let below = if round % 8 == 0 {
+                bytes.len() as u64
+            } else {
+                0x1_2000
+            };
+            let at = numbers.next(below) as usize;
+            bytes[at] = match numbers.next(3) {
+                0 => 0xff,
+                1 => bytes[at] ^ 1 << numbers.next(8),
+                _ => numbers.next(256) as u8,
+            };
+        }
+        if round % 16 == 1 {
+            bytes.truncate(numbers.next(whole.len() as u64) as usize);
+        }
+        fs::write(&path, bytes).unwrap();
+        found += usize::from(ask(&path).is_none_or(|findings| findings > 0));
+    }
+    assert!(found > 100, "{found} of 1500 changes were found");
 }

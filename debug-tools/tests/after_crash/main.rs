@@ -1,6 +1,7 @@
 //! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
 
 mod damage;
+mod small_core;
 mod states;
 mod story;
 mod support;
