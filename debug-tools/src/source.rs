@@ -61,7 +61,8 @@ impl Source {
         }
         // Looked at before it is opened: to open a pipe would wait for a writer.
         let kind = fs::metadata(name).map_err(|error| {
-            let next = "name a trace directory, a core file, or pid:N";
+            let next =
+                "name a session directory, which has a file `session` in it, a core file, or pid:N";
             Failure::new(
                 Status::Usage,
                 "cannot open the source",

@@ -131,19 +131,6 @@ impl Sites {
         }
     }
 
-    /// Takes in all of another one's.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for threads that count apart"))]
-    pub fn merge(&mut self, other: Self) {
-        for (key, tally) in other.groups {
-            let group = self.groups.entry(key).or_default();
-            group.time = group.time.max(tally.time);
-            for to in [group, &mut self.total] {
-                to.blocks += tally.blocks;
-                to.bytes = to.bytes.saturating_add(tally.bytes);
-            }
-        }
-    }
-
     /// The groups, those with the most bytes first.
     pub fn sorted(&self) -> Vec<(Key, Tally)> {
         let mut groups: Vec<_> = self

@@ -174,9 +174,7 @@ impl Heap<'_> {
         const LOOKED_AT: usize = 64;
         let below = (0..after).rev().take(LOOKED_AT).find_map(|number| {
             let start = |index: &usize| self.slabs[number].block(*index);
-            let index = live_in(number)
-                .filter(|index| start(index) <= address)
-                .last()?;
+            let index = live_in(number).rfind(|index| start(index) <= address)?;
             Some((number, index))
         });
         let from = after.saturating_sub(1);

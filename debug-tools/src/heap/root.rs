@@ -44,7 +44,7 @@ impl Root {
             .filter(|s| s.access.write)
             .collect();
         let in_module = |start: u64| image.module(start).is_some();
-        segments.sort_by_key(|s| (!in_module(s.start), s.len(), s.start));
+        segments.sort_by_key(|s| (!in_module(s.start), s.span(), s.start));
         let mut failure = NoRoot::NotFound;
         let mut found = None;
         for segment in segments {

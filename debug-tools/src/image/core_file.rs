@@ -214,9 +214,10 @@ fn read_notes(file: &File, part: &Part, length: u64, image: &mut Image, said: &m
         return;
     }
     let mut rest = &bytes[..];
-    while let Some((name, kind, content, behind)) = next_note(rest) {
-        rest = behind;
-        match (name, kind) {
+    while let Some(note) = Note::first(rest) {
+        rest = note.behind;
+        let content = note.content;
+        match (note.name, note.kind) {
             (b"CORE", NT_PRSTATUS) => image.threads.extend(thread(content)),
             (b"CORE", NT_PRPSINFO) => process(content, image),
             (b"CORE", NT_SIGINFO) => image.signal = signal(content),
@@ -226,23 +227,32 @@ fn read_notes(file: &File, part: &Part, length: u64, image: &mut Image, said: &m
     }
 }
 
-/// The name, type and content of the first note, and what stands behind it.
-fn next_note(bytes: &[u8]) -> Option<(&[u8], u32, &[u8], &[u8])> {
-    let padded = |length: usize| Some(length.checked_add(3)? & !3);
-    let name_bytes = half(bytes, 0)? as usize;
-    let content_bytes = half(bytes, 4)? as usize;
-    let kind = half(bytes, 8)?;
-    let rest = bytes.get(12..)?;
-    let name = rest.get(..name_bytes)?;
-    let rest = rest.get(padded(name_bytes)?..)?;
-    let content = rest.get(..content_bytes)?;
-    let behind = rest.get(padded(content_bytes)?..).unwrap_or(&[]);
-    Some((
-        name.strip_suffix(b"\0").unwrap_or(name),
-        kind,
-        content,
-        behind,
-    ))
+/// A note.
+struct Note<'b> {
+    name: &'b [u8],
+    kind: u32,
+    content: &'b [u8],
+    /// The bytes behind it.
+    behind: &'b [u8],
+}
+
+impl<'b> Note<'b> {
+    /// The first note, if it is whole.
+    fn first(bytes: &'b [u8]) -> Option<Self> {
+        let padded = |length: usize| Some(length.checked_add(3)? & !3);
+        let name_bytes = half(bytes, 0)? as usize;
+        let content_bytes = half(bytes, 4)? as usize;
+        let kind = half(bytes, 8)?;
+        let rest = bytes.get(12..)?;
+        let name = rest.get(..name_bytes)?;
+        let rest = rest.get(padded(name_bytes)?..)?;
+        Some(Self {
+            name: name.strip_suffix(b"\0").unwrap_or(name),
+            kind,
+            content: rest.get(..content_bytes)?,
+            behind: rest.get(padded(content_bytes)?..).unwrap_or(&[]),
+        })
+    }
 }
 
 fn thread(content: &[u8]) -> Option<Thread> {

@@ -59,7 +59,7 @@ impl Segment {
     }
 
     /// Bytes of addresses.
-    pub fn len(&self) -> u64 {
+    pub fn span(&self) -> u64 {
         self.end - self.start
     }
 }
