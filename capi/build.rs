@@ -20,7 +20,8 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
     // HAKMEM_STACKS=dwarf: the unwinder, whether the program has it or not.
-    let observed = ["TRACE", "WATCH"].map(|feature| format!("CARGO_FEATURE_{feature}"));
+    let observed =
+        ["TRACE", "WATCH", "INTEGRITY"].map(|feature| format!("CARGO_FEATURE_{feature}"));
     if observed.iter().any(|name| std::env::var_os(name).is_some()) {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--push-state,--no-as-needed,-lgcc_s,--pop-state");
     }

@@ -28,6 +28,7 @@ unsafe impl GlobalAlloc for Hakmem {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         with_caller(Api::RustAlloc, |caller| {
+            let caller = caller.telling_align(layout.align());
             if layout.align() <= MIN_ALIGN {
                 heap::allocate(layout.size(), caller)
             } else {
@@ -37,16 +38,20 @@ unsafe impl GlobalAlloc for Hakmem {
     }
 
     #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
-        // SAFETY: the caller's clause.
-        with_caller(Api::RustDealloc, |caller| unsafe {
-            heap::deallocate(block, caller)
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        with_caller(Api::RustDealloc, |caller| {
+            let caller = caller
+                .telling_size(layout.size())
+                .telling_align(layout.align());
+            // SAFETY: the caller's clause.
+            unsafe { heap::deallocate(block, caller) };
         });
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         with_caller(Api::RustAllocZeroed, |caller| {
+            let caller = caller.telling_align(layout.align());
             if layout.align() <= MIN_ALIGN {
                 return heap::allocate_zeroed(layout.size(), caller);
             }
@@ -57,6 +62,9 @@ unsafe impl GlobalAlloc for Hakmem {
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         with_caller(Api::RustRealloc, |caller| {
+            let caller = caller
+                .telling_size(layout.size())
+                .telling_align(layout.align());
             // SAFETY: the caller's clause.
             unsafe { heap::resize_known(block, layout.size(), layout.align(), size, caller) }
         })

@@ -9,11 +9,11 @@ use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::large;
 use crate::observe::caller::Caller;
-use crate::observe::{self, Observed, Observer, Path, Release, Request, Verdict};
+use crate::observe::{self, Observed, Observer, Path, Release, Request, Resize, Verdict};
 use crate::registry::REGISTRY;
 use crate::setup;
 use crate::shared_pool;
-use crate::size_class::{MID_MAX, MIN_ALIGN, SizeClass, TINY_MAX, Tier};
+use crate::size_class::{MID_MAX, MIN_ALIGN, SLOT_BYTES, SizeClass, TINY_MAX, Tier};
 use crate::slab::{Kind, Slab};
 use crate::sys;
 use crate::sys::system_malloc;
@@ -27,11 +27,17 @@ use core::ptr::{self, NonNull};
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
     let front = Front::current();
+    if let Some(block) = diverted(front, size, MIN_ALIGN, caller) {
+        return block.as_ptr();
+    }
     let wanted = size.saturating_add(Observed::TAIL);
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
-        if let Some(block) = unsafe { front.bin_for(wanted) }.pop() {
-            allocated(front, block, size, MIN_ALIGN, caller);
+        let bin = unsafe { front.bin_for(wanted) };
+        if let Some(block) = bin.pop() {
+            if caller.is_some() {
+                allocated_tiny(front, front.class_of(bin), block, size, caller);
+            }
             return block.as_ptr();
         }
         return allocate_slow(size, caller);
@@ -66,6 +72,9 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
         return allocate(size, caller);
     }
     let _timed = timed(Path::Allocate, caller);
+    if let Some(block) = diverted(Front::current(), size, align, caller) {
+        return block.as_ptr();
+    }
     serve_or_relieve(size, align, Contents::Any, caller)
 }
 
@@ -73,6 +82,11 @@ pub(crate) fn allocate_aligned(size: usize, align: usize, caller: Caller) -> *mu
 pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     if size > TINY_MAX {
         let _timed = timed(Path::Allocate, caller);
+        if let Some(block) = diverted(Front::current(), size, MIN_ALIGN, caller) {
+            // SAFETY: a block of at least `size` bytes that the caller alone has.
+            unsafe { block.write_bytes(0, size) };
+            return block.as_ptr();
+        }
         return serve_or_relieve(size, MIN_ALIGN, Contents::Zero, caller);
     }
     let block = allocate(size, caller);
@@ -86,6 +100,11 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
 /// As [`allocate_aligned`], and it reads as zero.
 pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller) -> *mut u8 {
     let _timed = timed(Path::Allocate, caller);
+    if let Some(block) = diverted(Front::current(), size, align, caller) {
+        // SAFETY: a block of at least `size` bytes that the caller alone has.
+        unsafe { block.write_bytes(0, size) };
+        return block.as_ptr();
+    }
     serve_or_relieve(size, align, Contents::Zero, caller)
 }
 
@@ -146,11 +165,12 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
     if let Some(class) = class
         && let Some(block) = front.bin(class).pop()
     {
+        // Observers look at it as it was.
+        allocated(front, block, size, align, caller);
         if contents == Contents::Zero {
             // SAFETY: a block of at least `size` bytes that nobody else has.
             unsafe { block.write_bytes(0, size) };
         }
-        allocated(front, block, size, align, caller);
         return Some(block);
     }
     let (block, zero) = match setup::enter() {
@@ -171,11 +191,11 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
             }
         },
     };
+    allocated(Front::current(), block, size, align, caller);
     if contents == Contents::Zero && !zero {
         // SAFETY: as above.
         unsafe { block.write_bytes(0, size) };
     }
-    allocated(Front::current(), block, size, align, caller);
     Some(block)
 }
 
@@ -229,6 +249,39 @@ fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<
     })
 }
 
+/// A block that an observer has of its own for a request, and that the others have seen.
+#[inline(always)]
+fn diverted(
+    front: &'static Front,
+    size: usize,
+    align: usize,
+    caller: Caller,
+) -> Option<NonNull<u8>> {
+    if !caller.is_some() || !front.is_real() {
+        return None;
+    }
+    let request = Request {
+        size,
+        align,
+        caller,
+    };
+    let local = ThreadCache::of(front).local();
+    let block = Observed::divert(local, &request)?;
+    Observed::allocated(local, &apart(block, size), &request);
+    Some(block)
+}
+
+/// A block that is none of a slab's, as observers see it.
+#[inline(always)]
+fn apart(address: NonNull<u8>, bytes: usize) -> observe::Block<'static, observe::Record> {
+    observe::Block {
+        address,
+        bytes,
+        class: observe::LARGE,
+        record: None,
+    }
+}
+
 #[inline(always)]
 fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usize, caller: Caller) {
     if !caller.is_some() {
@@ -245,6 +298,36 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
     if let Some(block) = handed_out(block) {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
     }
+}
+
+/// As [`allocated`], for a block out of the front's bin of a TINY class: what the class says
+/// need not wait for what the slab says.
+#[inline(always)]
+fn allocated_tiny(
+    front: &'static Front,
+    class: SizeClass,
+    block: NonNull<u8>,
+    size: usize,
+    caller: Caller,
+) {
+    let request = Request {
+        size,
+        align: MIN_ALIGN,
+        caller,
+    };
+    if !front.is_real() {
+        return allocated_apart(block, request);
+    }
+    let address = block.as_ptr() as usize;
+    // A TINY slab is one slot.
+    let index = class.block_index(address % SLOT_BYTES);
+    let block = observe::Block {
+        address: block,
+        bytes: class.bytes(),
+        class: class.index(),
+        record: REGISTRY.find(address).and_then(|slab| slab.record(index)),
+    };
+    Observed::allocated(ThreadCache::of(front).local(), &block, &request);
 }
 
 /// A block that is handed out just now, as observers see it; `None` if it is the system's.
@@ -349,27 +432,77 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
         begun()
     };
     let Some(front) = front else {
-        freeing_apart(start, caller);
-        return Some(block);
-    };
-    // What is no block of ours is reported by whoever cannot free it.
-    let Some((slab, seen)) = seen(start) else {
-        return Some(block);
+        return freeing_apart(start, caller);
     };
     let cache = ThreadCache::of(front);
+    let Some((slab, seen)) = seen(start) else {
+        return freeing_stray(cache, start, caller);
+    };
     let is_remote = slab.kind() == Kind::Blocks && !cache.owns(slab);
     let release = Release { caller, is_remote };
     Observed::freeing(cache.local(), &seen, &release).map(NonNull::as_ptr)
 }
 
+/// A free of what is no block of a slab: of an observer's own, of the system's, or of nobody's.
 #[cold]
 #[inline(never)]
-fn freeing_apart(block: NonNull<u8>, caller: Caller) {
+fn freeing_stray(
+    cache: &'static ThreadCache,
+    start: NonNull<u8>,
+    caller: Caller,
+) -> Option<*mut u8> {
+    let block = start.as_ptr();
+    if let Some(bytes) = Observed::diverted(block as usize) {
+        let release = Release {
+            caller,
+            is_remote: false,
+        };
+        let due = Observed::freeing(cache.local(), &apart(start, bytes), &release);
+        return due.map(NonNull::as_ptr);
+    }
+    if foreign_may_be_freed(block, caller) {
+        return Some(block);
+    }
+    match Observed::suspicious(Call::Free, block, fault_of(block), caller) {
+        Verdict::Ignore => None,
+        // It is reported by whoever cannot free it.
+        Verdict::Abort => Some(block),
+    }
+}
+
+/// What is wrong with an address that is no block of ours.
+fn fault_of(block: *const u8) -> Fault {
+    match REGISTRY.slab_of(block as usize) {
+        Some(_) => Fault::Interior,
+        None => Fault::Foreign,
+    }
+}
+
+/// Whether an address may be a block of the system's that the caller may hold: our Rust face has
+/// no others than ours, if all tiers are.
+fn foreign_may_be_freed(block: *const u8, caller: Caller) -> bool {
+    REGISTRY.slab_of(block as usize).is_none()
+        && foreign_blocks_are_legitimate()
+        && (!caller.is_of_rust() || !all_tiers_are_ours())
+}
+
+#[cold]
+#[inline(never)]
+fn freeing_apart(block: NonNull<u8>, caller: Caller) -> Option<*mut u8> {
     Observed::missed();
+    if let Some(bytes) = Observed::diverted(block.as_ptr() as usize) {
+        let release = Release {
+            caller,
+            is_remote: false,
+        };
+        Observed::freeing_apart(&apart(block, bytes), &release);
+        return None;
+    }
     if let Some((slab, block)) = seen(block) {
         let is_remote = slab.kind() == Kind::Blocks;
         Observed::freeing_apart(&block, &Release { caller, is_remote });
     }
+    Some(block.as_ptr())
 }
 
 /// The front of a thread whose first call is an observed free: it is given its cache for that.
@@ -428,7 +561,7 @@ fn deallocate_slower(block: *mut u8) {
             _ => large::free(slab, block as usize),
         };
         if let Err(fault) = freed {
-            wrong(Call::Free, block, fault);
+            wrong(Call::Free, block, fault, Caller::NONE);
         }
         return;
     }
@@ -449,22 +582,26 @@ unsafe fn free_foreign(block: *mut u8) {
         // system says so.
         unsafe { system_malloc::free(block) };
     } else {
-        wrong(Call::Free, block, Fault::Foreign);
+        wrong(Call::Free, block, Fault::Foreign, Caller::NONE);
     }
 }
 
 /// Whether the program may hold blocks of the system's allocator and give them to us: a
 /// tier is handed to it, or the process's `malloc` is another than ours.
 fn foreign_blocks_are_legitimate() -> bool {
+    (!all_tiers_are_ours() || system_malloc::is_the_process_s()) && system_malloc::available()
+}
+
+fn all_tiers_are_ours() -> bool {
     let options = config::get();
-    let all_ours = options.wrap_tiny && options.wrap_pool && options.wrap_mid && options.wrap_large;
-    (!all_ours || system_malloc::is_the_process_s()) && system_malloc::available()
+    options.wrap_tiny && options.wrap_pool && options.wrap_mid && options.wrap_large
 }
 
 #[cold]
-fn wrong(call: Call, block: *const u8, fault: Fault) -> ! {
-    match Observed::suspicious(fault, block) {
+fn wrong(call: Call, block: *const u8, fault: Fault, caller: Caller) {
+    match Observed::suspicious(call, block, fault, caller) {
         Verdict::Abort => fault::abort(call, block, fault),
+        Verdict::Ignore => {}
     }
 }
 
@@ -479,19 +616,34 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut
     }
     let _timed = timed(Path::Resize, caller);
     let Some(slab) = REGISTRY.slab_of(block as usize) else {
-        if foreign_blocks_are_legitimate() {
-            // SAFETY: the caller's clause.
-            return unsafe { system_malloc::realloc(block, size) };
-        }
-        wrong(Call::Realloc, block, Fault::Foreign);
+        // SAFETY: the caller's clause.
+        return unsafe { resize_stray(block, size, caller) };
     };
     let old = match checked_bytes(slab, block) {
         Ok(bytes) => bytes,
-        Err(fault) => wrong(Call::Realloc, block, fault),
+        Err(fault) => {
+            wrong(Call::Realloc, block, fault, caller);
+            return allocate(size, caller);
+        }
     };
-    if let Some(resized) = resize_in_place(slab, block, old, size, caller) {
-        return resized.as_ptr();
+    match how_to_resize(block, size, caller) {
+        Resize::InPlaceAllowed => {
+            if let Some(resized) = resize_in_place(slab, block, old, size, caller) {
+                return resized.as_ptr();
+            }
+        }
+        Resize::Move => {}
+        Resize::Refuse => return allocate(size, caller),
     }
+    // SAFETY: the caller's clause; the block has that many bytes.
+    unsafe { resize_by_copy(block, old, size, caller) }
+}
+
+/// Copies a block of `old` bytes into a new one, and frees it.
+///
+/// # Safety
+/// As of [`resize`]; the block has `old` bytes.
+unsafe fn resize_by_copy(block: *mut u8, old: usize, size: usize, caller: Caller) -> *mut u8 {
     let new = allocate(size, caller.resizing(block as usize));
     if new.is_null() {
         // A block that is too large is better than none.
@@ -504,13 +656,40 @@ pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut
     new
 }
 
+/// Resizes what is no block of a slab: of an observer's own, of the system's, or of nobody's.
+///
+/// # Safety
+/// As of [`resize`].
+#[cold]
+#[inline(never)]
+unsafe fn resize_stray(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
+    if caller.is_some()
+        && let Some(bytes) = Observed::diverted(block as usize)
+    {
+        if how_to_resize(block, size, caller) == Resize::Refuse {
+            return allocate(size, caller);
+        }
+        // SAFETY: the caller's clause; the block has that many bytes.
+        return unsafe { resize_by_copy(block, bytes, size, caller) };
+    }
+    if foreign_may_be_freed(block, caller) {
+        // SAFETY: the caller's clause.
+        return unsafe { system_malloc::realloc(block, size) };
+    }
+    wrong(Call::Realloc, block, Fault::Foreign, caller);
+    allocate(size, caller)
+}
+
 /// Frees a block as a `realloc` to no bytes does.
 ///
 /// # Safety
 /// Nobody uses the block any more.
 pub(crate) unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
-    if REGISTRY.slab_of(block as usize).is_none() && !foreign_blocks_are_legitimate() {
-        wrong(Call::Realloc, block, Fault::Foreign);
+    if REGISTRY.slab_of(block as usize).is_none()
+        && !foreign_blocks_are_legitimate()
+        && !(caller.is_some() && Observed::diverted(block as usize).is_some())
+    {
+        return wrong(Call::Realloc, block, Fault::Foreign, caller);
     }
     // SAFETY: the caller's clause.
     unsafe { deallocate(block, caller) };
@@ -540,12 +719,18 @@ pub(crate) unsafe fn resize_known(
         return unsafe { resize(block, size, caller) };
     }
     let _timed = timed(Path::Resize, caller);
-    if let Some(slab) = REGISTRY.slab_of(block as usize)
-        && align <= UNIT
-        && let Ok(bytes) = checked_bytes(slab, block)
-        && let Some(resized) = resize_in_place(slab, block, bytes, size, caller)
-    {
-        return resized.as_ptr();
+    match how_to_resize(block, size, caller) {
+        Resize::InPlaceAllowed => {
+            if let Some(slab) = REGISTRY.slab_of(block as usize)
+                && align <= UNIT
+                && let Ok(bytes) = checked_bytes(slab, block)
+                && let Some(resized) = resize_in_place(slab, block, bytes, size, caller)
+            {
+                return resized.as_ptr();
+            }
+        }
+        Resize::Move => {}
+        Resize::Refuse => return allocate_aligned(size, align, caller),
     }
     let new = allocate_aligned(size, align, caller.resizing(block as usize));
     if !new.is_null() {
@@ -574,9 +759,6 @@ fn resize_in_place(
     caller: Caller,
 ) -> Option<NonNull<u8>> {
     let wanted = size.checked_add(Observed::TAIL)?;
-    if !may_stay(block, size, caller) {
-        return None;
-    }
     let resized = match slab.kind() {
         // Half of a block is not worth a copy.
         Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))
@@ -593,20 +775,28 @@ fn resize_in_place(
     resized
 }
 
-/// Whether observers let a block be resized where it is.
-fn may_stay(block: *mut u8, size: usize, caller: Caller) -> bool {
+/// How observers let a block be resized.
+fn how_to_resize(block: *mut u8, size: usize, caller: Caller) -> Resize {
     let front = Front::current();
     if !caller.is_some() || !front.is_real() {
-        return true;
+        return Resize::InPlaceAllowed;
     }
     let request = Request {
         size,
         align: MIN_ALIGN,
         caller,
     };
-    NonNull::new(block).and_then(seen).is_none_or(|(_, block)| {
-        Observed::resizing(ThreadCache::of(front).local(), &block, &request)
-    })
+    let Some(start) = NonNull::new(block) else {
+        return Resize::InPlaceAllowed;
+    };
+    let local = ThreadCache::of(front).local();
+    if let Some((_, block)) = seen(start) {
+        return Observed::resizing(local, &block, &request);
+    }
+    match Observed::diverted(block as usize) {
+        Some(bytes) => Observed::resizing(local, &apart(start, bytes), &request),
+        None => Resize::InPlaceAllowed,
+    }
 }
 
 /// Tells observers that a block was resized without a copy.
@@ -633,17 +823,21 @@ pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
     let Some(start) = NonNull::new(block) else {
         return 0;
     };
-    let Some(slab) = REGISTRY.slab_of(block as usize) else {
-        if foreign_blocks_are_legitimate() {
-            // SAFETY: the caller's clause.
-            return unsafe { system_malloc::usable_size(block) };
+    let fault = if REGISTRY.slab_of(block as usize).is_some() {
+        match seen(start) {
+            Some((_, block)) => return Observed::usable(&block),
+            None => Fault::Interior,
         }
-        wrong(Call::UsableSize, block, Fault::Foreign);
+    } else if let Some(bytes) = Observed::diverted(block as usize) {
+        return Observed::usable(&apart(start, bytes));
+    } else if foreign_blocks_are_legitimate() {
+        // SAFETY: the caller's clause.
+        return unsafe { system_malloc::usable_size(block) };
+    } else {
+        Fault::Foreign
     };
-    match checked_bytes(slab, block) {
-        Ok(bytes) => Observed::usable(start, bytes),
-        Err(fault) => wrong(Call::UsableSize, block, fault),
-    }
+    wrong(Call::UsableSize, block, fault, Caller::NONE);
+    0
 }
 
 /// The size that a request of `size` bytes is rounded up to.

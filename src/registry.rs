@@ -238,9 +238,21 @@ impl Registry {
     }
 
     /// As [`Registry::slab_of`], for observers: a look-up that is not noticed.
+    #[inline]
     pub(crate) fn find(&self, address: usize) -> Option<&'static Slab> {
-        let slab = self.slab_entry(address)?.load(Ordering::Relaxed);
+        let Some(index) = self.arena_slot(address) else {
+            return self.find_outside(address);
+        };
+        // SAFETY: `index` is below `limit`, so the entry is readable.
+        let slab = unsafe { &*self.slabs.load(Ordering::Relaxed).add(index) };
         // SAFETY: an entry is a header, and headers are never unmapped.
+        unsafe { slab.load(Ordering::Relaxed).as_ref() }
+    }
+
+    #[cold]
+    fn find_outside(&self, address: usize) -> Option<&'static Slab> {
+        let slab = self.slab_entry(address)?.load(Ordering::Relaxed);
+        // SAFETY: as above.
         unsafe { slab.as_ref() }
     }
 

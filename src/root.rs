@@ -23,7 +23,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// Version of the table's own format; names may come and go without a new one.
 const FORMAT: u32 = 1;
 const NAME_BYTES: usize = 40;
-const ENTRIES: usize = 96 + CLASSES + PRODUCTION.len();
+const ENTRIES: usize = 97 + CLASSES + PRODUCTION.len();
 const MAGIC: [u8; 16] = *b"hakmem root \x7f\x01\x8a\xe5";
 const INVERTED_MAGIC: [u8; 16] = {
     let mut inverted = MAGIC;
@@ -138,6 +138,7 @@ pub(crate) fn fill() {
     for (name, offset) in Slab::OFFSETS {
         put(name, offset);
     }
+    put("slab.first_block", Slab::FIRST);
     put("caches", ThreadCache::all_address());
     for (name, offset) in ThreadCache::OFFSETS {
         put(name, offset);

@@ -216,6 +216,9 @@ impl Slab {
         ("slab.remote.count", offset_of!(Slab, remote.rcount)),
     ];
 
+    /// The first block that may be handed out.
+    pub(crate) const FIRST: usize = Observed::SKIPS_FIRST as usize;
+
     /// A header of `words` words that no slab uses yet, with its words zero; in stock
     /// or new. `None` without memory.
     fn from_stock(words: usize) -> Option<&'static Slab> {
@@ -356,14 +359,16 @@ impl Slab {
         self.constant.blocks.set(blocks as u16);
         self.used.set(0);
         self.travels.set(false);
-        self.fresh.set(if site.clean { 0 } else { blocks as u16 });
+        let fresh = if site.clean { Slab::FIRST } else { blocks };
+        self.fresh.set(fresh as u16);
         if !site.clean && self.fills_pages() {
             counters::filled_changed(0, self.slots());
         }
         let words = blocks.div_ceil(64);
         for word in 0..words {
             let bits = (blocks - word * 64).min(64);
-            self.set_free(word, u64::MAX >> (64 - bits));
+            let first = if word == 0 { Slab::FIRST } else { 0 };
+            self.set_free(word, (u64::MAX >> (64 - bits)) & (u64::MAX << first));
         }
         self.summary.set(u64::MAX >> (64 - words));
         self.constant

@@ -251,7 +251,7 @@ fn count_slab(slab: &Slab, statistics: &mut Statistics) {
         Kind::Blocks => {
             let counts = &mut statistics.classes[slab.class().index()];
             counts.slabs += 1;
-            counts.blocks += slab.blocks();
+            counts.blocks += slab.blocks() - Slab::FIRST;
             counts.free += slab.count_free();
         }
         Kind::Run | Kind::Mapping => {

@@ -1,11 +1,12 @@
 //! A walk over every block of the heap, and what state each is in.
 
+use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
 use crate::slab::{Kind, Slab};
 use crate::thread_cache::ThreadCache;
 use core::ops::ControlFlow;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 /// What a block is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +74,78 @@ pub(crate) fn state_of(address: usize) -> Result<BlockState, NoBlock> {
     found
 }
 
+/// A block's place, as observers see it.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) struct Found {
+    pub(crate) block: observe::Block<'static, Record>,
+    /// Where its slab begins, and which of its blocks it is.
+    pub(crate) slab: usize,
+    pub(crate) index: usize,
+    /// Blocks of the slab.
+    pub(crate) blocks: usize,
+}
+
+/// The block that covers an address, whatever it is doing.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn find(address: usize) -> Option<Found> {
+    let slab = REGISTRY.find(address)?;
+    match slab.kind() {
+        Kind::Closed => None,
+        Kind::Blocks => {
+            let index = slab.class().block_index(address.checked_sub(slab.start())?);
+            found(slab, index)
+        }
+        Kind::Run | Kind::Mapping => found(slab, 0),
+    }
+}
+
+/// The block so many places on in the slab.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn neighbour(of: &Found, step: isize) -> Option<Found> {
+    let slab = REGISTRY.find(of.slab)?;
+    let index = of.index.checked_add_signed(step)?;
+    (slab.kind() == Kind::Blocks).then(|| found(slab, index))?
+}
+
+/// Calls `each` for every block of every slab, until it breaks off.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn for_each_place<B>(mut each: impl FnMut(&Found) -> ControlFlow<B>) -> ControlFlow<B> {
+    REGISTRY.slabs().try_for_each(|slab| {
+        let count = match slab.kind() {
+            Kind::Closed => 0,
+            _ => slab.blocks(),
+        };
+        (0..count).try_for_each(|index| match found(slab, index) {
+            Some(place) => each(&place),
+            None => ControlFlow::Continue(()),
+        })
+    })
+}
+
+fn found(slab: &'static Slab, index: usize) -> Option<Found> {
+    let is_large = slab.kind() != Kind::Blocks;
+    let first = if is_large { 0 } else { Slab::FIRST };
+    if !(first..slab.blocks()).contains(&index) {
+        return None;
+    }
+    let (address, class) = if is_large {
+        (slab.start() as *mut u8, observe::LARGE)
+    } else {
+        (slab.block(index), slab.class().index())
+    };
+    Some(Found {
+        block: observe::Block {
+            address: NonNull::new(address)?,
+            bytes: slab.block_bytes(),
+            class,
+            record: slab.record(index),
+        },
+        slab: slab.start(),
+        index,
+        blocks: slab.blocks(),
+    })
+}
+
 fn large(slab: &Slab) -> Block {
     Block {
         address: slab.start() as *const u8,
@@ -109,7 +182,7 @@ fn walk_slab<B>(slab: &Slab, each: &mut dyn FnMut(&Block) -> ControlFlow<B>) -> 
             }
         }
     }
-    for index in 0..slab.blocks() {
+    for index in Slab::FIRST..slab.blocks() {
         let is_in = |set: &[u64]| set[index / 64] & 1 << (index % 64) != 0;
         let (free, remote) = slab.bits_of(index);
         let state = if is_in(&cached) {

@@ -254,18 +254,18 @@ entry! {
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdlPvm(block: *mut c_void, _size: usize) = DeleteSized, |caller| {
+    pub fn _ZdlPvm(block: *mut c_void, size: usize) = DeleteSized, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_size(size)) }
     };
 
     /// `operator delete[](void*, size_t)`
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdaPvm(block: *mut c_void, _size: usize) = DeleteArraySized, |caller| {
+    pub fn _ZdaPvm(block: *mut c_void, size: usize) = DeleteArraySized, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_size(size)) }
     };
 
     /// `operator delete(void*, nothrow_t const&)`
@@ -290,58 +290,58 @@ entry! {
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdlPvSt11align_val_t(block: *mut c_void, _align: usize) = DeleteAligned, |caller| {
+    pub fn _ZdlPvSt11align_val_t(block: *mut c_void, align: usize) = DeleteAligned, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_align(align)) }
     };
 
     /// `operator delete[](void*, align_val_t)`
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdaPvSt11align_val_t(block: *mut c_void, _align: usize) = DeleteArrayAligned, |caller| {
+    pub fn _ZdaPvSt11align_val_t(block: *mut c_void, align: usize) = DeleteArrayAligned, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_align(align)) }
     };
 
     /// `operator delete(void*, size_t, align_val_t)`
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdlPvmSt11align_val_t(block: *mut c_void, _size: usize, _align: usize)
+    pub fn _ZdlPvmSt11align_val_t(block: *mut c_void, size: usize, align: usize)
         = DeleteSizedAligned, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_size(size).telling_align(align)) }
     };
 
     /// `operator delete[](void*, size_t, align_val_t)`
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdaPvmSt11align_val_t(block: *mut c_void, _size: usize, _align: usize)
+    pub fn _ZdaPvmSt11align_val_t(block: *mut c_void, size: usize, align: usize)
         = DeleteArraySizedAligned, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_size(size).telling_align(align)) }
     };
 
     /// `operator delete(void*, align_val_t, nothrow_t const&)`
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdlPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, _align: usize, _tag: usize)
+    pub fn _ZdlPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, align: usize, _tag: usize)
         = DeleteAlignedNothrow, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_align(align)) }
     };
 
     /// `operator delete[](void*, align_val_t, nothrow_t const&)`
     ///
     /// # Safety
     /// As [`delete`].
-    pub fn _ZdaPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, _align: usize, _tag: usize)
+    pub fn _ZdaPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, align: usize, _tag: usize)
         = DeleteArrayAlignedNothrow, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { delete(block, caller) }
+        unsafe { delete(block, caller.telling_align(align)) }
     };
 }
 

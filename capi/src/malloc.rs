@@ -66,23 +66,23 @@ entry! {
         unsafe { heap::deallocate(block.cast(), caller) }
     };
 
-    /// C23 `free_sized`. The size is known from the address; it is not checked here.
+    /// C23 `free_sized`. The size is known from the address; observers compare it.
     ///
     /// # Safety
     /// As C23 7.24.3.4.
-    pub fn free_sized(block: *mut c_void, _size: usize) = FreeSized, |caller| {
+    pub fn free_sized(block: *mut c_void, size: usize) = FreeSized, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { heap::deallocate(block.cast(), caller) }
+        unsafe { heap::deallocate(block.cast(), caller.telling_size(size)) }
     };
 
     /// C23 `free_aligned_sized`, as [`free_sized`].
     ///
     /// # Safety
     /// As C23 7.24.3.5.
-    pub fn free_aligned_sized(block: *mut c_void, _align: usize, _size: usize)
+    pub fn free_aligned_sized(block: *mut c_void, align: usize, size: usize)
         = FreeAlignedSized, |caller| {
         // SAFETY: the caller's clause.
-        unsafe { heap::deallocate(block.cast(), caller) }
+        unsafe { heap::deallocate(block.cast(), caller.telling_size(size).telling_align(align)) }
     };
 
     /// SVID `memalign`: an alignment that is no power of two is rounded up, one that is too

@@ -35,17 +35,28 @@ pub struct Caller {
     frame: *const usize,
     /// The number of the function in the highest byte; below it the address of a block.
     what: usize,
+    /// What the caller has said of the block: 0, or its size and above it 1 and the power of two
+    /// that it is aligned to.
+    told: usize,
 }
 
 /// Addresses of blocks have fewer bits.
 const API_SHIFT: u32 = 56;
 const OTHER: usize = (1 << API_SHIFT) - 1;
 
+/// Sizes have fewer bits.
+const ALIGN_SHIFT: u32 = 48;
+const SIZE: usize = (1 << ALIGN_SHIFT) - 1;
+/// Something is told: a size, an alignment.
+const TOLD_SIZE: usize = 1 << 63;
+const TOLD_ALIGN: usize = 1 << 62;
+
 impl Caller {
     /// Somebody, through a function that is not observed.
     pub const NONE: Caller = Caller {
         frame: core::ptr::null(),
         what: 0,
+        told: 0,
     };
 
     /// Who called the function that made `frame`.
@@ -55,9 +66,12 @@ impl Caller {
     /// - It stays while the caller is used.
     #[inline(always)]
     pub unsafe fn new(frame: *const usize, api: Api) -> Caller {
+        // SAFETY: a frame is on a stack; so it need not be asked again whether there is a caller.
+        unsafe { core::hint::assert_unchecked(!frame.is_null()) };
         Caller {
             frame,
             what: (api as usize) << API_SHIFT,
+            told: 0,
         }
     }
 
@@ -65,9 +79,50 @@ impl Caller {
     #[inline(always)]
     pub(crate) fn resizing(self, other: usize) -> Caller {
         Caller {
-            frame: self.frame,
             what: self.what & !OTHER | other & OTHER,
+            ..self
         }
+    }
+
+    /// As this one, who says that the block has been asked for with that size, in bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn telling_size(self, size: usize) -> Caller {
+        Caller {
+            told: self.told | TOLD_SIZE | if size < SIZE { size } else { SIZE },
+            ..self
+        }
+    }
+
+    /// As this one, who says that the block has been asked for with that alignment, a power of
+    /// two.
+    #[inline(always)]
+    #[must_use]
+    pub fn telling_align(self, align: usize) -> Caller {
+        let log2 = (align.trailing_zeros() as usize) & 63;
+        Caller {
+            told: self.told | TOLD_ALIGN | log2 << ALIGN_SHIFT,
+            ..self
+        }
+    }
+
+    /// The size that the caller says the block has been asked for with.
+    #[inline(always)]
+    pub(crate) fn told_size(self) -> Option<usize> {
+        (self.told & TOLD_SIZE != 0).then_some(self.told & SIZE)
+    }
+
+    /// The alignment that the caller says the block has been asked for with, as a power of two.
+    #[inline(always)]
+    pub(crate) fn told_align(self) -> Option<u32> {
+        let log2 = (self.told >> ALIGN_SHIFT) as u32 & 63;
+        (self.told & TOLD_ALIGN != 0).then_some(log2)
+    }
+
+    /// Whether the call came through the Rust face.
+    #[inline(always)]
+    pub(crate) fn is_of_rust(self) -> bool {
+        (Api::RustAlloc as u8..=Api::RustRealloc as u8).contains(&self.api())
     }
 
     #[inline(always)]

@@ -21,8 +21,14 @@ pub(crate) mod caller;
 pub(crate) mod caller;
 #[cfg(feature = "diagnostics")]
 mod diagnostics;
+#[cfg(feature = "integrity")]
+pub(crate) mod integrity;
+#[cfg(feature = "trace")]
+mod known_stacks;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+pub(crate) mod report;
 #[cfg(feature = "observed")]
 pub(crate) mod settings;
 #[cfg(not(feature = "observed"))]
@@ -183,6 +189,12 @@ pub(crate) enum Event<'a> {
         freed: bool,
         frames: &'a [u64],
     },
+    /// Something wrong was found and told, in this text.
+    Found {
+        kind: u8,
+        address: usize,
+        text: &'a [u8],
+    },
 }
 
 /// What is not done unless an observer wants it.
@@ -215,6 +227,30 @@ pub(crate) enum Path {
 pub(crate) enum Verdict {
     /// Say so on one line and abort.
     Abort,
+    /// Nothing: it has been told, and the program goes on as if it had not called.
+    Ignore,
+}
+
+/// How a block is resized.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Resize {
+    /// Where it is, if it can be.
+    InPlaceAllowed,
+    /// Into another block.
+    Move,
+    /// Not at all: it is no live block, which has been told. The program gets a new one.
+    Refuse,
+}
+
+impl Resize {
+    /// What two observers make of it.
+    fn and(self, other: Resize) -> Resize {
+        match (self, other) {
+            (Resize::Refuse, _) | (_, Resize::Refuse) => Resize::Refuse,
+            (Resize::Move, _) | (_, Resize::Move) => Resize::Move,
+            _ => Resize::InPlaceAllowed,
+        }
+    }
 }
 
 /// Watches the allocator.
@@ -233,6 +269,9 @@ pub(crate) trait Observer: 'static {
     const TAIL: usize = 0;
     /// The observer writes into fresh memory, so none is known to be zero.
     const DIRTIES: bool = false;
+    /// The first block of each slab stays the observer's, so that every other one has a block
+    /// below it.
+    const SKIPS_FIRST: bool = false;
 
     /// The process can read its environment now: says whether the hooks are wanted. Called
     /// once, from the first allocation, with no cache yet.
@@ -273,6 +312,18 @@ pub(crate) trait Observer: 'static {
     fn began(_: &Self::Local, _adopted: bool) {}
     fn ended(_: &Self::Local) {}
 
+    /// Asked before a request is served: a block of the observer's own for it.
+    #[inline(always)]
+    fn divert(_: &Self::Local, _: &Request) -> Option<NonNull<u8>> {
+        None
+    }
+
+    /// The bytes of the block of the observer's own that begins at the address.
+    #[inline(always)]
+    fn diverted(_: usize) -> Option<usize> {
+        None
+    }
+
     /// A block is handed out. The thread's cache is real.
     #[inline(always)]
     fn allocated(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
@@ -293,10 +344,10 @@ pub(crate) trait Observer: 'static {
         None
     }
 
-    /// A block is about to be resized; says whether it may stay where it is.
+    /// A block is about to be resized; says how that may be done.
     #[inline(always)]
-    fn resizing(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) -> bool {
-        true
+    fn resizing(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) -> Resize {
+        Resize::InPlaceAllowed
     }
 
     /// A block was resized without a copy, from the address [`Caller::other`].
@@ -326,10 +377,10 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn missed() {}
 
-    /// What a block of `class_bytes` offers to the program.
+    /// What a block offers to the program.
     #[inline(always)]
-    fn usable(_: NonNull<u8>, class_bytes: usize) -> usize {
-        class_bytes
+    fn usable(block: &Block<'_, Self::Record>) -> usize {
+        block.bytes
     }
 
     /// Something else happened to this thread's cache.
@@ -353,11 +404,19 @@ pub(crate) trait Observer: 'static {
     /// A path is entered; it is left when the result is dropped.
     fn span(_: Path) -> Self::Span;
 
-    /// Something is wrong.
+    /// Something is wrong with the address that the program has passed.
     #[inline(always)]
-    fn suspicious(_: Fault, _: *const u8) -> Verdict {
+    fn suspicious(_: Call, _: *const u8, _: Fault, _: Caller) -> Verdict {
         Verdict::Abort
     }
+
+    /// Examines all blocks, and says how many are damaged.
+    fn verify() -> usize {
+        0
+    }
+
+    /// Tells the newest events of the block at an address, the oldest of them first, as lines.
+    fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8])) {}
 }
 
 /// Observes nothing.
@@ -383,6 +442,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     const ACTIVE: bool = A::ACTIVE || B::ACTIVE;
     const TAIL: usize = A::TAIL + B::TAIL;
     const DIRTIES: bool = A::DIRTIES || B::DIRTIES;
+    const SKIPS_FIRST: bool = A::SKIPS_FIRST || B::SKIPS_FIRST;
 
     fn set_up() -> bool {
         let first = A::set_up();
@@ -432,6 +492,16 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
+    fn divert(local: &Self::Local, request: &Request) -> Option<NonNull<u8>> {
+        A::divert(&local.0, request).or_else(|| B::divert(&local.1, request))
+    }
+
+    #[inline(always)]
+    fn diverted(address: usize) -> Option<usize> {
+        A::diverted(address).or_else(|| B::diverted(address))
+    }
+
+    #[inline(always)]
     fn allocated(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) {
         A::allocated(&local.0, &block.first(), request);
         B::allocated(&local.1, &block.second(), request);
@@ -453,9 +523,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn resizing(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) -> bool {
-        A::resizing(&local.0, &block.first(), request)
-            && B::resizing(&local.1, &block.second(), request)
+    fn resizing(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) -> Resize {
+        A::resizing(&local.0, &block.first(), request).and(B::resizing(
+            &local.1,
+            &block.second(),
+            request,
+        ))
     }
 
     #[inline(always)]
@@ -501,8 +574,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn usable(block: NonNull<u8>, class_bytes: usize) -> usize {
-        B::usable(block, A::usable(block, class_bytes))
+    fn usable(block: &Block<'_, Self::Record>) -> usize {
+        A::usable(&block.first()).min(B::usable(&block.second()))
     }
 
     #[inline(always)]
@@ -537,9 +610,28 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn suspicious(fault: Fault, address: *const u8) -> Verdict {
-        A::suspicious(fault, address);
-        B::suspicious(fault, address)
+    fn suspicious(call: Call, address: *const u8, fault: Fault, caller: Caller) -> Verdict {
+        match A::suspicious(call, address, fault, caller) {
+            Verdict::Ignore => Verdict::Ignore,
+            Verdict::Abort => B::suspicious(call, address, fault, caller),
+        }
+    }
+
+    fn verify() -> usize {
+        A::verify() + B::verify()
+    }
+
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+        A::recall(address, tell);
+        B::recall(address, tell);
+    }
+}
+
+impl<R> Block<'_, R> {
+    /// By value: a reference to one that is in registers would bring it into memory.
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        Block { ..*self }
     }
 }
 
@@ -568,7 +660,7 @@ impl<A, B> Block<'_, (A, B)> {
 }
 
 /// What this build observes with, in the order in which they see an event.
-pub(crate) type Observed = (Recording, (Watching, (Diagnosing, Streaming)));
+pub(crate) type Observed = (Recording, (Watching, (Diagnosing, (Streaming, Checking))));
 
 #[cfg(feature = "trace")]
 type Recording = trace::Recorder;
@@ -587,13 +679,26 @@ use stream::Streaming;
 #[cfg(not(feature = "pump"))]
 type Streaming = Silent;
 
+// Last, for what it puts off the others have seen.
+#[cfg(feature = "integrity")]
+use integrity::Checking;
+#[cfg(not(feature = "integrity"))]
+type Checking = Silent;
+
 /// What of it is compiled in, by feature.
 #[cfg(feature = "trace")]
-pub(crate) const FEATURES: [(&str, bool); 3] = [
+pub(crate) const FEATURES: [(&str, bool); 4] = [
     ("trace", cfg!(feature = "trace")),
     ("watch", cfg!(feature = "watch")),
     ("diagnostics", cfg!(feature = "diagnostics")),
+    ("integrity", cfg!(feature = "integrity")),
 ];
 
 /// What is kept of each block in this build.
 pub(crate) type Record = <Observed as Observer>::Record;
+
+/// The part of it that integrity keeps.
+#[cfg(feature = "integrity")]
+fn checked(record: &Record) -> &integrity::BlockRecord {
+    &record.1.1.1.1
+}

@@ -26,6 +26,25 @@ impl Caller {
     pub(crate) const fn resizing(self, _other: usize) -> Caller {
         self
     }
+
+    /// Nobody asks what the caller says of the block's size.
+    #[inline(always)]
+    #[must_use]
+    pub const fn telling_size(self, _size: usize) -> Caller {
+        self
+    }
+
+    /// Nobody asks what the caller says of the block's alignment.
+    #[inline(always)]
+    #[must_use]
+    pub const fn telling_align(self, _align: usize) -> Caller {
+        self
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_of_rust(self) -> bool {
+        false
+    }
 }
 
 /// Runs `call` for a caller that came through `api`.

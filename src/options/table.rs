@@ -214,10 +214,24 @@ pub const DEBUG: &[Variable] = &[
         0,
         "Puts blocks at the same addresses in each run; `hakmem run --fixed-addresses` sets it.",
     ),
-    debug(
+    debug_text(
+        "HAKMEM_GUARD",
+        "Which blocks get pages of their own, with one that cannot be touched beside them: \
+         all, 1/N, size=A-B, site=FUNCTION, thread=T; right, left or random.",
+    ),
+    debug_text(
         "HAKMEM_INTEGRITY_CHECKS",
-        1,
-        "Checks the allocator's structures while the program runs.",
+        "How much is checked: 0 nothing, light each free alone, 1 or full also freed blocks; \
+         1 if not set.",
+    ),
+    debug(
+        "HAKMEM_LEAKS",
+        0,
+        "Tells at exit which blocks nothing points to any more.",
+    ),
+    debug_text(
+        "HAKMEM_ON_ERROR",
+        "What follows a finding: abort, continue or stop; abort if not set.",
     ),
     debug_count(
         "HAKMEM_PTR_TRACE_DUMP",
@@ -230,6 +244,18 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_PTR_TRACE_VERBOSE",
         0,
         "Says each record on standard error when it is made.",
+    ),
+    debug_count(
+        "HAKMEM_QUARANTINE_KB",
+        Kind::Count,
+        (0, 1 << 20),
+        1024,
+        "How many KiB of freed blocks a thread keeps from being used again.",
+    ),
+    debug_text(
+        "HAKMEM_REPORT",
+        "The file to which findings are added as lines of JSON; %p in it stands for the \
+         process's number.",
     ),
     debug(
         "HAKMEM_SS_FREE_DEBUG",

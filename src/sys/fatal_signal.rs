@@ -44,6 +44,29 @@ pub(crate) struct Delivery {
 /// Registers in [`Delivery::registers`].
 pub(crate) const REGISTERS: usize = 23;
 
+/// The registers that programs compute with, by name, of [`Delivery::registers`].
+#[cfg(feature = "integrity")]
+pub(crate) fn general(registers: &[u64; REGISTERS]) -> [(&'static str, u64); 15] {
+    let of = |index: i32| registers[index as usize];
+    [
+        ("rax", of(libc::REG_RAX)),
+        ("rbx", of(libc::REG_RBX)),
+        ("rcx", of(libc::REG_RCX)),
+        ("rdx", of(libc::REG_RDX)),
+        ("rsi", of(libc::REG_RSI)),
+        ("rdi", of(libc::REG_RDI)),
+        ("rbp", of(libc::REG_RBP)),
+        ("r8", of(libc::REG_R8)),
+        ("r9", of(libc::REG_R9)),
+        ("r10", of(libc::REG_R10)),
+        ("r11", of(libc::REG_R11)),
+        ("r12", of(libc::REG_R12)),
+        ("r13", of(libc::REG_R13)),
+        ("r14", of(libc::REG_R14)),
+        ("r15", of(libc::REG_R15)),
+    ]
+}
+
 /// The actions that were there before ours.
 pub(crate) struct Before([MaybeUninit<libc::sigaction>; FATAL.len()]);
 

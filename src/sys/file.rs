@@ -223,3 +223,26 @@ pub(crate) fn working_directory(buffer: &mut [u8]) -> Option<usize> {
     let length = length.ok()?.checked_sub(1)?;
     buffer[..length].starts_with(b"/").then_some(length)
 }
+
+/// Adds bytes at the end of a file, which is made if there is none.
+#[cfg(feature = "integrity")]
+pub(crate) fn append(path: &CStr, mut bytes: &[u8]) -> Result<(), Refusal> {
+    let file = open(
+        libc::AT_FDCWD,
+        path,
+        libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND,
+    )?;
+    while !bytes.is_empty() {
+        // SAFETY: the bytes are readable for their length.
+        let written = result(|| unsafe {
+            libc::syscall(libc::SYS_write, file.0, bytes.as_ptr(), bytes.len())
+        });
+        match written {
+            Ok(0) => return Err(Refusal(libc::ENOSPC)),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Refusal(libc::EINTR)) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(())
+}

@@ -9,14 +9,30 @@
 #[cfg(feature = "watch")]
 pub(crate) mod breakpoint;
 pub(crate) mod clock;
-#[cfg(feature = "watch")]
+#[cfg(any(feature = "watch", feature = "integrity"))]
+#[cfg_attr(
+    not(feature = "watch"),
+    allow(dead_code, reason = "the watch uses all")
+)]
 pub(crate) mod contents;
 pub(crate) mod environment;
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg_attr(
+    not(feature = "trace"),
+    allow(dead_code, reason = "the flight recorder uses all")
+)]
 pub(crate) mod fatal_signal;
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg_attr(
+    not(feature = "trace"),
+    allow(dead_code, reason = "the flight recorder uses all")
+)]
 pub(crate) mod file;
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg_attr(
+    not(feature = "trace"),
+    allow(dead_code, reason = "the flight recorder uses all")
+)]
 pub(crate) mod frames;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;

@@ -14,10 +14,28 @@ pub(crate) fn random() -> usize {
         .unwrap_or(0)
 }
 
+/// Writes out what the program has printed and C's streams still hold, as its exit would.
+#[cfg(feature = "integrity")]
+pub(crate) fn flush_streams() {
+    // SAFETY: a null stream stands for all of them.
+    keep_errno(|| unsafe { libc::fflush(core::ptr::null_mut()) });
+}
+
 /// Ends the process with SIGABRT.
 pub(crate) fn abort() -> ! {
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
+}
+
+/// Stops the process, as a debugger or `kill -STOP` would; this thread here, where it is.
+#[cfg(any(feature = "watch", feature = "integrity"))]
+pub(crate) fn stop() {
+    // SAFETY: sends a signal to this thread, which acts on the whole process.
+    keep_errno(|| unsafe {
+        let process = libc::syscall(libc::SYS_getpid) as usize;
+        let thread = super::thread::id() as usize;
+        libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSTOP as usize)
+    });
 }
 
 /// Registers the handlers that run around each fork. May allocate.
@@ -40,7 +58,7 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
 }
 
 /// Sleeps for a moment, 50 microseconds or somewhat more.
-#[cfg(feature = "watch")]
+#[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) fn nap() {
     let moment = libc::timespec {
         tv_sec: 0,
@@ -57,7 +75,7 @@ pub(crate) fn nap() {
 }
 
 /// The process, by number.
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "integrity"))]
 pub(crate) fn id() -> u32 {
     // SAFETY: getpid has no preconditions.
     keep_errno(|| unsafe { libc::syscall(libc::SYS_getpid) as u32 })

@@ -413,13 +413,3 @@ unsafe extern "C" fn call_on(top: usize, f: extern "C" fn(*mut c_void), argument
 fn is_synchronous(stopped: &Stopped) -> bool {
     stopped.code() > 0
 }
-
-/// Stops the process, as a debugger or `kill -STOP` would; this thread here, where it is.
-pub(crate) fn stop_process() {
-    // SAFETY: sends a signal to this thread, which acts on the whole process.
-    keep_errno(|| unsafe {
-        let process = libc::syscall(libc::SYS_getpid) as usize;
-        let thread = super::thread::id() as usize;
-        libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSTOP as usize)
-    });
-}

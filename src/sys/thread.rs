@@ -122,7 +122,7 @@ pub(crate) fn id() -> u32 {
 
 /// A number that no other thread of the process has while this one runs, and that costs no
 /// system call: the address of glibc's block for the thread. Not 0.
-#[cfg(feature = "watch")]
+#[cfg(any(feature = "watch", feature = "integrity"))]
 pub(crate) fn identity() -> usize {
     let block: usize;
     // SAFETY: the x86-64 ABI has the address of the thread's block in its first word.

@@ -240,6 +240,13 @@ impl Front {
         }
     }
 
+    /// The class of a bin of this front.
+    #[inline(always)]
+    pub(crate) fn class_of(&self, bin: &Bin) -> SizeClass {
+        let offset = ptr::from_ref(bin) as usize - self.bins.as_ptr() as usize;
+        SizeClass::from_index(offset / size_of::<Bin>())
+    }
+
     /// Pushes a block whose slab this thread's cache owns.
     #[inline(always)]
     pub(crate) fn push(&self, block: *mut u8) -> Push {

@@ -11,8 +11,9 @@ static void *blocks[BLOCKS];
 static uintptr_t key;
 
 static void begin(void) {
-    void *all[64];
-    for (int i = 0; i < 64; i++) all[i] = malloc(SIZE);
+    /* The slab has 64, the first of which is the observers'. */
+    void *all[63];
+    for (int i = 0; i < 63; i++) all[i] = malloc(SIZE);
     /* All blocks of the slab are the program's now, and the list is empty. */
     for (int i = 0; i < BLOCKS; i++) blocks[i] = all[i];
     for (int i = 0; i < BLOCKS; i++) free(blocks[i]);

@@ -25,6 +25,7 @@ pub mod compile;
 pub mod library;
 mod outcome;
 pub mod recording;
+pub mod reported;
 mod run;
 mod scratch;
 pub mod statistics;

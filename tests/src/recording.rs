@@ -27,6 +27,13 @@ impl Recording {
         Self { scratch, run }
     }
 
+    /// Of any run.
+    pub fn from(run: Run) -> Self {
+        let scratch = Scratch::new();
+        let run = run.env("HAKMEM_TRACE_DIR", scratch.file("trace"));
+        Self { scratch, run }
+    }
+
     /// With a variable of the environment; the last one of a name counts.
     pub fn env(self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         Self {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::witness::{self, Sighting};
-use crate::{Outcome, Scratch, compile, library, reference};
+use crate::{Outcome, Scratch, compile, library, reference, tool};
 
 /// After this long a program hangs: none of ours takes a fifth of it.
 const HANGS: Duration = Duration::from_secs(600);
@@ -29,6 +29,12 @@ pub enum Allocator {
 }
 
 impl Allocator {
+    /// Variables that a test may set otherwise. Blocks are not checked but where a test asks for
+    /// it: what recording and watching are tested by are often programs that do wrong.
+    fn defaults(self) -> Option<(&'static str, &'static str)> {
+        (self == Self::Observed).then_some(("HAKMEM_INTEGRITY_CHECKS", "0"))
+    }
+
     /// The library that is to be preloaded, and that has to be at work.
     fn library(self) -> Option<&'static Path> {
         match self {
@@ -185,6 +191,7 @@ impl Run {
             .env("LD_PRELOAD", &preload)
             .env("WITNESS_FILE", witness)
             .env("WITNESS_PARENT", process::id().to_string())
+            .envs(self.allocator.defaults())
             .envs(everywhere())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             // A group of its own, so that a program that hangs dies with its children.
@@ -268,6 +275,26 @@ impl Running {
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it has stopped itself (SIGSTOP).
+    #[track_caller]
+    pub fn wait_until_stopped(&mut self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        let is_stopped = || {
+            let stat = fs::read_to_string(&stat).unwrap_or_default();
+            let state = stat.rsplit(") ").next();
+            state.is_some_and(|rest| rest.starts_with('T'))
+        };
+        while self.is_running() && !is_stopped() {
+            thread::sleep(Duration::from_millis(2));
+        }
+        assert!(self.is_running(), "it ended: {}", self.stderr());
+    }
+
+    /// Lets it go on after a stop.
+    pub fn go_on(&self) {
+        tool::output("kill", ["-CONT", &self.pid().to_string()]);
     }
 
     /// Waits for its end, and checks whose malloc was at work.

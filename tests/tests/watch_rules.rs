@@ -42,12 +42,13 @@ fn sizes_and_classes_select() {
     let outcome = good("site=sizes size=4096 on=alloc,free", "sizes");
     assert_eq!(sizes(&outcome, "watch 1: alloc"), [4096]);
     assert_eq!(sizes(&outcome, "watch 1: free"), [4096]);
-    // 32 bytes are class 1.
-    let outcome = good("class=1 from=sizes on=alloc", "sizes");
+    // 32 bytes, and 16 behind them, are class 2.
+    let outcome = good("class=2 from=sizes on=alloc", "sizes");
     assert_eq!(sizes(&outcome, "watch 1: alloc"), [32]);
     let outcome = good("class=large from=sizes on=alloc,free", "sizes");
-    assert_eq!(sizes(&outcome, "watch 1: alloc"), [65536]);
-    assert_eq!(sizes(&outcome, "watch 1: free"), [65536]);
+    // With the 16 bytes behind it, what fills the largest class is large.
+    assert_eq!(sizes(&outcome, "watch 1: alloc"), [32768, 65536]);
+    assert_eq!(sizes(&outcome, "watch 1: free"), [32768, 65536]);
     let lines = lines_with(&outcome, "watch 1: alloc");
     assert!(lines[0].contains(", large) malloc life 1 "), "{}", lines[0]);
 }
@@ -228,20 +229,9 @@ fn abort_ends_the_program_and_stop_stops_it() {
 
     let run = watched("plain").env("HAKMEM_WATCH", "site=make_item on=free do=log,stop");
     let mut running = run.start();
-    let stat = format!("/proc/{}/stat", running.pid());
-    let is_stopped = || {
-        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
-        stat.rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with('T'))
-    };
-    while running.is_running() && !is_stopped() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    assert!(running.is_running(), "it ended: {}", running.stderr());
+    running.wait_until_stopped();
     assert!(running.stderr().contains("watch 1: free"));
-    let pid = running.pid().to_string();
-    hakmem_tests::tool::output("kill", ["-CONT", &pid]);
+    running.go_on();
     running.finish().success();
 }
 

@@ -9,7 +9,7 @@
 //! w4 [ value                                                ]
 //! w5 [ flags       | caller                                 ]
 //! w6 [ thread                    | stack                    ]
-//! w7 [ check                     | generation               ]
+//! w7 [ generation                | check                    ]
 //! ```
 //!
 //! Little-endian, so that byte 0 of w2 is the lowest of the address. A continuation has bytes in w3
@@ -160,10 +160,10 @@ fields! {
     48, 4: stack, with_stack: u32;
     /// The kernel's number of the thread that did it (`gettid`).
     52, 4: thread, with_thread: u32;
-    /// Which life of its place the block lives, counted by the writer; 0 if it does not count.
-    56, 4: generation, with_generation: u32;
     /// The check over the rest.
-    60, 4: check, with_check: u32;
+    56, 4: check, with_check: u32;
+    /// Which life of its place the block lives, counted by the writer; 0 if it does not count.
+    60, 4: generation, with_generation: u32;
 }
 
 impl Record {
@@ -199,6 +199,19 @@ impl Record {
     #[inline(always)]
     pub const fn with_size(self, bytes: u64) -> Self {
         self.with_raw_size(if bytes > SIZE_MAX { SIZE_MAX } else { bytes })
+    }
+
+    /// Size, alignment and class at once, as [`Record::with_shape`] takes them.
+    #[inline(always)]
+    pub const fn shape(&self) -> u64 {
+        self.words[3]
+    }
+
+    /// Sets size, alignment and class to those of a record that has this [`Record::shape`].
+    #[inline(always)]
+    pub const fn with_shape(mut self, shape: u64) -> Self {
+        self.words[3] = shape;
+        self
     }
 
     /// Its flags.

@@ -220,6 +220,24 @@ impl StackTable {
         start as u32
     }
 
+    /// Copies the frames of the stack with this id, innermost first, as many as fit; says how
+    /// many. 0 if there is no such stack.
+    pub fn frames(&self, id: u32, into: &mut [u64]) -> usize {
+        let start = id as u64;
+        if id == STACK_NONE || start >= self.log_words {
+            return 0;
+        }
+        // Acquire: pairs with the store of the entry's first word.
+        let count = self.log(start).load(Ordering::Acquire) & 0xff;
+        if count as usize > MAX_FRAMES || start + count >= self.log_words {
+            return 0;
+        }
+        for (frame, place) in into.iter_mut().zip(start + 1..start + 1 + count) {
+            *frame = self.log(place).load(Ordering::Relaxed);
+        }
+        into.len().min(count as usize)
+    }
+
     /// Whether the entry with this id has these frames.
     #[inline]
     fn is(&self, id: u32, commit: u64, frames: &[u64]) -> bool {

@@ -279,7 +279,7 @@ fn elsewhere(heap: &Heap<'_>, address: u64, place: &Place, answer: &Answer) -> S
         Place::SlabTail { slab } => {
             let slab = &heap.slabs[*slab];
             format!(
-                "is behind the last block of the slab at {:#x}, of {} bytes each",
+                "is before the first block or behind the last one of the slab at {:#x}, of {} bytes each",
                 slab.start, slab.bytes
             )
         }

@@ -78,7 +78,7 @@ impl Blocks {
 pub struct Accounts {
     /// By class; the last entry is LARGE.
     pub classes: Vec<Blocks>,
-    /// Behind the last block of slabs.
+    /// Before the first and behind the last block of slabs.
     pub tails: u64,
     /// Slots that nobody holds and that read as zero, and others.
     pub clean_slots: u64,
@@ -159,10 +159,10 @@ impl Heap<'_> {
             };
             let class = &mut accounts.classes[class];
             class.slabs += 1;
-            for index in 0..usize::from(slab.blocks) {
+            for index in slab.indices() {
                 class.add(self.state(slab, index, &bits), slab.bytes);
             }
-            let used = slab.bytes * u64::from(slab.blocks);
+            let used = slab.bytes * slab.indices().len() as u64;
             accounts.tails += (slab.end(layout) - slab.start).saturating_sub(used);
             if slab.kind == Kind::Mapping {
                 // Committed to the end of its last unit.

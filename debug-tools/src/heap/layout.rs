@@ -40,7 +40,7 @@ macro_rules! layout {
             fn slab_offsets(&self) -> Vec<u64> {
                 let all = [$((concat!($name), Some(self.$field)),)* $((concat!($optional_name), self.$optional),)*];
                 all.iter()
-                    .filter(|(name, _)| name.starts_with("slab."))
+                    .filter(|(name, _)| name.starts_with("slab.") && *name != "slab.first_block")
                     .filter_map(|(_, offset)| *offset)
                     .collect()
             }
@@ -103,6 +103,7 @@ layout! {
     mapping_kind = "mapping.kind",
     ;
     inbox = "cache.inbox",
+    slab_first = "slab.first_block",
     slab_superslab = "slab.superslab",
     slab_words = "slab.words",
     slab_used = "slab.used",

@@ -325,7 +325,7 @@ impl<'i> Heap<'i> {
     pub fn for_each_block(&self, mut each: impl FnMut(usize, usize, State)) {
         for (number, slab) in self.slabs.iter().enumerate() {
             let bits = self.bits(slab);
-            for index in 0..usize::from(slab.blocks) {
+            for index in slab.indices() {
                 each(number, index, self.state(slab, index, &bits));
             }
         }

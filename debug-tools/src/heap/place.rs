@@ -168,7 +168,7 @@ impl Heap<'_> {
         let live_in = |number: usize| {
             let slab = &self.slabs[number];
             let bits = self.bits(slab);
-            let blocks = 0..usize::from(slab.blocks);
+            let blocks = slab.indices();
             blocks.filter(move |index| self.state(slab, *index, &bits) == State::Live)
         };
         const LOOKED_AT: usize = 64;

@@ -245,7 +245,7 @@ impl<'h> Search<'h> {
                 self.read_each(number);
                 continue;
             }
-            for block in 0..usize::from(slab.blocks) {
+            for block in slab.indices() {
                 if self.take(number, block) {
                     let at = block * slab.bytes as usize;
                     self.look(&buffer[at..at + slab.bytes as usize]);
@@ -264,7 +264,7 @@ impl<'h> Search<'h> {
 
     fn read_each(&mut self, number: usize) {
         let slab = &self.index.heap.slabs[number];
-        for block in 0..usize::from(slab.blocks) {
+        for block in slab.indices() {
             if self.take(number, block) {
                 self.read(slab.block(block), slab.bytes);
             }
@@ -321,7 +321,7 @@ impl Heap<'_> {
         let lost = Marks(words.collect());
         let mut all = vec![];
         for (number, slab) in self.slabs.iter().enumerate() {
-            for block in 0..usize::from(slab.blocks) {
+            for block in slab.indices() {
                 let id = index.first[number] + block as u64;
                 if lost.has(id) {
                     all.push((number, block, id));

@@ -27,6 +27,8 @@ pub struct Slab {
     pub class: u8,
     /// Its blocks.
     pub blocks: u16,
+    /// The first block that is handed out: builds with guards between blocks leave one out.
+    pub first: u16,
     /// Bytes of a block.
     pub bytes: u64,
     /// Slots of a SuperSlab that it takes; 0 of a mapping.
@@ -117,6 +119,10 @@ impl Slab {
             kind,
             class: word(layout.slab_class) as u8,
             blocks: word(layout.slab_blocks) as u16,
+            first: match kind {
+                Kind::Blocks => layout.slab_first.unwrap_or(0).min(1) as u16,
+                _ => 0,
+            },
             bytes: 0,
             slots: word(layout.slab_slots) as u8,
             free: word(layout.slab_free),
@@ -190,11 +196,17 @@ impl Slab {
         self.kind != Kind::Blocks
     }
 
-    /// The index of the block that an address is in, and where in it; None behind the last one.
+    /// The index of the block that an address is in, and where in it; None before the first and behind the last one.
     pub fn index_of(&self, address: u64) -> Option<(usize, u64)> {
         let offset = address.checked_sub(self.start)?;
         let index = offset / self.bytes;
-        (index < u64::from(self.blocks)).then_some((index as usize, offset % self.bytes))
+        let is_there = (u64::from(self.first)..u64::from(self.blocks)).contains(&index);
+        is_there.then_some((index as usize, offset % self.bytes))
+    }
+
+    /// The indices of its blocks.
+    pub fn indices(&self) -> std::ops::Range<usize> {
+        usize::from(self.first)..usize::from(self.blocks)
     }
 
     /// The address of a block.

@@ -219,7 +219,7 @@ impl Flips<'_> {
 
     fn bits(&mut self, slab: &Slab) {
         let bits = self.heap.bits(slab);
-        let blocks = 0..usize::from(slab.blocks);
+        let blocks = slab.indices();
         let find = |state: fn(&State) -> bool| {
             let found = blocks
                 .clone()
@@ -582,7 +582,8 @@ fn each_kind_of_field_that_is_flipped_is_found_and_named() {
         // One that has blocks in several states, of a cache that a thread has.
         let small = heap.slabs.iter().find(|slab| {
             let bits = heap.bits(slab);
-            let states: Vec<&str> = (0..usize::from(slab.blocks))
+            let states: Vec<&str> = slab
+                .indices()
                 .map(|index| heap.state(slab, index, &bits).word())
                 .collect();
             !slab.is_large()

@@ -203,14 +203,14 @@ impl Observer for Diagnostics {
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, ()>, _: &Request) {
         if Area::Profile.is_in(on()) {
-            local.profile.requested(block.class);
+            requested(local, block.class);
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, ()>, _: &Release) -> Option<NonNull<u8>> {
         if Area::Profile.is_in(on()) {
-            local.profile.freed(block.class);
+            freed(local, block.class);
         }
         Some(block.address)
     }
@@ -239,6 +239,18 @@ impl Observer for Diagnostics {
         }
         None
     }
+}
+
+#[cold]
+#[inline(never)]
+fn requested(local: &Local, class: usize) {
+    local.profile.requested(class);
+}
+
+#[cold]
+#[inline(never)]
+fn freed(local: &Local, class: usize) {
+    local.profile.freed(class);
 }
 
 #[cold]

@@ -166,10 +166,30 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     let count = match mode() {
         Mode::Off => only_pc(&registers, room),
         Mode::FramePointers => frame_pointers::walk(&local.bounds, registers, room, depth()),
-        Mode::Table => table::walk(&local.bounds, registers, room, depth()),
+        Mode::Table => table::walk(&local.bounds, registers, room, depth(), |_| {}),
         Mode::Exact => exact::walk(&local.bounds, &local.inside, registers, room, depth()),
     };
     // SAFETY: the walks initialise as many as they say.
+    unsafe { room[..count].assume_init_ref() }
+}
+
+/// As [`capture_into`], by unwind tables whatever the mode; `each` is told where on the stack each
+/// return address but the first stands, as far as they are found in the words below it.
+#[allow(dead_code, reason = "asked by integrity")]
+#[inline]
+pub(crate) fn capture_by_tables<'a>(
+    local: &Local,
+    caller: Caller,
+    room: &'a mut Room,
+    each: impl FnMut(usize),
+) -> &'a [u64] {
+    let registers = Registers {
+        pc: caller.pc(),
+        sp: caller.sp(),
+        fp: caller.fp(),
+    };
+    let count = table::walk(&local.bounds, registers, room, depth(), each);
+    // SAFETY: the walk initialises as many as it says.
     unsafe { room[..count].assume_init_ref() }
 }
 
@@ -189,7 +209,15 @@ pub(crate) fn capture_from(
         // Rare, and worth an exact answer, whatever the others are walked by.
         _ => {
             room[0].write(pc as u64);
-            table::walk_slow(&local.bounds, registers, false, room, 1, depth())
+            table::walk_slow(
+                &local.bounds,
+                registers,
+                false,
+                room,
+                1,
+                depth(),
+                &mut |_| {},
+            )
         }
     }
 }

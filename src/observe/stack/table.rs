@@ -20,13 +20,20 @@ use crate::observe::modules;
 const RED_ZONE: usize = 128;
 
 /// Writes the return addresses to `room`, `most` of them at most; says how many. The first is
-/// where a call returns to.
+/// where a call returns to. Of each further one `each` is told what the stack pointer is behind
+/// it: the word below holds it.
 #[inline(always)]
-pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usize) -> usize {
+pub(super) fn walk(
+    bounds: &Bounds,
+    from: Registers,
+    room: &mut Room,
+    most: usize,
+    mut each: impl FnMut(usize),
+) -> usize {
     room[0].write(from.pc as u64);
     let own = bounds.known();
     if !own.contains(from.sp) {
-        return walk_slow(bounds, from, true, room, 1, most);
+        return walk_slow(bounds, from, true, room, 1, most, &mut each);
     }
     let rules = Rules::now();
     let mut at = from;
@@ -41,7 +48,7 @@ pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usiz
             && slot.wrapping_sub(own.lo) <= (own.hi - 8).wrapping_sub(own.lo)
             && (cfa | slot).is_multiple_of(8);
         if !rule.is_plain() || !fits {
-            return walk_slow(bounds, at, true, room, count, most);
+            return walk_slow(bounds, at, true, room, count, most, &mut each);
         }
         // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
         unsafe {
@@ -55,6 +62,7 @@ pub(super) fn walk(bounds: &Bounds, from: Registers, room: &mut Room, most: usiz
             break;
         }
         room[count].write(at.pc as u64);
+        each(at.sp);
         count += 1;
     }
     count
@@ -71,6 +79,7 @@ pub(super) fn walk_slow(
     room: &mut Room,
     mut count: usize,
     most: usize,
+    each: &mut dyn FnMut(usize),
 ) -> usize {
     let mut reader = Reader::new(bounds, at.sp);
     while count < most {
@@ -92,6 +101,7 @@ pub(super) fn walk_slow(
         };
         at = next;
         room[count].write(at.pc as u64);
+        each(at.sp);
         count += 1;
     }
     count

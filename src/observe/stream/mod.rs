@@ -27,7 +27,7 @@ pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
-use super::{Block, Event, Observer, Release, Request};
+use super::{Block, Event, Observer, Release, Request, Resize};
 use crate::sys::thread;
 use core::ptr;
 use core::ptr::NonNull;
@@ -120,28 +120,26 @@ impl Observer for Streaming {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
-        if is_on() {
-            has_allocated(local, block, request);
-        } else if HAS_BEEN_ON.load(Ordering::Relaxed) {
-            mark(block, false);
+        if HAS_BEEN_ON.load(Ordering::Relaxed) {
+            has_allocated(local, block.copy(), *request);
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Mark>, release: &Release) -> Option<NonNull<u8>> {
-        if is_on() {
-            has_freed(local, block, release);
+        if HAS_BEEN_ON.load(Ordering::Relaxed) {
+            has_freed(local, block.copy(), *release);
         }
         Some(block.address)
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Mark>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Mark>, _: &Request) -> Resize {
         if is_on() {
             let address = block.address.as_ptr() as usize;
             local.resizing.set((address, block.bytes));
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     #[inline(always)]
@@ -191,10 +189,13 @@ fn is_marked(block: &Block<'_, Mark>) -> bool {
 }
 
 #[inline(never)]
-fn has_allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
+fn has_allocated(local: &Local, block: Block<'_, Mark>, request: Request) {
+    if !is_on() {
+        return mark(&block, false);
+    }
     let class = ClassIndex::of(block.class);
     let is_own = local.drains();
-    mark(block, is_own);
+    mark(&block, is_own);
     local.tell(is_own, |inside| {
         let tally = inside.tally();
         tally.add_of_class(ClassFigure::Allocations, usize::from(class.0), 1);
@@ -214,9 +215,12 @@ fn has_allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
 }
 
 #[inline(never)]
-fn has_freed(local: &Local, block: &Block<'_, Mark>, release: &Release) {
+fn has_freed(local: &Local, block: Block<'_, Mark>, release: Release) {
+    if !is_on() {
+        return;
+    }
     let class = ClassIndex::of(block.class);
-    let is_own = local.drains() || is_marked(block);
+    let is_own = local.drains() || is_marked(&block);
     local.tell(is_own, |inside| {
         let tally = inside.tally();
         tally.add_of_class(ClassFigure::Frees, usize::from(class.0), 1);
@@ -317,11 +321,12 @@ fn has_happened(local: &Local, event: Event<'_>) {
 pub(crate) fn switch_on() {
     // Before a hook looks for them; and below those of threads that begin meanwhile.
     locals().for_each(Local::provide);
+    // Hooks look for this first.
+    HAS_BEEN_ON.store(true, Ordering::Relaxed);
     // SeqCst: see `ON`.
     if ON.fetch_add(1, Ordering::SeqCst) == 0 {
         want(Detail::Trace);
     }
-    HAS_BEEN_ON.store(true, Ordering::Relaxed);
     below::begin();
     locals().for_each(Local::provide);
     caller::switch(true);

@@ -3,36 +3,36 @@
 //! The hooks write a record themselves where the stack is one of those that the thread knows, and
 //! all is plain; the rest is here, out of their way.
 
-use super::known_stacks::Innermost;
-use super::life::{Asked, Life};
+use super::life::{Life, Shape};
 use super::local::Local;
 use super::module_file;
 use super::session;
 use super::writer::Writer;
 use super::{OFF, ON, clock, is_filtered, say_if_verbose, state};
 use crate::observe::caller::Caller;
+use crate::observe::known_stacks::Innermost;
 use crate::observe::modules;
 use crate::observe::stack;
 use crate::observe::{Block, Release, Request};
 use core::mem::MaybeUninit;
-use hakmem_trace_format::{Api, Kind, Record, STACK_NONE, hash_of_frames};
+use hakmem_trace_format::{ADDRESS_MAX, Api, Kind, Record, STACK_NONE, hash_of_frames};
 
 /// A record about a block, but for its value, stack and thread.
 #[inline(always)]
 pub(super) fn of_block(
     kind: Kind,
     block: &Block<'_, Life>,
-    asked: Asked,
+    shape: Shape,
     generation: u32,
     caller: Caller,
     now: u64,
 ) -> Record {
     let address = block.address.as_ptr() as u64;
+    // SAFETY: a block that was found in the registry: its map ends far below.
+    unsafe { core::hint::assert_unchecked(address <= ADDRESS_MAX) };
     Record::new(kind, Api::Unknown, now, address)
         .with_api_code(caller.api())
-        .with_size(asked.size())
-        .with_align_log2(asked.align_log2())
-        .with_class(block.class as u8)
+        .with_shape(shape.0)
         .with_caller(caller.pc() as u64)
         .with_generation(generation)
 }
@@ -45,9 +45,9 @@ pub(super) fn allocation(block: &Block<'_, Life>, request: &Request, now: u64) -
         0 => (Kind::Allocate, block.bytes),
         other => (Kind::ResizeIn, other),
     };
-    let asked = Asked::new(request.size, request.align);
-    let generation = block.record.map_or(0, |life| life.begin(asked));
-    of_block(kind, block, asked, generation, caller, now).with_value(value as u64)
+    let shape = Shape::new(request.size, request.align, block.class);
+    let generation = block.record.map_or(0, |life| life.begin(shape));
+    of_block(kind, block, shape, generation, caller, now).with_value(value as u64)
 }
 
 /// The record of a block that is given back.
@@ -59,18 +59,13 @@ pub(super) fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Reco
         0 => Kind::Free,
         _ => Kind::ResizeOut,
     };
-    let (asked, generation) = match block.record {
-        Some(life) => (life.asked(block.bytes), life.generation()),
-        None => (Life::without(block.bytes), 0),
+    let shape = match block.record.and_then(Life::shape) {
+        Some(shape) => shape,
+        None => Shape::unknown(block.bytes, block.class),
     };
-    let record = of_block(kind, block, asked, generation, caller, now);
+    let generation = block.record.map_or(0, Life::generation);
+    let record = of_block(kind, block, shape, generation, caller, now);
     record.with_value(caller.other() as u64)
-}
-
-/// A block by value: a reference to one that is in registers would bring it into memory.
-#[inline(always)]
-pub(super) fn copy<'a>(block: &Block<'a, Life>) -> Block<'a, Life> {
-    Block { ..*block }
 }
 
 #[cold]
@@ -91,9 +86,12 @@ pub(super) fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Req
             }
             _ => writer.resizes_traced(),
         };
+        if let Some(life) = block.record {
+            life.leave_out(!is_traced);
+        }
         if !is_traced {
             if let Some(life) = block.record {
-                life.begin(Asked::new(request.size, request.align).untraced());
+                life.begin(Shape::new(request.size, request.align, block.class));
             }
             return;
         }
@@ -108,8 +106,7 @@ pub(super) fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Relea
     if state() == OFF {
         return;
     }
-    let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
-    if is_filtered() && !block.record.is_some_and(is_traced) {
+    if is_filtered() && !block.record.is_some_and(Life::is_traced) {
         return;
     }
     let record = free(&block, &release, clock::now());

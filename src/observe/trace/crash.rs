@@ -133,8 +133,8 @@ fn wait_for(file: NonNull<u8>) {
     }
 }
 
-/// Leaves what the allocator has found wrong and said; the process is about to abort.
-pub(super) fn leave(session: &Session, code: i32, address: usize, line: &[u8]) {
+/// Leaves what was found wrong and said; the process is likely to end for it.
+pub(super) fn leave(session: &Session, code: i32, address: usize, text: &[u8]) {
     let Some(file) = session.crash.get() else {
         return;
     };
@@ -147,15 +147,21 @@ pub(super) fn leave(session: &Session, code: i32, address: usize, line: &[u8]) {
         tid: thread::id(),
     };
     // SAFETY: the session's file, made and mapped.
-    if let Some(report) = unsafe { CrashReport::begin(file, &cause) } {
-        report.push(line);
+    let report = match unsafe { CrashReport::begin(file, &cause) } {
+        Some(report) => report,
+        // SAFETY: as above; what was found first stays, and this is added.
+        None => unsafe { CrashReport::resume(file) },
+    };
+    report.push(text);
+    if !text.ends_with(b"\n") {
         report.push(b"\n");
-        drop(report);
-        ABORTING.store(true, Ordering::Relaxed);
     }
+    drop(report);
+    ABORTING.store(true, Ordering::Relaxed);
     let record = Record::new(Kind::Fault, Api::Unknown, cause.time, address as u64)
         .with_value(code as u64)
         .with_thread(cause.tid);
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or(text);
     session.rare.put_with_text(record, line);
     session.add(Total::Faults, 1);
 }

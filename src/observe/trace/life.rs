@@ -1,90 +1,71 @@
 //! What is kept of each block: which life it lives, and what was asked for.
 //!
 //! ```text
-//! asked       known 1 │ traced 1 │ 6 │ align 8 │ size 48
-//! generation  lives of the place since its slab was opened
+//! shape        class 8 │ align 8 │ size 48     as a record has them
+//! generation   lives of the place since its slab was opened; 0: none that was seen
+//! is_left_out  the filter has left the life out
 //! ```
 //!
 //! Written by the thread that is handed the block, read by the one that gives it back: the
 //! program orders the two. Relaxed.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use hakmem_trace_format::SIZE_MAX;
 
-const SIZE_BITS: u32 = 48;
-const SIZE: u64 = (1 << SIZE_BITS) - 1;
-const KNOWN: u64 = 1 << 63;
-const TRACED: u64 = 1 << 62;
+const ALIGN_SHIFT: u32 = 48;
+const CLASS_SHIFT: u32 = 56;
 
 /// See the head of this file. All bytes zero: a place that has not lived.
 pub(crate) struct Life {
-    asked: AtomicU64,
+    shape: AtomicU64,
     generation: AtomicU32,
+    is_left_out: AtomicBool,
 }
 
-/// What was asked for: in a record's third word, size and alignment.
+/// Size and alignment that were asked for, and the class of the block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Asked(u64);
+pub(super) struct Shape(pub(super) u64);
 
-impl Asked {
-    /// Of a request that is traced.
+impl Shape {
     #[inline(always)]
-    pub(super) fn new(size: usize, align: usize) -> Asked {
+    pub(super) fn new(size: usize, align: usize, class: usize) -> Shape {
         const UNASKED: u32 = crate::size_class::MIN_ALIGN.trailing_zeros();
         let log2 = align.trailing_zeros();
         let log2 = if log2 > UNASKED { log2 } else { 0 };
-        let size = (size as u64).min(SIZE);
-        Asked(KNOWN | TRACED | u64::from(log2) << SIZE_BITS | size)
+        let size = (size as u64).min(SIZE_MAX);
+        Shape((class as u64) << CLASS_SHIFT | u64::from(log2) << ALIGN_SHIFT | size)
     }
 
-    /// Of a block of which nothing is known but its size; not traced.
+    /// Of a block of which nothing is known but its bytes.
     #[cold]
-    fn unknown(bytes: usize) -> Asked {
-        Asked((bytes as u64).min(SIZE))
-    }
-
-    /// As this one, of a block that is not traced.
-    pub(super) fn untraced(self) -> Asked {
-        Asked(self.0 & !TRACED)
-    }
-
-    pub(super) fn is_traced(self) -> bool {
-        self.0 & TRACED != 0
-    }
-
-    #[inline(always)]
-    pub(super) fn size(self) -> u64 {
-        self.0 & SIZE
-    }
-
-    #[inline(always)]
-    pub(super) fn align_log2(self) -> u8 {
-        (self.0 >> SIZE_BITS) as u8
+    pub(super) fn unknown(bytes: usize, class: usize) -> Shape {
+        Shape::new(bytes, crate::size_class::MIN_ALIGN, class)
     }
 }
 
 impl Life {
     /// A life begins; says which one.
     #[inline(always)]
-    pub(super) fn begin(&self, asked: Asked) -> u32 {
+    pub(super) fn begin(&self, shape: Shape) -> u32 {
         let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
         self.generation.store(generation, Ordering::Relaxed);
-        self.asked.store(asked.0, Ordering::Relaxed);
+        self.shape.store(shape.0, Ordering::Relaxed);
         generation
     }
 
-    /// The life goes on, as one of another size.
-    pub(super) fn resize(&self, asked: Asked) {
-        self.asked.store(asked.0, Ordering::Relaxed);
+    /// The life goes on, as one of another shape; as the first one, if none was seen. Says
+    /// which one.
+    pub(super) fn resize(&self, shape: Shape) -> u32 {
+        let generation = self.generation().max(1);
+        self.generation.store(generation, Ordering::Relaxed);
+        self.shape.store(shape.0, Ordering::Relaxed);
+        generation
     }
 
-    /// What was asked for a block of `bytes`.
+    /// What was asked for, unless no life was seen.
     #[inline(always)]
-    pub(super) fn asked(&self, bytes: usize) -> Asked {
-        let asked = self.asked.load(Ordering::Relaxed);
-        if asked & KNOWN == 0 {
-            return Asked::unknown(bytes);
-        }
-        Asked(asked)
+    pub(super) fn shape(&self) -> Option<Shape> {
+        (self.generation() != 0).then(|| Shape(self.shape.load(Ordering::Relaxed)))
     }
 
     #[inline(always)]
@@ -92,31 +73,49 @@ impl Life {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// What was asked for a block of which nothing is kept.
-    #[cold]
-    pub(super) fn without(bytes: usize) -> Asked {
-        Asked::unknown(bytes)
+    /// Whether the life was seen, and the filter has let it pass.
+    pub(super) fn is_traced(&self) -> bool {
+        self.generation() != 0 && !self.is_left_out.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the filter leaves out the life that begins.
+    pub(super) fn leave_out(&self, is_left_out: bool) {
+        self.is_left_out.store(is_left_out, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hakmem_trace_format::{Api, Kind, Record};
 
     #[test]
     fn says_what_was_asked() {
         let life = Life {
-            asked: AtomicU64::new(0),
+            shape: AtomicU64::new(0),
             generation: AtomicU32::new(0),
+            is_left_out: AtomicBool::new(false),
         };
-        assert_eq!(life.asked(48).size(), 48);
-        assert_eq!(life.begin(Asked::new(0, 16)), 1);
-        assert_eq!((life.asked(48).size(), life.asked(48).align_log2()), (0, 0));
-        assert_eq!(life.begin(Asked::new(100, 64).untraced()), 2);
-        let asked = life.asked(112);
-        assert_eq!((asked.size(), asked.align_log2()), (100, 6));
-        assert!(!asked.is_traced());
-        assert_eq!(Asked::new(usize::MAX, 1 << 40).size(), SIZE);
-        assert_eq!(Asked::new(usize::MAX, 1 << 40).align_log2(), 40);
+        assert_eq!((life.shape(), life.is_traced()), (None, false));
+        assert_eq!(life.begin(Shape::new(0, 16, 0)), 1);
+        assert_eq!((life.shape(), life.is_traced()), (Some(Shape(0)), true));
+        life.leave_out(true);
+        assert_eq!(life.begin(Shape::new(100, 64, 6)), 2);
+        assert!(!life.is_traced());
+        assert_eq!(life.shape(), Some(Shape::new(100, 64, 6)));
+        assert_eq!(life.resize(Shape::new(101, 64, 6)), 2);
+        assert_eq!(life.shape(), Some(Shape::new(101, 64, 6)));
+    }
+
+    #[test]
+    fn a_record_has_the_shape() {
+        let of = |size, align, class| {
+            let record = Record::new(Kind::Free, Api::Free, 0, 0)
+                .with_shape(Shape::new(size, align, class).0);
+            (record.size(), record.align_log2(), record.class())
+        };
+        assert_eq!(of(100, 64, 6), (100, 6, 6));
+        assert_eq!(of(0, 16, 0), (0, 0, 0));
+        assert_eq!(of(usize::MAX, 1 << 40, 254), (SIZE_MAX, 40, 254));
     }
 }

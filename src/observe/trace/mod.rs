@@ -17,9 +17,9 @@
 //! 3. What cannot be had is said on one line, and recording goes off: the program goes on.
 //!
 //! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
-//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time, `known_stacks.rs` the ids of stacks,
+//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time,
 //! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
-//! say records on standard error.
+//! say records on standard error, `recall.rs` those of one block in a report.
 
 mod blocks;
 mod clock;
@@ -31,12 +31,12 @@ mod dump;
 mod events;
 mod filter;
 mod full;
-mod known_stacks;
 mod life;
 mod local;
 mod module_file;
 mod path;
 mod plan;
+mod recall;
 mod session;
 mod shared_ring;
 mod text;
@@ -46,22 +46,20 @@ use super::caller::Caller;
 use super::modules;
 use super::settings;
 use super::stack;
-use super::{Block, Event, Observer, Path as Way, Release, Request};
+use super::{Block, Event, Observer, Path as Way, Release, Request, Resize};
 use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
 use crate::sys::thread;
 use crate::sys::time_stamp;
-use blocks::{
-    allocated_slow, allocation, copy, free, freeing_slow, known, of_block, write_with_stack,
-};
+use blocks::{allocated_slow, allocation, free, freeing_slow, known, of_block, write_with_stack};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use filter::Filter;
 use hakmem_trace_format::{
-    Api, CLASS_LARGE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
+    Api, CLASS_LARGE, CLASS_NONE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
 };
-use life::{Asked, Life};
+use life::{Life, Shape};
 use local::Local;
 use plan::Plan;
 use session::Session;
@@ -75,6 +73,9 @@ const OFF: u8 = 0;
 const ON: u8 = 1;
 /// As the slow paths say.
 const OTHERWISE: u8 = 2;
+
+/// The number of the first kind of finding, among the numbers of faults.
+const FINDINGS: i32 = 16;
 
 /// Apart from what is written often.
 #[repr(align(128))]
@@ -256,7 +257,7 @@ impl Observer for Recorder {
             let record = allocation(block, request, time_stamp::now());
             return writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         }
-        allocated_slow(local, copy(block), *request);
+        allocated_slow(local, block.copy(), *request);
     }
 
     #[inline(always)]
@@ -267,21 +268,19 @@ impl Observer for Recorder {
             let record = free(block, release, time_stamp::now());
             writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         } else {
-            freeing_slow(local, copy(block), *release);
+            freeing_slow(local, block.copy(), *release);
         }
         Some(block.address)
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> Resize {
         if state() == OTHERWISE {
-            let is_traced = block
-                .record
-                .is_some_and(|life| life.asked(block.bytes).is_traced());
+            let is_traced = block.record.is_some_and(Life::is_traced);
             local.begin_if_new();
             local.writer().set_resizes_traced(is_traced);
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     fn resized(local: &Local, block: &Block<'_, Life>, request: &Request) {
@@ -289,18 +288,14 @@ impl Observer for Recorder {
             return;
         }
         let caller = request.caller;
-        let (was, generation) = match block.record {
-            Some(life) => (life.asked(0), life.generation()),
-            None => (Life::without(0), 0),
-        };
-        let mut asked = Asked::new(request.size, request.align);
-        let is_left_out = is_filtered() && !was.is_traced();
-        if is_left_out {
-            asked = asked.untraced();
-        }
-        if let Some(life) = block.record {
-            life.resize(asked);
-        }
+        let shape = Shape::new(request.size, request.align, block.class);
+        let was = block.record.and_then(Life::shape);
+        let was = was.unwrap_or_else(|| Shape::unknown(0, block.class));
+        let is_left_out = is_filtered() && !block.record.is_some_and(Life::is_traced);
+        let generation = block.record.map_or(0, |life| {
+            life.leave_out(is_left_out);
+            life.resize(shape)
+        });
         if is_left_out {
             return;
         }
@@ -311,7 +306,7 @@ impl Observer for Recorder {
             .with_value(new)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, out, caller);
-        let into = of_block(Kind::ResizeIn, block, asked, generation, caller, now)
+        let into = of_block(Kind::ResizeIn, block, shape, generation, caller, now)
             .with_value(old)
             .with_flags(Flags::IN_PLACE);
         write_with_stack(local, into, caller);
@@ -327,10 +322,7 @@ impl Observer for Recorder {
     }
 
     fn freeing_apart(block: &Block<'_, Life>, release: &Release) {
-        let is_left_out = || {
-            let is_traced = |life: &Life| life.asked(block.bytes).is_traced();
-            is_filtered() && !block.record.is_some_and(is_traced)
-        };
+        let is_left_out = || is_filtered() && !block.record.is_some_and(Life::is_traced);
         if let Some(session) = session_if_on()
             && !is_left_out()
         {
@@ -342,12 +334,11 @@ impl Observer for Recorder {
         if state() == OFF {
             return;
         }
-        let asked = Asked::new(request.size, request.align);
         let caller = request.caller;
+        let class = usize::from(CLASS_NONE);
         let record = Record::new(Kind::Allocate, Api::Unknown, clock::now(), 0)
             .with_api_code(caller.api())
-            .with_size(asked.size())
-            .with_align_log2(asked.align_log2())
+            .with_shape(Shape::new(request.size, request.align, class).0)
             .with_caller(caller.pc() as u64)
             .with_flags(Flags::FAILED);
         write_with_stack(local, record, caller);
@@ -362,8 +353,18 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn notice(event: Event<'_>) {
-        if let Event::WatchHit { .. } = event {
-            events::hit(event);
+        match event {
+            Event::WatchHit { .. } => events::hit(event),
+            Event::Found {
+                kind,
+                address,
+                text,
+            } => {
+                if let Some(session) = session::get() {
+                    crash::leave(session, FINDINGS + i32::from(kind), address, text);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -385,6 +386,12 @@ impl Observer for Recorder {
         if let Some(session) = session::get() {
             let line = fault::line(call, address, fault);
             crash::leave(session, fault as i32, address as usize, line.bytes());
+        }
+    }
+
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+        if let Some(session) = session::get() {
+            recall::newest(session, address, tell);
         }
     }
 

@@ -21,6 +21,14 @@ impl Text {
         }
     }
 
+    /// What a record says.
+    pub(super) fn of(record: &Record) -> Text {
+        let mut text = Text::new();
+        // A line that is full says so to nobody.
+        let _ = describe(record, &mut text);
+        text
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -49,6 +57,7 @@ pub(super) fn say(record: &Record) {
     }
     let mut text = Text::new();
     // A line that is full says so to nobody.
+    let _ = write!(text, "hakmem: trace: ");
     let _ = describe(record, &mut text);
     text.write();
 }
@@ -57,7 +66,7 @@ fn describe(record: &Record, text: &mut Text) -> fmt::Result {
     let kind = record.kind().map_or("?", Kind::name);
     write!(
         text,
-        "hakmem: trace: thread {} at {}: {kind}",
+        "thread {} at {}: {kind}",
         record.thread(),
         record.time(),
     )?;
@@ -119,7 +128,7 @@ mod tests {
         assert_eq!(
             core::str::from_utf8(text.bytes()),
             Ok(
-                "hakmem: trace: thread 9 at 77: allocate 0x1000 size 100 align 64 of 112 class 5 life 2 \
+                "thread 9 at 77: allocate 0x1000 size 100 align 64 of 112 class 5 life 2 \
                 by malloc from 0x401234"
             )
         );

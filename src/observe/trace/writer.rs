@@ -18,9 +18,9 @@
 //!    of a record takes the next one.
 
 use super::full;
-use super::known_stacks::KnownStacks;
 use super::local::Local;
 use super::session::Session;
+use crate::observe::known_stacks::KnownStacks;
 use crate::sys::file::Refusal;
 use crate::sys::memory::{self, PAGE};
 use crate::sys::ticket;

@@ -3,14 +3,13 @@
 use super::guard::{self, News};
 use super::hit;
 use super::known::{self, Moment};
-use super::report::{self, Line};
 use super::rule::{actions, events};
 use super::rules::{self, Numbered};
 use super::target::{self, Means, Target};
+use crate::observe::report::{self, Line};
 use crate::observe::{LARGE, stack};
 use crate::sys::breakpoint::WORD;
 use crate::sys::process;
-use crate::sys::signal;
 use crate::walk::{self, BlockState};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -88,7 +87,7 @@ pub(super) fn on(happening: &Happening<'_>, slots: u32) -> bool {
 /// What is done in the end: it stops.
 pub(super) fn finish(does: u8) {
     if does & actions::STOP != 0 {
-        signal::stop_process();
+        process::stop();
     }
     if does & actions::ABORT != 0 {
         process::abort();

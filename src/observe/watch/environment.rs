@@ -1,9 +1,9 @@
 //! The rules of the environment, and what is wrong with those that are none.
 
 use super::parse::{self, Malformed};
-use super::report::Line;
 use super::rule::Rule;
 use super::{known, rules};
+use crate::observe::report::Line;
 use crate::observe::watch_error::WatchError;
 
 /// Puts a rule in force; its number.

@@ -17,7 +17,7 @@ use super::held;
 use super::registers;
 use super::rules::Numbered;
 use super::target::{self, Means, Target};
-use super::turn::{Taken, Turn};
+use crate::observe::report::turn::{Taken, Turn};
 use crate::sys::breakpoint::{REGISTERS, Refusal, WORD};
 use crate::sys::clock;
 use crate::sys::memory;

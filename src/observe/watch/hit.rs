@@ -8,11 +8,11 @@
 
 use super::guard::{self, Guard};
 use super::known::{self, Known, Moment};
-use super::place::Place;
-use super::report::{self, Line};
 use super::rule::events;
-use super::turn::Turn;
 use super::{act, rules};
+use crate::observe::report::place::Place;
+use crate::observe::report::turn::Turn;
+use crate::observe::report::{self, Line};
 use crate::observe::stack;
 use crate::observe::{Event, LARGE, Observed, Observer};
 use crate::sys::signal::{self, Outcome, Stopped};

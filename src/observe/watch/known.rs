@@ -5,8 +5,8 @@
 //!
 //! 1. An entry is read and written by the thread whose turn it is alone.
 
-use super::turn::Turn;
 use crate::metadata;
+use crate::observe::report::turn::Turn;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 

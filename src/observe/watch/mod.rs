@@ -10,32 +10,30 @@
 //!                            SIGTRAP, SIGSEGV ──► hit
 //! ```
 //!
-//! The first question of each hook is what no rule is about: classes and addresses, three loads.
-//! [`Record`] has the rules that selected a block in its present life.
+//! The first question of each hook is whether there has been a rule, the second what no rule is
+//! about: classes and addresses, three loads. [`Record`] has the rules that selected a block in
+//! its present life.
 //!
 //! 1. With no rule in force no hook does more than to ask that.
 
 mod act;
-mod elf;
 mod environment;
 mod guard;
 mod held;
 mod hit;
 mod known;
 mod parse;
-mod place;
 mod registers;
-mod report;
 mod rule;
 mod rules;
 mod site;
 mod target;
-mod turn;
 
 use super::api::Api;
 use super::caller::{self, Caller};
+use super::report::{Line, place};
 use super::watch_error::WatchError;
-use super::{Block, Event, Observer, Path, Release, Request, modules, settings, stack};
+use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::sys::{clock, process, thread};
@@ -44,7 +42,6 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use parse::Malformed;
-use report::Line;
 use rule::events;
 
 /// The observer.
@@ -124,21 +121,14 @@ impl Observer for Watch {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
-        if is_of_interest(block) && !is_passed_over(block, request) {
-            allocated(local, block, request);
+        if rules::have_been() {
+            allocated_of_interest(local, block.copy(), *request);
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> Option<NonNull<u8>> {
-        let is_selected = rules::any_about_places()
-            || block
-                .record
-                .is_some_and(|record| record.rules.load(Ordering::Relaxed) != 0);
-        let address = block.address.as_ptr() as usize;
-        let concerns =
-            is_selected && is_of_interest(block) || guard::may_have(address) || guard::compares();
-        if concerns && freeing(local, block, release) {
+        if rules::have_been() && freeing_of_interest(local, block.copy(), *release) {
             return None;
         }
         Some(block.address)
@@ -150,12 +140,12 @@ impl Observer for Watch {
     }
 
     #[inline(always)]
-    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> bool {
+    fn resizing(local: &Local, block: &Block<'_, Record>, _: &Request) -> Resize {
         if is_of_interest(block) {
             let address = block.address.as_ptr() as usize;
             local.moving.set((address, slots_of(block)));
         }
-        true
+        Resize::InPlaceAllowed
     }
 
     #[inline(always)]
@@ -284,6 +274,28 @@ fn happening<'a>(
         api: caller.api(),
         stack: &frames[..depth],
     }
+}
+
+/// Asks what is quickly asked. By value: a reference would have the hook keep in memory what it
+/// has in registers.
+#[inline(never)]
+fn allocated_of_interest(local: &Local, block: Block<'_, Record>, request: Request) {
+    if is_of_interest(&block) && !is_passed_over(&block, &request) {
+        allocated(local, &block, &request);
+    }
+}
+
+/// As [`allocated_of_interest`]; says whether the block is held back.
+#[inline(never)]
+fn freeing_of_interest(local: &Local, block: Block<'_, Record>, release: Release) -> bool {
+    let is_selected = rules::any_about_places()
+        || block
+            .record
+            .is_some_and(|record| record.rules.load(Ordering::Relaxed) != 0);
+    let address = block.address.as_ptr() as usize;
+    let concerns =
+        is_selected && is_of_interest(&block) || guard::may_have(address) || guard::compares();
+    concerns && freeing(local, &block, &release)
 }
 
 #[inline(never)]

@@ -14,8 +14,8 @@
 use super::Record;
 use super::rule::{Rule, events};
 use super::site::Site;
-use super::turn::Turn;
 use crate::metadata;
+use crate::observe::report::turn::Turn;
 use crate::observe::{Block, Request, modules};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -45,7 +45,7 @@ static RULES: [AtomicPtr<Numbered>; SLOTS] =
 static PLACE_RULES: AtomicU32 = AtomicU32::new(0);
 /// Those that wait for a reuse. Relaxed.
 static REUSE_RULES: AtomicU32 = AtomicU32::new(0);
-/// Rules that were ever added. Written by who has [`TURN`].
+/// Rules that were ever added. Written by who has [`TURN`]; Relaxed: who notices late, looks late.
 static ADDED: AtomicU32 = AtomicU32::new(0);
 /// Rules whose site has not been found, and the modules among which it was looked for.
 static UNKNOWN: AtomicU32 = AtomicU32::new(0);
@@ -113,6 +113,12 @@ pub(super) fn any_about_places() -> bool {
 #[inline(always)]
 pub(super) fn any_about_reuse() -> bool {
     REUSE_RULES.load(Ordering::Relaxed) != 0
+}
+
+/// Whether there has been any rule: until then there is nothing to ask of a block.
+#[inline(always)]
+pub(super) fn have_been() -> bool {
+    ADDED.load(Ordering::Relaxed) != 0
 }
 
 /// Whether there is any rule.

@@ -6,8 +6,9 @@
 //!
 //! 1. What a site was resolved to is added to and never changed.
 
-use super::{parse, place};
+use super::parse;
 use crate::observe::modules::{self, Module};
+use crate::observe::report::place;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 const TEXT: usize = 128;

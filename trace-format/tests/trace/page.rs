@@ -96,22 +96,28 @@ fn check(bytes: &[u8; 64]) -> u32 {
         let bytes = &bytes[8 * index..8 * index + 8];
         u64::from_le_bytes(bytes.try_into().unwrap())
     };
-    let turned = |word: u64| word.rotate_left(32);
-    let factors = PAGE.split("* 0x").skip(1).take(4);
-    let factors: Vec<u64> = factors
-        .map(|rest| u64::from_str_radix(&rest[..16], 16).unwrap())
-        .collect();
-    let [a, b, c, d] = factors[..] else {
-        panic!("four factors")
+    let term = |text: &str| {
+        let (name, turn) = match text.strip_prefix("rotl(") {
+            Some(turned) => turned.strip_suffix(')').unwrap().split_once(", ").unwrap(),
+            None => (text, "0"),
+        };
+        let word = match name {
+            "g" => word(7) >> 32 << 32,
+            _ => word(name.strip_prefix('w').unwrap().parse().unwrap()),
+        };
+        word.rotate_left(turn.parse().unwrap())
     };
-    let seed = PAGE.split("\n  + 0x").nth(1).unwrap();
-    let seed = u64::from_str_radix(&seed[..16], 16).unwrap();
-    let generation = word(7) & 0xffff_ffff;
-    let sum = ((word(0) ^ turned(word(5))).wrapping_mul(a))
-        .wrapping_add((word(1) ^ turned(word(6))).wrapping_mul(b))
-        .wrapping_add((word(2) ^ turned(generation)).wrapping_mul(c))
-        .wrapping_add((word(3) ^ turned(word(4))).wrapping_mul(d))
-        .wrapping_add(seed);
+    let line = |name: &str| {
+        let begins = format!("\n{name} = ");
+        let line = PAGE.split(&begins).nth(1).unwrap().lines().next().unwrap();
+        line.split(" ^ ").map(term).fold(0, |sum, term| sum ^ term)
+    };
+    let factors = PAGE.split("* 0x").skip(1).take(2);
+    let sum = ["a", "b"].into_iter().zip(factors).map(|(name, rest)| {
+        let factor = u64::from_str_radix(&rest[..16], 16).unwrap();
+        line(name).wrapping_mul(factor)
+    });
+    let sum = sum.fold(0u64, u64::wrapping_add);
     (sum >> 32) as u32
 }
 

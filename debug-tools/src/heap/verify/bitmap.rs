@@ -67,7 +67,7 @@ impl Heap<'_> {
     /// Each block is in one place.
     fn verify_places(&self, slab: &Slab, bits: &Bits, checked: &mut Checked) {
         let is_busy = self.is_busy(slab);
-        for index in 0..usize::from(slab.blocks) {
+        for index in slab.indices() {
             let block = slab.block(index);
             let (free, remote) = (is_set(&bits.free, index), is_set(&bits.remote, index));
             let held = self.held(block);
@@ -198,7 +198,7 @@ impl Heap<'_> {
                 );
                 checked.found("slab.fresh", slab.header, what);
             }
-            let fresh = usize::from(slab.fresh)..usize::from(slab.blocks);
+            let fresh = usize::from(slab.fresh.max(slab.first))..usize::from(slab.blocks);
             let out = fresh.clone().find(|index| !is_set(&bits.free, *index));
             if let Some(index) = out {
                 let what = format!("{place} says {}, and block {index} is not free", slab.fresh);

@@ -1,10 +1,11 @@
 //! The stacks that a thread has been called from lately, and their ids.
 //!
 //! ```text
-//! a place   pc, sp, fp, id    the innermost frame
+//! a place   (as many as there is room for, the last ones in use)
 //!           [next, return address] at fp
 //!           [next, return address] at next
 //!           …
+//!           pc, sp, fp, id    the innermost frame
 //! ```
 //!
 //! A walk along frame pointers is a chain of loads, each of which waits for the one before, with
@@ -16,69 +17,61 @@
 //! 2. A signal handler may come in the middle: it leaves a place alone that is being written, and
 //!    who compares looks in the end whether the id is still the same.
 
-use crate::sys::frames;
+use crate::sys::frames::{self, Frames, MOST};
 use core::cell::Cell;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 /// Stacks that are remembered.
 const PLACES: usize = 128;
-/// The most frames of one, but for the innermost.
-const MOST: usize = 15;
 
 /// Where a call came from: the innermost frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Innermost {
-    pub(super) pc: usize,
-    pub(super) sp: usize,
-    pub(super) fp: usize,
-}
-
-/// What stands at a frame pointer.
-#[derive(Clone, Copy)]
-#[repr(C, align(16))]
-struct Frame {
-    next: usize,
-    pc: usize,
+pub(crate) struct Innermost {
+    pub(crate) pc: usize,
+    pub(crate) sp: usize,
+    pub(crate) fp: usize,
 }
 
 #[repr(C, align(16))]
 struct Place {
+    /// [`MOST`] but for the innermost.
+    frames: Frames,
     pc: Cell<usize>,
     sp: Cell<usize>,
     fp: Cell<usize>,
     id: Cell<u32>,
-    /// Bytes of the frames.
-    bytes: Cell<u16>,
+    /// What the comparison is told of how many frames there are.
+    skip: Cell<u16>,
     is_written: Cell<bool>,
-    frames: [Cell<Frame>; MOST],
 }
 
 /// See the head of this file. All bytes zero: none.
-pub(super) struct KnownStacks([Place; PLACES]);
+pub(crate) struct KnownStacks([Place; PLACES]);
 
 const _: () = assert!(PLACES.is_power_of_two() && size_of::<Place>() == 32 + MOST * 16);
+const _: () = assert!(frames::skip_for(0) <= u16::MAX as usize);
 
 impl KnownStacks {
     #[expect(
         clippy::declare_interior_mutable_const,
         reason = "each thread has a copy"
     )]
-    pub(super) const NONE: KnownStacks = KnownStacks(
+    pub(crate) const NONE: KnownStacks = KnownStacks(
         [const {
             Place {
+                frames: Frames([const { [const { Cell::new(0) }; 2] }; MOST]),
                 pc: Cell::new(0),
                 sp: Cell::new(0),
                 fp: Cell::new(0),
                 id: Cell::new(0),
-                bytes: Cell::new(0),
+                skip: Cell::new(0),
                 is_written: Cell::new(false),
-                frames: [const { Cell::new(Frame { next: 0, pc: 0 }) }; MOST],
             }
         }; PLACES],
     );
 
     /// Forgets all: another thread, another stack.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         for place in &self.0 {
             place.pc.set(0);
         }
@@ -96,7 +89,7 @@ impl KnownStacks {
     /// # Safety
     /// The frame is that of a call that waits: the stack pointer has not come above its `sp`.
     #[inline(always)]
-    pub(super) unsafe fn id(&self, innermost: Innermost) -> Option<u32> {
+    pub(crate) unsafe fn id(&self, innermost: Innermost) -> Option<u32> {
         let place = self.place(innermost);
         if place.pc.get() != innermost.pc
             || place.sp.get() != innermost.sp
@@ -106,9 +99,9 @@ impl KnownStacks {
         }
         let id = place.id.get();
         compiler_fence(Ordering::SeqCst);
-        let (was, bytes) = (place.frames.as_ptr(), usize::from(place.bytes.get()));
+        let skip = usize::from(place.skip.get());
         // SAFETY: the frames lie on the thread's stack, above where it is now (1).
-        let differ = unsafe { frames::differ(innermost.fp, was.cast(), bytes) };
+        let differ = unsafe { frames::differ(innermost.fp, &raw const place.frames, skip) };
         compiler_fence(Ordering::SeqCst);
         (!differ && place.id.get() == id).then_some(id)
     }
@@ -119,7 +112,7 @@ impl KnownStacks {
     /// # Safety
     /// As of [`KnownStacks::id`]; a place where `is_own` says so lies on the thread's own stack,
     /// and so do all above it on the way of the walk.
-    pub(super) unsafe fn keep(
+    pub(crate) unsafe fn keep(
         &self,
         innermost: Innermost,
         addresses: &[u64],
@@ -135,10 +128,11 @@ impl KnownStacks {
         compiler_fence(Ordering::SeqCst);
         let mut fp = innermost.fp;
         let mut kept = 0;
-        for (frame, &address) in place.frames.iter().zip(outer) {
+        let unused = MOST - outer.len();
+        for (frame, &address) in place.frames.0[unused..].iter().zip(outer) {
             // What is not along frame pointers (through signal handlers) is not kept.
             let is_frame = fp.is_multiple_of(8) && fp >= innermost.sp && is_own(fp);
-            if !is_frame || !is_own(fp.wrapping_add(size_of::<Frame>() - 1)) {
+            if !is_frame || !is_own(fp.wrapping_add(2 * size_of::<usize>() - 1)) {
                 break;
             }
             // SAFETY: the caller's clause.
@@ -146,17 +140,15 @@ impl KnownStacks {
             if is[1] as u64 != address {
                 break;
             }
-            frame.set(Frame {
-                next: is[0],
-                pc: is[1],
-            });
+            frame[0].set(is[0]);
+            frame[1].set(is[1]);
             fp = is[0];
             kept += 1;
         }
         place.sp.set(innermost.sp);
         place.fp.set(innermost.fp);
         place.id.set(id);
-        place.bytes.set((kept * size_of::<Frame>()) as u16);
+        place.skip.set(frames::skip_for(outer.len()) as u16);
         compiler_fence(Ordering::SeqCst);
         if kept == outer.len() {
             place.pc.set(innermost.pc);

@@ -13,23 +13,23 @@ const SPINS: usize = 200;
 const NAPS: usize = 4000;
 
 /// Which thread's turn it is; 0 for nobody's.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// Acquire on taking pairs with Release on giving back.
     thread: AtomicUsize,
 }
 
 /// It is this thread's turn until this is dropped.
-pub(super) struct Taken<'a>(&'a Turn);
+pub(crate) struct Taken<'a>(&'a Turn);
 
 impl Turn {
-    pub(super) const fn new() -> Turn {
+    pub(crate) const fn new() -> Turn {
         Turn {
             thread: AtomicUsize::new(0),
         }
     }
 
     /// Waits for the turn; `None` if it is this thread's already, or does not come.
-    pub(super) fn take(&self) -> Option<Taken<'_>> {
+    pub(crate) fn take(&self) -> Option<Taken<'_>> {
         let this = thread::identity();
         let mut looks = 0;
         loop {
@@ -53,7 +53,7 @@ impl Turn {
     }
 
     /// In a fork's child, whose one thread does not have it.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.thread.store(0, Ordering::Release);
     }
 }

@@ -10,29 +10,29 @@ const PATH: usize = 1024;
 const NAME: usize = 160;
 
 /// An address in a file of code that is mapped.
-pub(super) struct Place {
+pub(crate) struct Place {
     module: &'static Module,
     /// In the file's own counting, as `addr2line` and `objdump` take it.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
 }
 
 /// A function's name, cut if it is long, and how far in it an address lies.
 #[derive(Clone, Copy)]
-pub(super) struct Named {
+pub(crate) struct Named {
     name: [u8; NAME],
     len: usize,
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
 }
 
 impl Named {
-    pub(super) fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.name[..self.len]
     }
 }
 
 impl Place {
     /// Where an address lies; `None` if it is in no file.
-    pub(super) fn of(address: usize) -> Option<Place> {
+    pub(crate) fn of(address: usize) -> Option<Place> {
         let module = modules::meet(address)?;
         Some(Place {
             module,
@@ -40,13 +40,19 @@ impl Place {
         })
     }
 
+    /// The file's path.
+    #[allow(dead_code, reason = "reports of integrity name it")]
+    pub(crate) fn path(&self) -> &'static [u8] {
+        self.module.path
+    }
+
     /// The last component of the file's path.
-    pub(super) fn file(&self) -> &'static [u8] {
+    pub(crate) fn file(&self) -> &'static [u8] {
         last_component(self.module.path)
     }
 
     /// The function. Reads the file, if nobody has asked for the address before.
-    pub(super) fn function(&self) -> Option<Named> {
+    pub(crate) fn function(&self) -> Option<Named> {
         let key = (ptr::from_ref(self.module) as usize, self.offset);
         names::find(key).unwrap_or_else(|| {
             let found = self.look_up();
@@ -69,7 +75,7 @@ impl Place {
 
     /// Whether the allocator's own code may be meant: the file has it, and has nothing else, or
     /// a name says so.
-    pub(super) fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         let here = modules::of(Place::of as fn(usize) -> Option<Place> as usize);
         if !here.is_some_and(|here| ptr::eq(here, self.module)) {
             return false;
@@ -93,7 +99,7 @@ mod names {
     use core::sync::atomic::{AtomicPtr, Ordering};
 
     const ENTRIES: usize = 512;
-    pub(super) type Key = (usize, usize);
+    pub(crate) type Key = (usize, usize);
     type Entry = UnsafeCell<(Key, Option<Named>)>;
 
     static TURN: Turn = Turn::new();
@@ -117,14 +123,14 @@ mod names {
     }
 
     /// What was found for a key, if that is known.
-    pub(super) fn find(key: Key) -> Option<Option<Named>> {
+    pub(crate) fn find(key: Key) -> Option<Option<Named>> {
         let _turn = TURN.take()?;
         // SAFETY: it is this thread's turn.
         let (of, name) = unsafe { *entry(key)?.get() };
         (of == key).then_some(name)
     }
 
-    pub(super) fn keep(key: Key, name: Option<Named>) {
+    pub(crate) fn keep(key: Key, name: Option<Named>) {
         if let Some(_turn) = TURN.take()
             && let Some(entry) = entry(key)
         {
@@ -134,13 +140,13 @@ mod names {
     }
 
     /// The one thread of a fork's child.
-    pub(super) fn forked() {
+    pub(crate) fn forked() {
         TURN.reset();
     }
 }
 
 /// In a fork's child.
-pub(super) fn forked() {
+pub(crate) fn forked() {
     names::forked();
 }
 
@@ -150,12 +156,12 @@ fn last_component(path: &[u8]) -> &[u8] {
 }
 
 /// Whether `name` is a module's path or the last component of it.
-pub(super) fn is_called(module: &Module, name: &[u8]) -> bool {
+pub(crate) fn is_called(module: &Module, name: &[u8]) -> bool {
     module.path == name || last_component(module.path) == name
 }
 
 /// A module's file.
-pub(super) fn open(module: &Module) -> Option<Elf> {
+pub(crate) fn open(module: &Module) -> Option<Elf> {
     let mut path = [0; PATH];
     path.get_mut(..module.path.len())?
         .copy_from_slice(module.path);

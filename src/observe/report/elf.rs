@@ -1,4 +1,4 @@
-//! The symbols of a file of code, as far as watching needs them: ELF, 64 bits, little-endian.
+//! The symbols of a file of code, as far as reports need them: ELF, 64 bits, little-endian.
 //!
 //! 1. Whatever the file holds, nothing outside of it is read.
 
@@ -13,14 +13,14 @@ const SYMBOL_FUNCTION: u8 = 2;
 const SYMBOL_CHOSEN_FUNCTION: u8 = 10;
 
 /// A file of code in memory.
-pub(super) struct Elf(Contents);
+pub(crate) struct Elf(Contents);
 
 /// A function: its addresses as the file counts them.
 #[derive(Clone, Copy)]
-pub(super) struct Function<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) start: usize,
-    pub(super) bytes: usize,
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) bytes: usize,
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -47,7 +47,7 @@ struct Symbols<'a> {
 
 impl Elf {
     /// The file at `path`, if it is one of code that can be read.
-    pub(super) fn open(path: &CStr) -> Option<Elf> {
+    pub(crate) fn open(path: &CStr) -> Option<Elf> {
         let contents = Contents::of(path)?;
         contents.bytes().starts_with(MAGIC).then_some(Elf(contents))
     }
@@ -80,7 +80,7 @@ impl Elf {
     }
 
     /// Calls `each` with every function that the file has a name for.
-    pub(super) fn for_each_function<'a>(&'a self, mut each: impl FnMut(Function<'a>)) {
+    pub(crate) fn for_each_function<'a>(&'a self, mut each: impl FnMut(Function<'a>)) {
         let Some(symbols) = self.symbols() else {
             return;
         };
@@ -104,7 +104,7 @@ impl Elf {
     }
 
     /// The function that an address, in the file's own counting, lies in.
-    pub(super) fn function_at(&self, address: usize) -> Option<Function<'_>> {
+    pub(crate) fn function_at(&self, address: usize) -> Option<Function<'_>> {
         let mut best: Option<Function<'_>> = None;
         self.for_each_function(|function| {
             let inside = address.wrapping_sub(function.start) < function.bytes.max(1);

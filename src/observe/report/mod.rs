@@ -1,22 +1,30 @@
-//! Lines on standard error about watched blocks, put together on the stack.
+//! What observers say of blocks and of the program's code: lines on standard error, put together
+//! on the stack.
+//!
+//! Names of functions are read from the files of code (`place.rs`, `elf.rs`), without allocating
+//! and without the loader's lock; `turn.rs` has one thread speak at a time.
 
-use super::place::Place;
+pub(crate) mod elf;
+pub(crate) mod place;
+pub(crate) mod turn;
+
 use crate::observe::api::Api;
 use crate::sys::stderr;
+use place::Place;
 
 const LENGTH: usize = 640;
 /// What each line begins with.
 const PREFIX: &[u8] = b"==hakmem== ";
 
 /// A line under construction; longer ones are cut.
-pub(super) struct Line {
+pub(crate) struct Line {
     bytes: [u8; LENGTH],
     len: usize,
 }
 
 impl Line {
     /// A line with nothing but its beginning.
-    pub(super) fn new() -> Line {
+    pub(crate) fn new() -> Line {
         let mut line = Line {
             bytes: [0; LENGTH],
             len: 0,
@@ -25,7 +33,22 @@ impl Line {
         line
     }
 
-    pub(super) fn text(&mut self, text: &[u8]) -> &mut Line {
+    /// A line without its beginning: a part of another one.
+    #[allow(dead_code, reason = "integrity says sentences")]
+    pub(crate) fn part() -> Line {
+        Line {
+            bytes: [0; LENGTH],
+            len: 0,
+        }
+    }
+
+    /// What it has so far.
+    #[allow(dead_code, reason = "as above")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    pub(crate) fn text(&mut self, text: &[u8]) -> &mut Line {
         for &byte in text {
             if self.len < LENGTH - 1 {
                 self.bytes[self.len] = byte;
@@ -36,7 +59,7 @@ impl Line {
     }
 
     /// As [`Line::text`], what is no printable ASCII as a question mark.
-    pub(super) fn foreign(&mut self, text: &[u8]) -> &mut Line {
+    pub(crate) fn foreign(&mut self, text: &[u8]) -> &mut Line {
         for &byte in text {
             self.text(&[if (b' '..=b'~').contains(&byte) {
                 byte
@@ -48,13 +71,23 @@ impl Line {
     }
 
     /// A number in decimal.
-    pub(super) fn number(&mut self, number: usize) -> &mut Line {
+    pub(crate) fn number(&mut self, number: usize) -> &mut Line {
         self.digits(number, 10)
     }
 
     /// `0x` and a number.
-    pub(super) fn address(&mut self, address: usize) -> &mut Line {
+    pub(crate) fn address(&mut self, address: usize) -> &mut Line {
         self.text(b"0x").digits(address, 16)
+    }
+
+    /// A byte as two digits.
+    #[allow(dead_code, reason = "integrity dumps bytes")]
+    pub(crate) fn byte(&mut self, byte: u8) -> &mut Line {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        self.text(&[
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ])
     }
 
     fn digits(&mut self, mut number: usize, base: usize) -> &mut Line {
@@ -72,7 +105,7 @@ impl Line {
     }
 
     /// An address of code as the file's name and the offset in it.
-    pub(super) fn place(&mut self, pc: usize) -> &mut Line {
+    pub(crate) fn place(&mut self, pc: usize) -> &mut Line {
         match Place::of(pc) {
             Some(place) => self.foreign(place.file()).text(b"+").address(place.offset),
             None => self.address(pc),
@@ -81,7 +114,7 @@ impl Line {
 
     /// As [`Line::place`], and the function in brackets if there is a name for it. The
     /// instruction that counts is the one before `pc` where a call returns to it.
-    pub(super) fn function(&mut self, pc: usize, returns: bool) -> &mut Line {
+    pub(crate) fn function(&mut self, pc: usize, returns: bool) -> &mut Line {
         self.place(pc);
         let before = pc.wrapping_sub(usize::from(returns));
         if let Some(function) = Place::of(before).and_then(|place| place.function()) {
@@ -95,7 +128,7 @@ impl Line {
     }
 
     /// Ends the line and writes it.
-    pub(super) fn write(&mut self) {
+    pub(crate) fn write(&mut self) {
         self.bytes[self.len] = b'\n';
         stderr::write(&self.bytes[..=self.len]);
     }
@@ -103,7 +136,7 @@ impl Line {
 
 /// Writes a stack, a line a frame. The first one is a return address as the others, or the
 /// instruction itself.
-pub(super) fn stack(frames: &[u64], first_returns: bool) {
+pub(crate) fn stack(frames: &[u64], first_returns: bool) {
     for (number, &frame) in frames.iter().enumerate() {
         Line::new()
             .text(b"    #")
@@ -115,7 +148,7 @@ pub(super) fn stack(frames: &[u64], first_returns: bool) {
 }
 
 /// How a program writes a function of the faces, by its number.
-pub(super) fn name_of(api: u8) -> &'static [u8] {
+pub(crate) fn name_of(api: u8) -> &'static [u8] {
     const NAMES: [(Api, &[u8]); 37] = [
         (Api::RustAlloc, b"GlobalAlloc::alloc"),
         (Api::RustAllocZeroed, b"GlobalAlloc::alloc_zeroed"),

@@ -1,0 +1,327 @@
+//! The checks of each call, as long as nothing is wrong: what is looked at, and what is written
+//! around and into blocks.
+//!
+//! 1. Nothing is written but behind what was asked for, and into what the program does not have.
+
+use super::kind::{Family, is_zeroing};
+use super::pattern::{self, FREED, FRESH, FRONT, LINK, TAIL};
+use super::policy::{self, Level};
+use super::quarantine::Entry;
+use super::record::{Asked, BlockRecord, Moment, State};
+use super::thread::{Local, Thread};
+use super::{stacks, wrong};
+use crate::observe::{self, Block, LARGE, Release, Request, Resize};
+use crate::size_class::MIN_ALIGN;
+use crate::sys::memory::PAGE;
+use core::ptr::{self, NonNull};
+
+/// Whether a block has its place in a slab, with others around it.
+#[inline(always)]
+fn is_in_slab(block: &Block<'_, BlockRecord>) -> bool {
+    block.class != LARGE
+}
+
+/// Where the pattern behind a block ends: of a large one on a page, for the rest of it may never
+/// have been touched.
+#[inline(always)]
+fn end_of_tail(start: usize, size: usize, bytes: usize, is_in_slab: bool) -> usize {
+    if is_in_slab {
+        return start + bytes;
+    }
+    let end = (start + size + TAIL).next_multiple_of(PAGE);
+    end.min(start + bytes)
+}
+
+/// What was asked for, as a record has it.
+#[inline(always)]
+fn asked(request: &Request) -> Asked {
+    let align = match request.caller.told_align() {
+        Some(log2) => log2,
+        None => request.align.trailing_zeros(),
+    };
+    Asked::new(request.size, align, request.caller.api())
+}
+
+#[inline(always)]
+fn moment(thread: &Thread, caller: observe::caller::Caller) -> Moment {
+    Moment {
+        stack: stacks::id(thread, caller),
+        thread: thread.number.get(),
+    }
+}
+
+const UNKNOWN: Moment = Moment {
+    stack: 0,
+    thread: 0,
+};
+
+/// The record of the block below one that has one below it.
+///
+/// # Safety
+/// The record is that of a block in a slab; the first one is never handed out.
+#[inline(always)]
+unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
+    let stride = size_of::<observe::Record>();
+    // SAFETY: the records of a slab stand one behind the other, and this is not the first.
+    unsafe { &*ptr::from_ref(record).byte_sub(stride) }
+}
+
+/// Bytes in front of a block that hold the pattern: the link of a free block below may take the
+/// rest.
+#[inline(always)]
+fn front_bytes(bytes: usize) -> usize {
+    if bytes == FRONT { FRONT - LINK } else { FRONT }
+}
+
+/// Writes the pattern in front of a block, if the place below has never had one.
+#[inline(always)]
+fn guard_front(block: &Block<'_, BlockRecord>, record: &BlockRecord) {
+    // SAFETY: a block in a slab.
+    let below = unsafe { record_below(record) };
+    if below.asked().state() == State::New {
+        let bytes = front_bytes(block.bytes);
+        // SAFETY: the end of the place below, which is the pattern's, whoever has it.
+        unsafe { pattern::fill(block.address.as_ptr() as usize - bytes, bytes, FREED) };
+    }
+}
+
+#[inline(always)]
+fn guard_tail(block: &Block<'_, BlockRecord>, size: usize) {
+    let start = block.address.as_ptr() as usize;
+    let end = end_of_tail(start, size, block.bytes, is_in_slab(block));
+    // SAFETY: behind what was asked for, in the block's place.
+    unsafe { pattern::fill(start + size, end.saturating_sub(start + size), FREED) };
+}
+
+#[inline(always)]
+pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
+    let Some(record) = block.record else {
+        return;
+    };
+    let start = block.address.as_ptr() as usize;
+    let was = record.asked().state();
+    if was == State::Filled {
+        // SAFETY: the block's place.
+        let is_whole = unsafe { pattern::is_whole(start + LINK, block.bytes - LINK) };
+        if !is_whole {
+            wrong::written_after_free(block, record, LINK, b"the reuse of its place", None);
+        }
+    }
+    if is_in_slab(block) {
+        guard_front(block, record);
+        if !is_zeroing(request.caller.api()) {
+            // SAFETY: the program has not seen the block yet, and asked for so many bytes.
+            unsafe { pattern::fill(start, request.size, FRESH) };
+        }
+    }
+    if was == State::Filled {
+        // What was looked at above stands there still, but for the link.
+        let short = LINK.saturating_sub(request.size);
+        // SAFETY: behind what was asked for, in the block's place.
+        unsafe { pattern::fill(start + request.size, short, FREED) };
+    } else {
+        guard_tail(block, request.size);
+    }
+    let moment = match local.thread() {
+        Some(thread) => moment(thread, request.caller),
+        None => UNKNOWN,
+    };
+    record.begin(asked(request), moment);
+}
+
+/// As [`allocated`], without filling and stacks; also for threads without a cache.
+pub(super) fn allocated_light(block: &Block<'_, BlockRecord>, request: &Request) {
+    let Some(record) = block.record else {
+        return;
+    };
+    if is_in_slab(block) {
+        guard_front(block, record);
+    }
+    guard_tail(block, request.size);
+    record.begin(asked(request), UNKNOWN);
+}
+
+/// Whether nothing is wrong with the free of a block that was live.
+#[inline(always)]
+fn is_sound(block: &Block<'_, BlockRecord>, asked: Asked, release: &Release) -> bool {
+    let caller = release.caller;
+    let is_of_family = Family::of(caller.api()).matches(Family::of(asked.api()));
+    let is_of_size = caller.told_size().is_none_or(|size| size == asked.size());
+    let is_of_align = caller
+        .told_align()
+        .is_none_or(|align| is_same_align(align, asked));
+    is_of_family & is_of_size & is_of_align && is_guarded(block, asked.size())
+}
+
+/// Whether an alignment is the one that was asked for. C++ has one form for all that need none.
+#[inline(always)]
+pub(super) fn is_same_align(told: u32, asked: Asked) -> bool {
+    const LEAST: u32 = MIN_ALIGN.trailing_zeros();
+    let is_of_rust = Family::of(asked.api()) == Family::Rust;
+    told == asked.align_log2() || !is_of_rust && told.max(asked.align_log2()) <= LEAST
+}
+
+/// Whether the pattern stands in front of a live block and behind it.
+#[inline(always)]
+pub(super) fn is_guarded(block: &Block<'_, BlockRecord>, size: usize) -> bool {
+    let start = block.address.as_ptr() as usize;
+    let front = if is_in_slab(block) {
+        front_bytes(block.bytes)
+    } else {
+        0
+    };
+    let end = end_of_tail(start, size, block.bytes, is_in_slab(block));
+    // SAFETY: the end of the place below, and the rest of the block's own.
+    unsafe {
+        pattern::is_whole(start - front, front)
+            && pattern::is_whole(start + size, end.saturating_sub(start + size))
+    }
+}
+
+/// The ranges around a live block where the pattern stands: in front, and behind.
+pub(super) fn guards(block: &Block<'_, BlockRecord>, size: usize) -> [(usize, usize); 2] {
+    let start = block.address.as_ptr() as usize;
+    let front = if is_in_slab(block) {
+        front_bytes(block.bytes)
+    } else {
+        0
+    };
+    let end = end_of_tail(start, size, block.bytes, is_in_slab(block));
+    [
+        (start - front, front),
+        (start + size, end.saturating_sub(start + size)),
+    ]
+}
+
+#[inline(always)]
+pub(super) fn freeing(
+    local: &Local,
+    block: &Block<'_, BlockRecord>,
+    release: &Release,
+) -> Option<NonNull<u8>> {
+    let Some(record) = block.record else {
+        return Some(block.address);
+    };
+    let (asked, was_live) = record.end(State::Quarantined, release.is_remote);
+    if !was_live && !wrong::freed_again(block, record, asked, release) {
+        return None;
+    }
+    if was_live && !is_sound(block, asked, release) {
+        wrong::freed(block, asked, release);
+    }
+    let thread = local.thread();
+    let moment = match thread {
+        Some(thread) => moment(thread, release.caller),
+        None => UNKNOWN,
+    };
+    record.set_freed(moment, release.caller.api());
+    if !was_live || !is_in_slab(block) {
+        record.set_state(State::Freed);
+        return Some(block.address);
+    }
+    let start = block.address.as_ptr() as usize;
+    // SAFETY: the program has given the block up.
+    unsafe { pattern::fill(start, asked.size(), FREED) };
+    match thread {
+        Some(thread) => keep(thread, block, record),
+        None => {
+            record.set_state(State::Filled);
+            Some(block.address)
+        }
+    }
+}
+
+/// Takes a freed block into quarantine; says which one leaves it.
+#[inline(always)]
+fn keep(
+    thread: &Thread,
+    block: &Block<'_, BlockRecord>,
+    record: &BlockRecord,
+) -> Option<NonNull<u8>> {
+    let entry = Entry {
+        address: block.address.as_ptr() as usize,
+        bytes: block.bytes,
+        // SAFETY: records lie in metadata memory, which is never unmapped.
+        record: unsafe { &*ptr::from_ref(record) },
+    };
+    if !thread.quarantine.push(entry) {
+        // A signal handler has come in the middle.
+        record.set_state(State::Filled);
+        return Some(block.address);
+    }
+    leave(thread.quarantine.pop_over(policy::quarantine())?)
+}
+
+/// A block leaves the quarantine: it is looked at, and is the allocator's.
+#[inline(always)]
+fn leave(entry: Entry) -> Option<NonNull<u8>> {
+    // SAFETY: the block is in quarantine, so its place is nobody's.
+    if !unsafe { pattern::is_whole(entry.address, entry.bytes) } {
+        wrong::written_in_quarantine(entry.address, entry.record);
+    }
+    entry.record.set_state(State::Filled);
+    NonNull::new(entry.address as *mut u8)
+}
+
+/// A block that leaves the quarantine because there is more in it than there may be.
+pub(super) fn overdue(local: &Local) -> Option<NonNull<u8>> {
+    let thread = local.known_thread()?;
+    leave(thread.quarantine.pop_over(policy::quarantine())?)
+}
+
+/// As [`freeing`], without filling, quarantine and stacks; also for threads without a cache.
+pub(super) fn freeing_light(
+    block: &Block<'_, BlockRecord>,
+    release: &Release,
+) -> Option<NonNull<u8>> {
+    let Some(record) = block.record else {
+        return Some(block.address);
+    };
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
+    if !was_live && !wrong::freed_again(block, record, asked, release) {
+        return None;
+    }
+    if was_live && !is_sound(block, asked, release) {
+        wrong::freed(block, asked, release);
+    }
+    record.set_freed(UNKNOWN, release.caller.api());
+    Some(block.address)
+}
+
+pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request, level: Level) -> Resize {
+    let Some(record) = block.record else {
+        return Resize::InPlaceAllowed;
+    };
+    let asked = record.asked();
+    if !matches!(asked.state(), State::Live | State::New) {
+        wrong::resized_after_free(block, record, request);
+        return Resize::Refuse;
+    }
+    if level == Level::Full && is_in_slab(block) {
+        // Who still holds the old address is found out then; its free checks the rest.
+        return Resize::Move;
+    }
+    let release = Release {
+        caller: request.caller,
+        is_remote: false,
+    };
+    if asked.state() == State::Live && !is_sound(block, asked, &release) {
+        wrong::freed(block, asked, &release);
+    }
+    Resize::InPlaceAllowed
+}
+
+pub(super) fn resized(block: &Block<'_, BlockRecord>, request: &Request) {
+    let Some(record) = block.record else {
+        return;
+    };
+    guard_tail(block, request.size);
+    record.resize(asked(request));
+}
+
+pub(super) fn usable(block: &Block<'_, BlockRecord>) -> usize {
+    match block.record.map(BlockRecord::asked) {
+        Some(asked) if asked.state() == State::Live => asked.size(),
+        _ => block.bytes.saturating_sub(TAIL),
+    }
+}

@@ -1,0 +1,243 @@
+//! What is kept of each block, beside its slab's bitmap: out of the program's reach.
+//!
+//! ```text
+//! asked      state 4 │ API 8 │ alignment 6 │ size 46
+//! allocated  stack 32 │ thread 32
+//! freed      stack 32 │ thread 32
+//! life       how often the place was handed out since its slab was opened
+//! ```
+//!
+//! 1. `asked` is written last when a block is handed out, with Release. Of two threads that do not
+//!    own its slab and free it at a time one finds it freed; where the other one is the owner the
+//!    slab's own checks may have to find it.
+
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+const STATE_SHIFT: u32 = 60;
+const API_SHIFT: u32 = 52;
+const ALIGN_SHIFT: u32 = 46;
+const SIZE: u64 = (1 << ALIGN_SHIFT) - 1;
+
+/// See the head of this file. All bytes zero: a place of which nothing is known.
+pub(crate) struct BlockRecord {
+    /// Released by who hands the block out; read Acquire by who looks at all blocks.
+    asked: AtomicU64,
+    /// Relaxed, as the others: who hands a block over orders its record as well.
+    allocated: AtomicU64,
+    freed: AtomicU64,
+    life: AtomicU32,
+    freed_by: AtomicU8,
+}
+
+/// What a place is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum State {
+    /// Nothing that was seen.
+    New = 0,
+    /// The program has it.
+    Live = 1,
+    /// The program has freed it, and it is kept from being used again; filled.
+    Quarantined = 2,
+    /// It is the allocator's again; filled, but for its link.
+    Filled = 3,
+    /// It is the allocator's, or on its way there; not filled.
+    Freed = 4,
+}
+
+/// What was asked for, and what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Asked(u64);
+
+/// Who did something: where from, and on which thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Moment {
+    /// The number of the stack in the table; 0 if there is none.
+    pub(super) stack: u32,
+    /// The kernel's number of the thread; 0 if it is not known.
+    pub(super) thread: u32,
+}
+
+impl Moment {
+    fn bits(self) -> u64 {
+        u64::from(self.stack) << 32 | u64::from(self.thread)
+    }
+
+    fn from_bits(bits: u64) -> Moment {
+        Moment {
+            stack: (bits >> 32) as u32,
+            thread: bits as u32,
+        }
+    }
+}
+
+impl Asked {
+    /// Of a live block.
+    #[inline(always)]
+    pub(super) fn new(size: usize, align_log2: u32, api: u8) -> Asked {
+        Asked(
+            (State::Live as u64) << STATE_SHIFT
+                | u64::from(api) << API_SHIFT
+                | u64::from(align_log2 & 63) << ALIGN_SHIFT
+                | (size as u64).min(SIZE),
+        )
+    }
+
+    #[inline(always)]
+    pub(super) fn state(self) -> State {
+        match self.0 >> STATE_SHIFT {
+            1 => State::Live,
+            2 => State::Quarantined,
+            3 => State::Filled,
+            4 => State::Freed,
+            _ => State::New,
+        }
+    }
+
+    #[inline(always)]
+    fn with_state(self, state: State) -> Asked {
+        Asked(self.0 & !(0xf << STATE_SHIFT) | (state as u64) << STATE_SHIFT)
+    }
+
+    /// The function that was called, as a number of `Api`.
+    #[inline(always)]
+    pub(super) fn api(self) -> u8 {
+        (self.0 >> API_SHIFT) as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn align_log2(self) -> u32 {
+        (self.0 >> ALIGN_SHIFT) as u32 & 63
+    }
+
+    /// Bytes.
+    #[inline(always)]
+    pub(super) fn size(self) -> usize {
+        (self.0 & SIZE) as usize
+    }
+}
+
+impl BlockRecord {
+    #[inline(always)]
+    pub(super) fn asked(&self) -> Asked {
+        Asked(self.asked.load(Ordering::Acquire))
+    }
+
+    /// A life begins, by `moment`; the block is as the pattern wants it.
+    #[inline(always)]
+    pub(super) fn begin(&self, asked: Asked, moment: Moment) {
+        let life = self.life.load(Ordering::Relaxed).wrapping_add(1);
+        self.life.store(life, Ordering::Relaxed);
+        self.allocated.store(moment.bits(), Ordering::Relaxed);
+        self.asked.store(asked.0, Ordering::Release);
+    }
+
+    /// The life goes on, as one of another size.
+    pub(super) fn resize(&self, asked: Asked) {
+        self.asked.store(asked.0, Ordering::Release);
+    }
+
+    /// A live block ends as `state`; what it was before, and whether that was so.
+    #[inline(always)]
+    pub(super) fn end(&self, state: State, is_remote: bool) -> (Asked, bool) {
+        let asked = self.asked();
+        if is_remote {
+            return self.end_remote(state, asked);
+        }
+        let is_live = asked.state() == State::Live;
+        if is_live {
+            let ended = asked.with_state(state).0;
+            self.asked.store(ended, Ordering::Release);
+        }
+        (asked, is_live)
+    }
+
+    #[inline(never)]
+    fn end_remote(&self, state: State, mut asked: Asked) -> (Asked, bool) {
+        loop {
+            if asked.state() != State::Live {
+                return (asked, false);
+            }
+            match self.asked.compare_exchange_weak(
+                asked.0,
+                asked.with_state(state).0,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return (asked, true),
+                Err(now) => asked = Asked(now),
+            }
+        }
+    }
+
+    /// Notes who has freed it.
+    #[inline(always)]
+    pub(super) fn set_freed(&self, moment: Moment, api: u8) {
+        self.freed.store(moment.bits(), Ordering::Relaxed);
+        self.freed_by.store(api, Ordering::Relaxed);
+    }
+
+    /// What is no longer the program's changes its state.
+    #[inline(always)]
+    pub(super) fn set_state(&self, state: State) {
+        let asked = Asked(self.asked.load(Ordering::Relaxed));
+        self.asked
+            .store(asked.with_state(state).0, Ordering::Release);
+    }
+
+    pub(super) fn allocated(&self) -> Moment {
+        Moment::from_bits(self.allocated.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn freed(&self) -> (Moment, u8) {
+        let moment = Moment::from_bits(self.freed.load(Ordering::Relaxed));
+        (moment, self.freed_by.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn life(&self) -> u32 {
+        self.life.load(Ordering::Relaxed)
+    }
+
+    /// A record of a block that is in no slab.
+    pub(super) const fn new() -> BlockRecord {
+        BlockRecord {
+            asked: AtomicU64::new(0),
+            allocated: AtomicU64::new(0),
+            freed: AtomicU64::new(0),
+            life: AtomicU32::new(0),
+            freed_by: AtomicU8::new(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_frees_one_finds_the_block_freed() {
+        let record = BlockRecord::new();
+        assert_eq!(record.asked().state(), State::New);
+        let moment = Moment {
+            stack: 7,
+            thread: 9,
+        };
+        record.begin(Asked::new(100, 6, 33), moment);
+        let asked = record.asked();
+        assert_eq!(
+            (asked.size(), asked.align_log2(), asked.api()),
+            (100, 6, 33)
+        );
+        assert_eq!(record.allocated(), moment);
+        let (was, ended) = record.end(State::Quarantined, true);
+        assert!(ended && was.state() == State::Live);
+        let (was, ended) = record.end(State::Quarantined, false);
+        assert!(!ended && was.state() == State::Quarantined && was.size() == 100);
+        record.set_state(State::Filled);
+        assert_eq!(
+            (record.asked().state(), record.asked().api()),
+            (State::Filled, 33)
+        );
+        assert_eq!(Asked::new(usize::MAX, 4, 16).size() as u64, SIZE);
+    }
+}

@@ -1,0 +1,116 @@
+//! The stacks of allocations and frees, each kept once, by number.
+//!
+//! The table is that of the trace format, in memory of the process alone. Stacks are walked by
+//! unwind tables, if `HAKMEM_STACKS` does not say otherwise: programs are seldom built with frame
+//! pointers. One that a thread has been called from lately is known ([`PlacedStacks`]), and is not
+//! walked again.
+//!
+//! [`PlacedStacks`]: super::placed_stacks::PlacedStacks
+
+use super::placed_stacks;
+use super::thread::Thread;
+use crate::observe::caller::Caller;
+use crate::observe::{modules, settings, stack};
+use crate::sys::memory::{self, PAGE};
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
+use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable};
+
+/// Places in the table's index, and words in its log: memory that is used as it fills.
+const INDEX: u64 = 1 << 17;
+const WORDS: u64 = 4 << 20;
+
+struct Table(UnsafeCell<MaybeUninit<StackTable>>);
+
+// SAFETY: written by `set_up`, before `IS_THERE` is released; read after.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table(UnsafeCell::new(MaybeUninit::uninit()));
+/// Released when the table is there; read Acquire.
+static IS_THERE: AtomicBool = AtomicBool::new(false);
+
+/// Stacks are walked by unwind tables. Written by the set-up; Relaxed.
+static BY_TABLES: AtomicBool = AtomicBool::new(false);
+
+/// Makes the table, once; without memory for it blocks have no stacks.
+pub(super) fn set_up() {
+    let by_tables = settings::text("HAKMEM_STACKS").is_none_or(|way| way == b"table");
+    BY_TABLES.store(by_tables, Ordering::Relaxed);
+    let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
+    let Some(address) = memory::map_zeroed(bytes.next_multiple_of(PAGE), PAGE) else {
+        return;
+    };
+    let Some(memory) = NonNull::new(address as *mut u8) else {
+        return;
+    };
+    // SAFETY: mapped just now, zero, and for good.
+    if let Some(table) = unsafe { StackTable::create(memory, [0; 2], INDEX, WORDS) } {
+        // SAFETY: nobody reads it before `IS_THERE` is set.
+        unsafe { (*TABLE.0.get()).write(table) };
+        IS_THERE.store(true, Ordering::Release);
+    }
+}
+
+fn table() -> Option<&'static StackTable> {
+    // SAFETY: written before it was there, and not any more.
+    IS_THERE
+        .load(Ordering::Acquire)
+        .then(|| unsafe { (*TABLE.0.get()).assume_init_ref() })
+}
+
+/// The number of the stack of a call that waits for us; 0 if there is none.
+#[inline(always)]
+pub(super) fn id(thread: &Thread, caller: Caller) -> u32 {
+    match thread.known.id(caller) {
+        Some(id) => id,
+        None => id_slow(thread, caller),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn id_slow(thread: &Thread, caller: Caller) -> u32 {
+    let Some(table) = table() else {
+        return STACK_NONE;
+    };
+    let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
+    let mut ends = [0; placed_stacks::MOST];
+    let mut count = 0;
+    let by_tables = BY_TABLES.load(Ordering::Relaxed);
+    let frames = if by_tables {
+        stack::capture_by_tables(&thread.stack, caller, &mut room, |end| {
+            if let Some(place) = ends.get_mut(count) {
+                *place = end;
+            }
+            count += 1;
+        })
+    } else {
+        stack::capture_into(&thread.stack, caller, &mut room)
+    };
+    let id = match table.insert(frames) {
+        STACK_FULL => return STACK_NONE,
+        id => id,
+    };
+    for &frame in frames {
+        modules::meet(frame as usize);
+    }
+    let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
+    // Along frame pointers nothing is known of a function that keeps none.
+    if by_tables
+        && let Some(ends) = ends.get(..count)
+        && is_own(&caller.sp())
+        && ends.iter().all(is_own)
+    {
+        // SAFETY: the call waits; the own stack is mapped.
+        unsafe { thread.known.keep(caller, frames, ends, id) };
+    }
+    id
+}
+
+/// The return addresses of a stack by its number, the innermost first; as many as there are.
+pub(super) fn frames(id: u32, frames: &mut [u64; stack::FRAMES]) -> &[u64] {
+    let count = table().map_or(0, |table| table.frames(id, frames));
+    &frames[..count]
+}
