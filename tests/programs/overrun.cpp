@@ -43,7 +43,7 @@ int main() {
     name_buffer = make_buffer(48);
     session = make_session();
     std::thread writer([] {
-        char text[64];
+        char text[80];
         std::memset(text, 'A', sizeof text - 1);
         text[sizeof text - 1] = 0;
         copy_name(name_buffer, text);

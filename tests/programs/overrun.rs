@@ -49,7 +49,7 @@ fn main() {
     // Neighbours: the buffer, and behind it the session.
     NAME_BUFFER.store(make_buffer(48), Ordering::Relaxed);
     SESSION.store(make_session(), Ordering::Relaxed);
-    thread::spawn(|| copy_name(NAME_BUFFER.load(Ordering::Relaxed), black_box(&[b'A'; 63])))
+    thread::spawn(|| copy_name(NAME_BUFFER.load(Ordering::Relaxed), black_box(&[b'A'; 79])))
         .join()
         .unwrap();
     for size in 1..1000 {

@@ -7,7 +7,14 @@ use hakmem_tests::{compile, skip};
 
 use crate::support::{leave_core, on};
 
-const VARIABLES: [(&str, &str); 2] = [("HAKMEM_TRACE_DIR", "%d/trace"), ("HAKMEM_STACKS", "table")];
+/// With stacks by tables, for the programs keep no frame pointers.
+const RECORDED: [(&str, &str); 2] = [("HAKMEM_TRACE_DIR", "%d/trace"), ("HAKMEM_STACKS", "table")];
+
+/// The same, and nothing is checked while the program runs: it dies of what it did.
+fn unchecked() -> Vec<(&'static str, &'static str)> {
+    let off = ("HAKMEM_INTEGRITY_CHECKS", "0");
+    RECORDED.into_iter().chain([off]).collect()
+}
 
 /// The address behind a text in what was said.
 fn behind<'t>(text: &'t str, what: &str) -> &'t str {
@@ -22,7 +29,7 @@ fn behind<'t>(text: &'t str, what: &str) -> &'t str {
 }
 
 fn tell(program: &std::path::Path, file: &str) {
-    let Some(left) = leave_core(program, &[], Some(&VARIABLES)) else {
+    let Some(left) = leave_core(program, &[], Some(&unchecked())) else {
         return;
     };
     let core = &left.core;
@@ -60,6 +67,25 @@ fn tell(program: &std::path::Path, file: &str) {
     assert!(refs.to_lowercase().contains("name_buffer"), "{refs}");
     // The heap's own structures are whole: what was written lies in blocks.
     on("verify", core, &[]).ended(0);
+}
+
+/// With the checks on, the damage is found before somebody steps on it.
+#[test]
+fn what_was_found_while_it_ran() {
+    let program = compile::optimized_program("overrun.cpp");
+    let Some(left) = leave_core(&program, &[], Some(&RECORDED)) else {
+        return;
+    };
+    let report = on("report", &left.core, &[]).ended(1).stdout;
+    assert!(report.contains("heap-overflow"), "{report}");
+    assert!(report.contains("make_buffer"), "{report}");
+    let of_trace = on("report", &left.scratch.file("trace"), &[])
+        .ended(1)
+        .stdout;
+    assert!(
+        of_trace.contains("heap-overflow") && of_trace.contains("overrun.cpp:"),
+        "{of_trace}"
+    );
 }
 
 #[test]

@@ -174,8 +174,8 @@ impl Heap<'_> {
                     .map(|word| u64::from(word.count_ones()))
                     .sum::<u64>()
             };
-            let out =
-                u64::from(slab.blocks).saturating_sub(count(&bits.free) + count(&bits.remote));
+            let out = (slab.indices().len() as u64)
+                .saturating_sub(count(&bits.free) + count(&bits.remote));
             let said = u64::from(slab.used).checked_sub(u64::from(slab.remote_count));
             if said != Some(out) {
                 let what = format!(
