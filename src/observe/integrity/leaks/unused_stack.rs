@@ -82,48 +82,66 @@ fn of_others(
 ) {
     let mut found = None;
     words.each((mapping.start, mapping.end), false, |address, word| {
-        if word == address && address % ALIGN == 0 && found.is_none() {
-            found = Some(address);
+        if word == address && address.is_multiple_of(ALIGN) {
+            found = found.or(Some(address));
         }
     });
-    let Some(block) = found else {
+    let Some(block) = found.and_then(|address| Block::read(address, words, lowest)) else {
         return;
     };
-    let mut is_block = false;
-    let mut number = 0;
-    let mut vector = 0;
-    let mut before = 0usize;
-    let mut end = 0;
-    words.each((block, block + WORDS * WORD), false, |address, word| {
-        match (address - block) / WORD {
-            SELF => is_block = word == block,
-            VECTOR => vector = word,
-            NUMBER => number = word as u32,
-            _ => {}
-        }
-        // Where the stack begins, and behind that how long it is.
-        let ends = before.wrapping_add(word);
-        let is_place = before >= lowest && before <= mapping.start && before.is_multiple_of(PAGE);
-        if is_place && ends > block && ends - block <= BEHIND && ends <= mapping.end {
-            end = ends;
-        }
-        before = word;
-    });
-    if !is_block {
-        return;
-    }
-    each(Unused::ButFor(vector.wrapping_sub(HEAD)));
-    if end == 0 {
+    each(Unused::ButFor(block.vector.wrapping_sub(HEAD)));
+    if block.end == 0 || block.end > mapping.end {
         return;
     }
     // The kernel clears it when the thread ends, and glibc sets it to -1 when it is joined.
-    if number == 0 || number == u32::MAX {
-        return each(Unused::Range(mapping.start, end));
+    if block.number == 0 || block.number == u32::MAX {
+        return each(Unused::Range(mapping.start, block.end));
     }
-    let thread = threads.all().iter().find(|thread| thread.id == number);
+    let thread = threads
+        .all()
+        .iter()
+        .find(|thread| thread.id == block.number);
     if let Some(sp) = thread.map(|thread| thread.sp)
-        && (mapping.start..block).contains(&sp)
+        && (mapping.start..block.address).contains(&sp)
     {
         each(Unused::Range(mapping.start, sp));
+    }
+}
+
+/// glibc's block for a thread.
+#[derive(Default)]
+struct Block {
+    address: usize,
+    vector: usize,
+    number: u32,
+    /// Where its stack ends; 0 if that is not known.
+    end: usize,
+}
+
+impl Block {
+    /// The one at an address, if there is one. Its stack begins at `lowest` or above.
+    fn read(address: usize, words: &mut Words, lowest: usize) -> Option<Block> {
+        let mut block = Block {
+            address,
+            ..Block::default()
+        };
+        let mut is_block = false;
+        let mut before = 0usize;
+        words.each((address, address + WORDS * WORD), false, |at, word| {
+            match (at - address) / WORD {
+                SELF => is_block = word == address,
+                VECTOR => block.vector = word,
+                NUMBER => block.number = word as u32,
+                _ => {}
+            }
+            // Where the stack begins, and behind that how long it is.
+            let is_start = (lowest..address).contains(&before) && before.is_multiple_of(PAGE);
+            let end = before.wrapping_add(word);
+            if is_start && (address + 1..=address + BEHIND).contains(&end) {
+                block.end = end;
+            }
+            before = word;
+        });
+        is_block.then_some(block)
     }
 }
