@@ -1,7 +1,7 @@
 //! The subcommands, one a file.
 
-mod config;
 mod completions;
+mod config;
 mod diff;
 mod events;
 mod history;
