@@ -192,7 +192,7 @@ impl Iterator for Run {
 
 impl Slab {
     /// Where a reader of a core file finds what.
-    pub(crate) const OFFSETS: [(&'static str, usize); 9] = [
+    pub(crate) const OFFSETS: [(&'static str, usize); 19] = [
         ("slab.start", offset_of!(Slab, constant.start)),
         ("slab.free", offset_of!(Slab, constant.free)),
         ("slab.blocks", offset_of!(Slab, constant.blocks)),
@@ -202,6 +202,16 @@ impl Slab {
         ("slab.pages", offset_of!(Slab, constant.pages)),
         ("slab.remote", offset_of!(Slab, constant.remote)),
         ("slab.owner", offset_of!(Slab, constant.owner)),
+        ("slab.superslab", offset_of!(Slab, constant.superslab)),
+        ("slab.words", offset_of!(Slab, constant.words)),
+        ("slab.used", offset_of!(Slab, used)),
+        ("slab.fresh", offset_of!(Slab, fresh)),
+        ("slab.summary", offset_of!(Slab, summary)),
+        ("slab.partial", offset_of!(Slab, listed)),
+        ("slab.before", offset_of!(Slab, before)),
+        ("slab.after", offset_of!(Slab, after)),
+        ("slab.remote.summary", offset_of!(Slab, remote.rsum)),
+        ("slab.remote.count", offset_of!(Slab, remote.rcount)),
     ];
 
     /// The first block that may be handed out.

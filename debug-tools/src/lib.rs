@@ -22,18 +22,27 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod checkout;
 mod command;
+mod data_symbols;
 mod elf;
+mod event;
 mod failure;
+pub mod heap;
+pub mod image;
 mod library;
 mod log;
+mod output;
 mod preload;
 mod printable;
 mod privilege;
 mod program;
+mod progress;
 mod search_path;
 mod shebang;
+mod signals;
+pub mod source;
 mod symbols;
 mod trace;
 

@@ -8,12 +8,15 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use blazesym::symbolize::Builder;
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Symbolizer};
 use hakmem_trace_format::reader::{Module, Trace};
 
+use crate::answer::{Answer, When};
 use crate::elf;
 use crate::failure::say;
+use crate::image::Image;
 use crate::printable::Printable;
 
 /// A function at a program counter.
@@ -27,9 +30,27 @@ pub struct Function {
     pub source: Option<(PathBuf, u32)>,
 }
 
-/// The names of one trace's program counters.
+/// Who knows which file's code was where.
+pub trait CodeMap {
+    /// The file whose code was at `pc` at a time in ticks.
+    fn module_of(&self, pc: u64, time: u64) -> Option<&Module>;
+}
+
+impl CodeMap for Trace {
+    fn module_of(&self, pc: u64, time: u64) -> Option<&Module> {
+        Trace::module_of(self, pc, time)
+    }
+}
+
+impl CodeMap for Image {
+    fn module_of(&self, pc: u64, _: u64) -> Option<&Module> {
+        self.module(pc)
+    }
+}
+
+/// The names of the program counters of a trace or an image.
 pub struct Symbols<'t> {
-    trace: &'t Trace,
+    map: &'t dyn CodeMap,
     /// None if names are not wanted.
     symbolizer: Option<Symbolizer>,
     /// By the module's index: whether its file can be asked.
@@ -39,11 +60,18 @@ pub struct Symbols<'t> {
 }
 
 impl<'t> Symbols<'t> {
-    /// Those of a trace; with `names` false they are files and offsets.
-    pub fn new(trace: &'t Trace, names: bool) -> Self {
+    /// As the answer is wanted; without names they are files and offsets.
+    pub fn new(map: &'t dyn CodeMap, answer: &Answer) -> Self {
+        let symbolizer = || {
+            let builder: Builder = Symbolizer::builder();
+            match &answer.debug_dir[..] {
+                [] => builder.build(),
+                directories => builder.set_debug_dirs(Some(directories)).build(),
+            }
+        };
         Self {
-            trace,
-            symbolizer: names.then(Symbolizer::new),
+            map,
+            symbolizer: (answer.symbols == When::Auto).then(symbolizer),
             usable: HashMap::new(),
             known: HashMap::new(),
         }
@@ -52,7 +80,17 @@ impl<'t> Symbols<'t> {
     /// The functions that return to `pc`, at a time in ticks: more than one where calls have been
     /// inlined, innermost first. There is at least one.
     pub fn functions(&mut self, pc: u64, time: u64) -> Rc<[Function]> {
-        let Some(module) = self.trace.module_of(pc.saturating_sub(1), time) else {
+        self.functions_at(pc, pc.saturating_sub(1), time)
+    }
+
+    /// The functions whose instruction is at `pc`, as of a crash.
+    pub fn functions_at_instruction(&mut self, pc: u64, time: u64) -> Rc<[Function]> {
+        self.functions_at(pc.saturating_add(1), pc, time)
+    }
+
+    /// Of the return address `pc`, whose call is at `call`.
+    fn functions_at(&mut self, pc: u64, call: u64, time: u64) -> Rc<[Function]> {
+        let Some(module) = self.map.module_of(call, time) else {
             return [unnamed(format!("{pc:#x}"), None)].into();
         };
         let address = pc.wrapping_sub(module.base);

@@ -332,6 +332,11 @@ pub(crate) trait Observer: 'static {
     fn exits() {}
     fn forked() {}
 
+    /// Adds to the root structure what a reader of a core file needs of the observer: calls `put`
+    /// with names and numbers.
+    #[inline(always)]
+    fn describe(_put: fn(&str, usize)) {}
+
     /// This thread has the cache from now on, or has given it up.
     fn began(_: &Self::Local, _adopted: bool) {}
     fn ended(_: &Self::Local) {}
@@ -520,6 +525,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn forked() {
         A::forked();
         B::forked();
+    }
+
+    #[inline(always)]
+    fn describe(put: fn(&str, usize)) {
+        A::describe(put);
+        B::describe(put);
     }
 
     fn began(local: &Self::Local, adopted: bool) {

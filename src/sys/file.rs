@@ -188,6 +188,17 @@ pub(crate) fn read(path: &CStr, buffer: &mut [u8]) -> Option<usize> {
     Some(length)
 }
 
+/// Writes a text to a file of the kernel's, at once; false if it refuses.
+pub(crate) fn write_at_once(path: &CStr, text: &[u8]) -> bool {
+    let Ok(file) = open(libc::AT_FDCWD, path, libc::O_WRONLY) else {
+        return false;
+    };
+    // SAFETY: `text` is readable for its length.
+    let written =
+        result(|| unsafe { libc::syscall(libc::SYS_write, file.0, text.as_ptr(), text.len()) });
+    written == Ok(text.len())
+}
+
 /// Where a link leads, as far as the buffer goes; says how many bytes.
 pub(crate) fn read_link(path: &CStr, buffer: &mut [u8]) -> Option<usize> {
     // SAFETY: the path ends with a zero byte; the buffer is writable for its length.

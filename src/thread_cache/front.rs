@@ -171,11 +171,12 @@ impl Front {
         offset_of!(Front, bins) + class.index() * size_of::<Bin>()
     }
 
-    /// Byte offsets of the first bin, and of `top` in a bin, and a bin's size: for
+    /// Byte offsets of the first bin, and of `top` and `end` in a bin, and a bin's size: for
     /// readers of a core file.
-    pub(crate) const OFFSETS: (usize, usize, usize) = (
+    pub(crate) const OFFSETS: (usize, usize, usize, usize) = (
         offset_of!(Front, bins),
         offset_of!(Bin, top),
+        offset_of!(Bin, end),
         size_of::<Bin>(),
     );
 

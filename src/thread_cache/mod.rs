@@ -149,18 +149,23 @@ impl core::ops::Deref for Busy {
 }
 
 impl ThreadCache {
-    pub(crate) const OFFSETS: [(&'static str, usize); 16] = {
+    pub(crate) const OFFSETS: [(&'static str, usize); 22] = {
         let (list_head, list_len) = FreeList::OFFSETS;
-        let (bins, top, bin) = Front::OFFSETS;
-        let [remote_entries, remote_entry, slab, words] = RemoteBuffer::OFFSETS;
+        let (bins, top, end, bin) = Front::OFFSETS;
+        let [remote_entries, remote_entry, slab, words, count] = RemoteBuffer::OFFSETS;
         let list = offset_of!(Shelf, list);
         [
             ("cache.bins", offset_of!(ThreadCache, front) + bins),
             ("bin.top", top),
+            ("bin.end", end),
             ("bin.bytes", bin),
             ("cache.shelves", offset_of!(ThreadCache, shelves)),
             ("shelf.bytes", size_of::<Shelf>()),
             ("shelf.bottom", offset_of!(Shelf, bottom)),
+            ("shelf.capacity", offset_of!(Shelf, capacity)),
+            ("shelf.current", offset_of!(Shelf, current)),
+            ("shelf.partial", offset_of!(Shelf, partial)),
+            ("shelf.list.capacity", offset_of!(Shelf, list_capacity)),
             ("shelf.list.head", list + list_head),
             ("shelf.list.len", list + list_len),
             ("cache.busy", offset_of!(ThreadCache, busy)),
@@ -174,6 +179,7 @@ impl ThreadCache {
             ("remote_entry.bytes", remote_entry),
             ("remote_entry.slab", slab),
             ("remote_entry.words", words),
+            ("remote_entry.count", count),
         ]
     };
     /// Where the inbox stands that a slab's `owner` points to.

@@ -78,11 +78,12 @@ impl Entry {
 impl RemoteBuffer {
     /// Where a reader of a core file finds what: the entries, an entry's bytes, and what is in
     /// it.
-    pub(crate) const OFFSETS: [usize; 4] = [
+    pub(crate) const OFFSETS: [usize; 5] = [
         core::mem::offset_of!(RemoteBuffer, entries),
         size_of::<Entry>(),
         core::mem::offset_of!(Entry, slab),
         core::mem::offset_of!(Entry, words),
+        core::mem::offset_of!(Entry, count),
     ];
     pub(crate) const ENTRIES: usize = ENTRIES;
 

@@ -23,6 +23,7 @@
 
 mod blocks;
 mod clock;
+mod core_file;
 mod crash;
 mod description;
 mod directory;
@@ -193,6 +194,10 @@ impl Observer for Recorder {
         }
         crash::set_up();
         true
+    }
+
+    fn describe(put: fn(&str, usize)) {
+        put("trace.session", session::id_address());
     }
 
     fn exits() {

@@ -12,6 +12,7 @@
 //!    what the parent had mapped.
 
 use super::clock;
+use super::core_file;
 use super::description::{boot_id, describe_heap, describe_program, random_id};
 use super::directory::{allocate_and_map, claim, make_file, name_of};
 use super::module_file::{self, Noted};
@@ -88,6 +89,12 @@ static SESSION: AtomicPtr<Session> = AtomicPtr::new(ptr::null_mut());
 static LAST_ID: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 static LAST_PID: AtomicU32 = AtomicU32::new(0);
 static MAPPINGS: [[AtomicU64; 2]; FILES] = [const { [const { AtomicU64::new(0) }; 2] }; FILES];
+
+/// Where the number of this process's session stands, for readers of a core file; zero before
+/// there is one, and in a forked child its parent's until it has its own.
+pub(super) fn id_address() -> usize {
+    (&raw const LAST_ID).addr()
+}
 
 /// The kernel wipes such memory in a forked child. Written once, at the set-up; Relaxed.
 static WIPES: AtomicBool = AtomicBool::new(false);
@@ -254,6 +261,7 @@ impl Session {
                 // SAFETY: nobody reads it before the session is there.
                 unsafe { *self.directory.get() = path };
                 self.is_filed.set(true);
+                core_file::include();
                 allocate_and_map(
                     &directory,
                     &session,

@@ -222,9 +222,9 @@ impl Nearest {
 }
 
 /// Some slots of a file.
-struct Portion<'t> {
-    file: &'t RecordFile,
-    index: usize,
+pub(super) struct Portion<'t> {
+    pub(super) file: &'t RecordFile,
+    pub(super) index: usize,
     first: usize,
     slots: usize,
 }
@@ -232,7 +232,7 @@ struct Portion<'t> {
 impl Portion<'_> {
     /// Calls `look` for the slots, with their index, in order.
     #[inline(always)]
-    fn each(&self, mut look: impl FnMut(usize, &[AtomicU64])) {
+    pub(super) fn each(&self, mut look: impl FnMut(usize, &[AtomicU64])) {
         let words = self.file.words(self.first, self.slots);
         // The usual size, known to the compiler; then any.
         if self.file.stride() == 64 {
@@ -244,6 +244,11 @@ impl Portion<'_> {
                 look(self.first + index, slot);
             }
         }
+    }
+
+    /// Lets go of its pages.
+    pub(super) fn forget(&self) {
+        self.file.forget(self.first, self.slots);
     }
 
     /// The event of a record in a slot, with what continues it. In a ring the slot behind the last
@@ -268,31 +273,40 @@ impl Portion<'_> {
     }
 }
 
+/// How many threads look at records.
+pub(super) fn threads() -> usize {
+    thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(THREADS)
+}
+
+/// All files, piece by piece.
+pub(super) fn portions(files: &[RecordFile]) -> impl Iterator<Item = Portion<'_>> {
+    files.iter().enumerate().flat_map(|(index, file)| {
+        let firsts = (0..file.slots()).step_by(PORTION);
+        firsts.map(move |first| Portion {
+            file,
+            index,
+            first,
+            slots: PORTION.min(file.slots() - first),
+        })
+    })
+}
+
 /// Has threads look at portions of all files, and gives back what each of them has found.
 fn scan<F: Default + Send>(
     files: &[RecordFile],
     look: impl Fn(&Portion<'_>, &mut F) + Sync,
 ) -> Vec<F> {
-    let mut portions = vec![];
-    for (index, file) in files.iter().enumerate() {
-        for first in (0..file.slots()).step_by(PORTION) {
-            let slots = PORTION.min(file.slots() - first);
-            portions.push(Portion {
-                file,
-                index,
-                first,
-                slots,
-            });
-        }
-    }
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(THREADS).min(portions.len());
+    let portions: Vec<_> = portions(files).collect();
+    let threads = threads().min(portions.len());
     // Gives out portions, and orders nothing.
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = F::default();
         while let Some(portion) = portions.get(next.fetch_add(1, Ordering::Relaxed)) {
             look(portion, &mut found);
+            portion.forget();
         }
         found
     };

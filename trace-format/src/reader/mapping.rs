@@ -8,7 +8,7 @@ use std::path::Path;
 use std::prelude::v1::*;
 use std::vec;
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
 
 use crate::plain::Plain;
 
@@ -40,6 +40,40 @@ impl Mapping {
         Ok(Self { map, bytes })
     }
 
+    /// Maps a part of a regular file, as far as the file has it. The part begins on a multiple of 8.
+    pub(super) fn of_part(path: &Path, offset: u64, bytes: u64) -> io::Result<Self> {
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        if !offset.is_multiple_of(8) {
+            return Err(io::Error::other("it does not begin on a multiple of 8"));
+        }
+        let file = File::open(path)?;
+        let bytes = bytes.min(file.metadata()?.len().saturating_sub(offset));
+        let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+        let map = if bytes == 0 {
+            None
+        } else {
+            // SAFETY: as in `open`.
+            Some(unsafe { MmapOptions::new().offset(offset).len(bytes).map(&file)? })
+        };
+        Ok(Self { map, bytes })
+    }
+
+    /// Lets go of the pages of a range, which are read again when they are looked at: so that a scan
+    /// over a large file does not count as memory in use.
+    pub(super) fn forget(&self, offset: usize, length: usize) {
+        if let Some(map) = &self.map
+            && offset < self.bytes
+        {
+            let length = length.min(self.bytes - offset);
+            // SAFETY: the mapping is shared and read-only, so its pages read the same afterwards.
+            // A kernel that refuses keeps them.
+            let _ =
+                unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, length) };
+        }
+    }
+
     /// Bytes of the file.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -53,7 +87,7 @@ impl Mapping {
             return &[];
         }
         let count = count.min((self.bytes - offset) / 8);
-        // SAFETY: the words lie in the mapping, which begins on a page, so they are aligned. They
+        // SAFETY: the words lie in the mapping, which begins on a multiple of 8, so they are aligned. They
         // are only loaded from, as the mapping is not writable.
         unsafe { core::slice::from_raw_parts(map.as_ptr().add(offset).cast(), count) }
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! mod.rs          Trace: a session, its files opened
 //! history.rs      what happened to an address: a scan over all records
+//! live.rs         which blocks were not given back: the same, with the last record of each address
 //! events.rs       all records, in the order of time
 //! record_file.rs  a ring or segment: its slots, and what state they are in
 //! session.rs clock.rs stacks.rs modules.rs   the other files
@@ -39,6 +40,7 @@ mod clock;
 mod error;
 mod events;
 mod history;
+mod live;
 mod mapping;
 mod modules;
 mod record_file;
@@ -54,6 +56,7 @@ pub use clock::Clock;
 pub use error::{Error, Note};
 pub use events::{Event, Events};
 pub use history::{History, Nearest};
+pub use live::{Choice, LiveBlock};
 pub use modules::Module;
 pub use record_file::{RecordFile, SlotState, Survey};
 pub use session::Session;
@@ -88,9 +91,49 @@ impl Trace {
     /// other file that cannot be read there is a note.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, Error> {
         let directory = directory.as_ref();
-        let mut notes = vec![];
+        let path = directory.join("session");
         let names = names(directory)?;
-        let session = Session::open(&directory.join("session"), &mut notes)?;
+        let files = names.into_iter().map(|name| {
+            let mapping = Mapping::open(&directory.join(format!("{name}")));
+            (name, mapping)
+        });
+        Self::of_files(directory, &path, Mapping::open(&path), files)
+    }
+
+    /// Opens a session whose files are parts of another file, such as a core file that has the
+    /// process's mappings of them: of each the name, where it begins, and its bytes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no file `session` among them that says what the rest is.
+    pub fn open_parts(
+        path: impl AsRef<Path>,
+        parts: &[(FileName, u64, u64)],
+    ) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let part = |(name, offset, bytes): &(FileName, u64, u64)| {
+            (*name, Mapping::of_part(path, *offset, *bytes))
+        };
+        let session = parts.iter().find(|(name, ..)| *name == FileName::Session);
+        let session = match session {
+            Some(session) => part(session).1,
+            None => Err(std::io::Error::other("the session is not in it")),
+        };
+        let mut parts: Vec<_> = parts.to_vec();
+        parts.sort_unstable();
+        parts.dedup_by_key(|(name, ..)| *name);
+        let files: Vec<_> = parts.iter().map(part).collect();
+        Self::of_files(path, path, session, files)
+    }
+
+    fn of_files(
+        directory: &Path,
+        path: &Path,
+        session: std::io::Result<Mapping>,
+        files: impl IntoIterator<Item = (FileName, std::io::Result<Mapping>)>,
+    ) -> Result<Self, Error> {
+        let mut notes = vec![];
+        let session = Session::of(path, session, &mut notes)?;
         let own = session.header().session;
         let mut trace = Self {
             directory: directory.to_owned(),
@@ -102,10 +145,9 @@ impl Trace {
             crash: None,
             notes,
         };
-        for name in names {
-            let path = directory.join(format!("{name}"));
-            let (result, notes) = (Mapping::open(&path), &mut trace.notes);
-            let mapping = match result {
+        for (name, mapping) in files {
+            let notes = &mut trace.notes;
+            let mapping = match mapping {
                 Ok(mapping) => mapping,
                 Err(error) => {
                     notes.push(Note::new(name, format!("it cannot be read: {error}")));
@@ -172,6 +214,19 @@ impl Trace {
     /// The blocks that were nearest to an address that no block covered. Reads all records.
     pub fn nearest(&self, address: u64) -> Nearest {
         Nearest::search(&self.files, address)
+    }
+
+    /// Calls `each` for every block that was handed out and not given back, as far as the records
+    /// say: the last one of an address counts. Blocks come in no order, from several threads. Reads all
+    /// records.
+    pub fn for_each_live(&self, choice: &Choice, each: &(dyn Fn(&LiveBlock) + Sync)) {
+        live::search(&self.files, choice, each);
+    }
+
+    /// Since when each thread's records are complete: of blocks that were handed out before, the
+    /// record of their end may have been overwritten. None if no record was.
+    pub fn complete_since(&self) -> Option<u64> {
+        live::complete_since(&self.files)
     }
 
     /// The return addresses of a stack, innermost first.

@@ -168,6 +168,14 @@ impl RecordFile {
         self.mapping.words(offset, count * (self.stride / 8))
     }
 
+    /// Lets go of the pages of slots that were looked at.
+    pub(super) fn forget(&self, first: usize, count: usize) {
+        let first = first.min(self.slots);
+        let count = count.min(self.slots - first);
+        let offset = self.start + first * self.stride;
+        self.mapping.forget(offset, count * self.stride);
+    }
+
     /// What stands in a slot, and in which state. An empty one if there is no such slot.
     pub fn slot(&self, index: usize) -> (SlotState, Record) {
         state(self.words(index, 1))

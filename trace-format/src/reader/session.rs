@@ -23,9 +23,13 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn open(path: &Path, notes: &mut Vec<Note>) -> Result<Self, Error> {
+    pub(super) fn of(
+        path: &Path,
+        mapping: std::io::Result<Mapping>,
+        notes: &mut Vec<Note>,
+    ) -> Result<Self, Error> {
         const WHAT: &str = "cannot read the trace";
-        let mapping = Mapping::open(path).map_err(|error| {
+        let mapping = mapping.map_err(|error| {
             let next = "name a session directory, which has a file `session` in it";
             Error::new(WHAT, path, error, next)
         })?;

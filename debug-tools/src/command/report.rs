@@ -1,0 +1,445 @@
+//! `hakmem report`: what ended a process, and what is known of it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use hakmem_trace_format::reader::{Event, Trace};
+use hakmem_trace_format::{CrashPage, Kind, REGISTER_NAMES};
+use serde_json::{Value, json};
+
+use super::{info, joined};
+use crate::answer::{self, Answer, Beside};
+use crate::event::{EventPrinter, named, stack_json};
+use crate::failure::Failure;
+use crate::heap::{Finding, Heap, Place};
+use crate::image::{Image, Thread};
+use crate::output::{self, Output};
+use crate::printable::Printable;
+use crate::signals;
+use crate::source::Source;
+use crate::symbols::{CodeMap, Symbols};
+
+/// Tell what ended a process
+///
+/// The signal or fault, the thread and where it was, by functions, files and lines; what the address is
+/// that it is about; who asked for that block and who gave it back; and the faults that were found before.
+/// Of a core file also what is wrong with the heap.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hakmem report trace/
+  hakmem report core
+
+Exit status: 0 if nothing is known to be wrong, 1 if something is, 2 if the source cannot be read or the
+command line is wrong, 3 if a part of the source is missing and the rest was used.")]
+pub struct Report {
+    /// A trace directory, a core file, or pid:N
+    #[arg(value_name = "SOURCE")]
+    source: PathBuf,
+
+    /// Print the registers as well
+    #[arg(long)]
+    registers: bool,
+
+    #[command(flatten)]
+    answer: Answer,
+
+    #[command(flatten)]
+    beside: Beside,
+}
+
+/// Events of a block that are told.
+const EVENTS: usize = 6;
+
+impl Report {
+    /// Prints it.
+    pub fn execute(self) -> Result<ExitCode, Failure> {
+        let source = Source::open(&self.source)?;
+        let mut output = Output::new();
+        let is_wrong = match &source {
+            Source::Trace(trace) => self.of_trace(trace, &mut output)?,
+            Source::Image(image) => self.of_image(image, &mut output)?,
+        };
+        output.end()?;
+        Ok(answer::status(is_wrong, source.is_truncated()))
+    }
+
+    fn of_trace(&self, trace: &Trace, output: &mut Output) -> Result<bool, Failure> {
+        let faults = faults(trace);
+        if self.answer.json {
+            output.json(&self.json_of_trace(trace, &faults))?;
+        } else {
+            output.line(format_args!("ended: {}", info::end(trace)))?;
+            if let Some(page) = trace.crash() {
+                self.print_page(trace, page, output)?;
+            }
+            self.print_faults(trace, &faults, output)?;
+            self.print_next(trace.crash(), output)?;
+        }
+        Ok(trace.crash().is_some() || !faults.is_empty())
+    }
+
+    fn print_page(
+        &self,
+        trace: &Trace,
+        page: &CrashPage,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let text = String::from_utf8_lossy(page.text()).into_owned();
+        for line in text.lines() {
+            output.line(format_args!("  {}", Printable(line)))?;
+        }
+        output.line(format_args!("thread {} was at", page.tid))?;
+        let mut symbols = Symbols::new(trace, &self.answer);
+        self.print_stack(&mut symbols, page.frames(), page.time, output)?;
+        if self.registers {
+            for (name, value) in REGISTER_NAMES.iter().zip(page.registers()) {
+                output.line(format_args!("    {name:<8} {value:#018x}"))?;
+            }
+        }
+        self.print_block(trace, page.fault_address, output)
+    }
+
+    /// A stack whose first frame is the instruction itself.
+    fn print_stack(
+        &self,
+        symbols: &mut Symbols<'_>,
+        frames: &[u64],
+        time: u64,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        for (index, frame) in frames.iter().enumerate() {
+            let functions = match index {
+                0 => symbols.functions_at_instruction(*frame, time),
+                _ => symbols.functions(*frame, time),
+            };
+            for function in functions.iter() {
+                output.line(format_args!("    {}", named(function, true)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What happened to the block at an address.
+    fn print_block(&self, trace: &Trace, address: u64, output: &mut Output) -> Result<(), Failure> {
+        let events = trace.history(address).events;
+        if address == 0 || events.is_empty() {
+            return Ok(());
+        }
+        let mut printer = EventPrinter {
+            trace,
+            symbols: Symbols::new(trace, &self.answer),
+            lines: true,
+            colours: false,
+            address: Some(address),
+        };
+        output.line(format_args!("what happened to {address:#x}:"))?;
+        for event in &events[events.len().saturating_sub(EVENTS)..] {
+            output.line(format_args!("  {}", printer.line(event).trim_start()))?;
+        }
+        Ok(())
+    }
+
+    fn print_faults(
+        &self,
+        trace: &Trace,
+        faults: &[Event],
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut printer = EventPrinter {
+            trace,
+            symbols: Symbols::new(trace, &self.answer),
+            lines: true,
+            colours: false,
+            address: None,
+        };
+        for event in faults {
+            output.line(format_args!("fault: {}", printer.line(event).trim_start()))?;
+        }
+        Ok(())
+    }
+
+    fn print_next(&self, page: Option<&CrashPage>, output: &mut Output) -> Result<(), Failure> {
+        let source = self.source.display();
+        match page.filter(|page| page.fault_address != 0) {
+            Some(page) => output.line(format_args!(
+                "next: hakmem history {source} {:#x}",
+                page.fault_address
+            )),
+            None => output.line(format_args!(
+                "next: hakmem events {source}, hakmem live {source}"
+            )),
+        }
+    }
+
+    fn json_of_trace(&self, trace: &Trace, faults: &[Event]) -> Value {
+        let mut printer = EventPrinter {
+            trace,
+            symbols: Symbols::new(trace, &self.answer),
+            lines: true,
+            colours: false,
+            address: None,
+        };
+        let faults: Vec<Value> = faults.iter().map(|event| printer.json(event)).collect();
+        let crash = trace.crash().map(|page| {
+            let registers: serde_json::Map<String, Value> = REGISTER_NAMES
+                .iter()
+                .zip(page.registers())
+                .map(|(name, value)| ((*name).to_owned(), output::address(*value)))
+                .collect();
+            let events = trace.history(page.fault_address).events;
+            let last = events.len().saturating_sub(EVENTS);
+            json!({
+                "signal": (page.signal != 0).then(|| signals::name(page.signal)),
+                "code": page.code,
+                "thread": page.tid,
+                "address": output::address(page.fault_address),
+                "stack": stack_json(&mut printer.symbols, page.frames(), page.time),
+                "registers": registers,
+                "text": String::from_utf8_lossy(page.text()),
+                "block_events": events[last..].iter().map(|event| printer.json(event)).collect::<Vec<_>>(),
+            })
+        });
+        json!({ "ended": info::end(trace), "crash": crash, "faults": faults })
+    }
+
+    fn of_image(&self, image: &Image, output: &mut Output) -> Result<bool, Failure> {
+        // A program that was not on hakmem has an end, too.
+        let heap = Heap::open(image);
+        let trace = joined::with_image(image, heap.as_ref().ok(), &self.beside)?;
+        if self.answer.json {
+            return self.json_of_image(image, heap.as_ref().ok(), trace.as_ref(), output);
+        }
+        let ended = image
+            .signal
+            .map(|s| signals::describe(s.number, s.code, Some(s.address)));
+        output.line(format_args!(
+            "ended: {}",
+            ended.unwrap_or_else(|| "no signal is known".into())
+        ))?;
+        let page = trace.as_ref().and_then(Trace::crash);
+        if let (Some(trace), Some(page)) = (&trace, page) {
+            self.print_page(trace, page, output)?;
+        } else if let Some(thread) = image.threads.first().filter(|_| !image.is_process) {
+            output.line(format_args!("thread {} was at", thread.tid))?;
+            let mut symbols = Symbols::new(image, &self.answer);
+            let frames = frames(image, thread);
+            self.print_stack(&mut symbols, &frames, 0, output)?;
+            if let Some(registers) = thread.registers.as_ref().filter(|_| self.registers) {
+                for (name, value) in registers.named() {
+                    output.line(format_args!("    {name:<8} {value:#018x}"))?;
+                }
+            }
+        }
+        let faults = trace.as_ref().map_or(vec![], faults);
+        if let Some(trace) = &trace {
+            self.print_faults(trace, &faults, output)?;
+        }
+        let mut findings = vec![];
+        match &heap {
+            Ok(heap) => {
+                if let Some(address) = fault_address(image) {
+                    output.line(format_args!(
+                        "{address:#x} is {}",
+                        describe(&heap.place(address))
+                    ))?;
+                }
+                self.print_registers(heap, trace.as_ref(), output)?;
+                findings = heap.verify().findings;
+                for Finding {
+                    check,
+                    address,
+                    what,
+                } in findings.iter().take(10)
+                {
+                    output.line(format_args!("FINDING {check} at {address:#x}: {what}"))?;
+                }
+            }
+            Err(failure) => output.line(format_args!("{failure}"))?,
+        }
+        self.print_next_of_image(image, &findings, output)?;
+        Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
+    }
+
+    /// The registers of the first thread that point into blocks, with who asked for the block and
+    /// for the one below, whose end may have been passed.
+    fn print_registers(
+        &self,
+        heap: &Heap<'_>,
+        trace: Option<&Trace>,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let thread = heap
+            .image
+            .threads
+            .first()
+            .filter(|_| !heap.image.is_process);
+        let registers = thread.and_then(|thread| thread.registers.as_ref());
+        let mut seen = HashSet::new();
+        for (name, value) in registers.iter().flat_map(|registers| registers.named()) {
+            let Place::Block {
+                slab,
+                index,
+                offset,
+                state,
+            } = heap.place(value)
+            else {
+                continue;
+            };
+            let slab = &heap.slabs[slab];
+            let block = slab.block(index);
+            if !seen.insert(block) {
+                continue;
+            }
+            let (word, bytes) = (state.word(), slab.bytes);
+            output.line(format_args!(
+                "{name} is {value:#x}: {word}, byte {offset} of the block {block:#x} of {bytes} bytes"
+            ))?;
+            let Some(trace) = trace else { continue };
+            self.print_last(trace, "    ", block, output)?;
+            if index > 0 {
+                output.line(format_args!(
+                    "  below it ends the block {:#x}",
+                    slab.block(index - 1)
+                ))?;
+                self.print_last(trace, "    ", slab.block(index - 1), output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last two things that happened to a block.
+    fn print_last(
+        &self,
+        trace: &Trace,
+        indent: &str,
+        block: u64,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut events = trace.history(block).events;
+        events.retain(|event| event.record.kind().is_some_and(Kind::has_block));
+        let mut printer = EventPrinter {
+            trace,
+            symbols: Symbols::new(trace, &self.answer),
+            lines: true,
+            colours: false,
+            address: Some(block),
+        };
+        for event in &events[events.len().saturating_sub(2)..] {
+            output.line(format_args!("{indent}{}", printer.line(event).trim_start()))?;
+        }
+        Ok(())
+    }
+
+    fn print_next_of_image(
+        &self,
+        image: &Image,
+        findings: &[Finding],
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let source = self.source.display();
+        let about = findings
+            .first()
+            .map(|finding| finding.address)
+            .or(fault_address(image));
+        match about.filter(|address| *address > 0xffff) {
+            Some(address) => output.line(format_args!(
+                "next: hakmem whatis {source} {address:#x}, hakmem refs {source} {address:#x}"
+            )),
+            None => output.line(format_args!(
+                "next: hakmem threads {source}, hakmem stats {source}"
+            )),
+        }
+    }
+
+    fn json_of_image(
+        &self,
+        image: &Image,
+        heap: Option<&Heap<'_>>,
+        trace: Option<&Trace>,
+        output: &mut Output,
+    ) -> Result<bool, Failure> {
+        let findings = heap.map_or(vec![], |heap| heap.verify().findings);
+        let mut json = match trace {
+            Some(trace) => self.json_of_trace(trace, &faults(trace)),
+            None => json!({}),
+        };
+        let mut symbols = Symbols::new(image, &self.answer);
+        json["ended"] = image
+            .signal
+            .map(|s| signals::describe(s.number, s.code, Some(s.address)))
+            .into();
+        json["thread"] = image.threads.first().map(|thread| thread.tid).into();
+        json["stack"] = match image.threads.first() {
+            Some(thread) => stack_json(&mut symbols, &frames(image, thread), 0),
+            None => Value::Null,
+        };
+        if let (Some(heap), Some(address)) = (heap, fault_address(image)) {
+            json["address"] = output::address(address);
+            json["place"] = heap.place(address).word().into();
+        }
+        json["findings"] = findings.iter().map(|f| json!({ "check": f.check, "address": output::address(f.address), "what": f.what })).collect();
+        output.json(&json)?;
+        Ok(image.signal.is_some() || !findings.is_empty())
+    }
+}
+
+/// The faults that were recorded.
+fn faults(trace: &Trace) -> Vec<Event> {
+    let told = |event: &Event| matches!(event.record.kind(), Some(Kind::Fault | Kind::WatchHit));
+    let rare = trace.files().iter().enumerate().filter(|(_, file)| {
+        !matches!(
+            file.name(),
+            hakmem_trace_format::FileName::Full(..) | hakmem_trace_format::FileName::Ring(_)
+        )
+    });
+    let events = rare.flat_map(|(index, _)| trace.records_of(index));
+    events.filter(told).collect()
+}
+
+/// The address that the signal is about.
+fn fault_address(image: &Image) -> Option<u64> {
+    let signal = image.signal?;
+    matches!(signal.number, 4 | 5 | 7 | 8 | 11).then_some(signal.address)
+}
+
+fn describe(place: &Place) -> String {
+    match place {
+        Place::Block { offset, state, .. } => format!("{}: byte {offset} of a block", state.word()),
+        Place::Mapping { name } if !name.is_empty() => format!("in {name}"),
+        place => place.word().into(),
+    }
+}
+
+/// The return addresses of a thread: along its frame pointers, as far as they lead up its stack to
+/// code; the first is the instruction itself.
+fn frames(image: &Image, thread: &Thread) -> Vec<u64> {
+    const MOST: usize = 64;
+    let Some(registers) = &thread.registers else {
+        return vec![];
+    };
+    let mut frames = vec![registers.instruction()];
+    let mut pointer = registers.frame_pointer();
+    let mut last = registers.stack_pointer();
+    let is_code = |pc: u64| CodeMap::module_of(image, pc, 0).is_some();
+    // A function that keeps no frame yet: its return address is on top of the stack.
+    if let Some(top) = image.memory.word(last).filter(|pc| is_code(*pc)) {
+        frames.push(top);
+    }
+    while frames.len() < MOST && pointer > last && pointer.is_multiple_of(8) {
+        let words = image.memory.words(pointer, 2);
+        let Some([next, back]) = words.as_deref().and_then(|words| words.first_chunk()) else {
+            break;
+        };
+        if !is_code(*back) {
+            break;
+        }
+        if frames.last() != Some(back) {
+            frames.push(*back);
+        }
+        (last, pointer) = (pointer, *next);
+    }
+    frames
+}

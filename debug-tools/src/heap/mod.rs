@@ -1,0 +1,339 @@
+//! The heap of a process, through its root structure alone: every slab, block and cache.
+//!
+//! ```text
+//! root.rs      the root structure: names and numbers
+//! layout.rs    its numbers by field
+//! slab.rs      a slab's header and bitmaps
+//! registry.rs  from the registry to slabs and SuperSlabs
+//! cache.rs     what threads hold: fronts, lists, buffers
+//! place.rs     what an address is
+//! accounts.rs  each mapped byte, by what it is for
+//! reach.rs     which blocks the program can still reach
+//! references.rs  who points to a block
+//! verify/      whether all that is said in two places agrees
+//! ```
+//!
+//! Nothing is trusted: the process may have been stopped anywhere, its structures may be damaged, and
+//! the image may be cut short or made up. What cannot be true is noted as a [`Finding`] and left out;
+//! what is kept is at most a small multiple of what the image has.
+
+mod accounts;
+mod cache;
+mod layout;
+mod place;
+mod reach;
+mod references;
+mod registry;
+mod root;
+mod slab;
+pub mod verify;
+
+use std::collections::HashMap;
+
+pub use accounts::{Account, Accounts};
+pub use cache::{Buffer, Cache, Front, List, ListEnd};
+pub use layout::Layout;
+pub use place::{Place, State};
+pub use reach::{Leak, LeakKind, Reach, RootKind};
+pub use references::{Holder, Reference};
+pub use registry::SuperSlab;
+pub use root::{NoRoot, Root};
+pub use slab::{Bits, Kind, Slab, is_set};
+
+use crate::failure::{Failure, Status};
+use crate::image::{Image, Memory};
+
+/// Something that is not as it has to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// What was compared: the name of the field, as the root structure has it.
+    pub check: &'static str,
+    /// The structure or block.
+    pub address: u64,
+    /// What is wrong, with the evidence.
+    pub what: String,
+}
+
+/// Where a block is that the program does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The part of a cache.
+    pub part: Part,
+    /// The cache, by its index.
+    pub cache: u32,
+    /// The class that it is held as.
+    pub class: u8,
+}
+
+/// A part of a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The front.
+    Front,
+    /// The list.
+    List,
+    /// The buffer of other threads' blocks.
+    Buffer,
+}
+
+/// A mapping of the allocator's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Its first address.
+    pub address: u64,
+    /// Its bytes.
+    pub len: u64,
+    /// What it is for, by number.
+    pub kind: u64,
+}
+
+impl Mapping {
+    /// The reservation that user memory comes from.
+    pub const ARENA: u64 = 1;
+    /// Structures.
+    pub const STRUCTURES: u64 = 2;
+    /// An array of the registry.
+    pub const PAGE_MAP: u64 = 3;
+    /// A table of the registry.
+    pub const OUTER_TABLE: u64 = 4;
+
+    /// Whether an address is in it.
+    pub fn holds(&self, address: u64) -> bool {
+        address
+            .checked_sub(self.address)
+            .is_some_and(|offset| offset < self.len)
+    }
+
+    /// What it is for.
+    pub fn purpose(&self) -> &'static str {
+        match self.kind {
+            Self::ARENA => "arena",
+            Self::STRUCTURES => "structures",
+            Self::PAGE_MAP => "registry array",
+            Self::OUTER_TABLE => "registry table",
+            _ => "unknown",
+        }
+    }
+}
+
+/// The heap.
+pub struct Heap<'i> {
+    /// The process.
+    pub image: &'i Image,
+    /// Its root structure.
+    pub root: Root,
+    /// The numbers in it.
+    pub layout: Layout,
+    /// Slots of the arena that the registry knows of.
+    pub limit: u64,
+    /// The arena's first address; 0 if there is none.
+    pub base: u64,
+    /// All slabs, by address.
+    pub slabs: Vec<Slab>,
+    /// All SuperSlabs, by address.
+    pub superslabs: Vec<SuperSlab>,
+    /// All caches, the newest first.
+    pub caches: Vec<Cache>,
+    /// Freed units that wait: address and bytes.
+    pub stock: Vec<(u64, u64)>,
+    /// Mappings of the allocator's own.
+    pub mappings: Vec<Mapping>,
+    /// What could not be true.
+    pub damage: Vec<Finding>,
+    held: HashMap<u64, Held>,
+    /// Caches by the addresses of their inboxes.
+    inboxes: HashMap<u64, usize>,
+}
+
+impl<'i> Heap<'i> {
+    /// Finds the heap in an image.
+    pub fn open(image: &'i Image) -> Result<Self, Failure> {
+        let no_heap = |why: String, next: &str| {
+            Failure::new(
+                Status::Usage,
+                format!("no heap in {}", image.source),
+                why,
+                next,
+            )
+        };
+        let root = Root::find(image).map_err(|error| match error {
+            NoRoot::NotFound => no_heap(
+                "no root structure of hakmem is in its memory".into(),
+                "see whether the program ran on hakmem, and allocated; a core file must have \
+                 private memory in it (bit 0 of /proc/PID/coredump_filter)",
+            ),
+            NoRoot::Format(format) => no_heap(
+                format!("its root structure has format {format}, and this hakmem knows 1"),
+                "use the `hakmem` that belongs to the library",
+            ),
+            NoRoot::Damaged(why) => no_heap(
+                format!("its root structure is damaged: {why}"),
+                "look at the trace, if there is one",
+            ),
+        })?;
+        let layout = Layout::of(&root).map_err(|why| {
+            no_heap(
+                format!("its root structure is damaged, or of another version: {why}"),
+                "use the `hakmem` that belongs to the library",
+            )
+        })?;
+        tracing::info!(
+            address = format!("{:#x}", root.address),
+            version = root.version(),
+            "root structure"
+        );
+        let mut heap = Self {
+            image,
+            root,
+            layout,
+            limit: 0,
+            base: 0,
+            slabs: vec![],
+            superslabs: vec![],
+            caches: vec![],
+            stock: vec![],
+            mappings: vec![],
+            damage: vec![],
+            held: HashMap::new(),
+            inboxes: HashMap::new(),
+        };
+        heap.read_mappings();
+        heap.read_registry();
+        heap.read_stock();
+        heap.read_caches();
+        tracing::info!(
+            slabs = heap.slabs.len(),
+            superslabs = heap.superslabs.len(),
+            caches = heap.caches.len(),
+            damage = heap.damage.len(),
+            "heap"
+        );
+        Ok(heap)
+    }
+
+    /// The process's memory.
+    pub fn memory(&self) -> &'i Memory {
+        &self.image.memory
+    }
+
+    fn damaged(&mut self, check: &'static str, address: u64, what: String) {
+        self.damage.push(Finding {
+            check,
+            address,
+            what,
+        });
+    }
+
+    fn read_mappings(&mut self) {
+        let (memory, layout) = (self.memory(), &self.layout);
+        let made = memory.word(layout.mappings_count).unwrap_or(0);
+        let mut damage = vec![];
+        for index in 0..made.min(layout.mappings_capacity) {
+            let at = layout.mappings.wrapping_add(index * layout.mapping_bytes);
+            let word = |offset: u64| memory.word(at.wrapping_add(offset));
+            let fields = (
+                word(layout.mapping_address),
+                word(layout.mapping_len),
+                word(layout.mapping_kind),
+            );
+            let (Some(address), Some(len), Some(kind)) = fields else {
+                continue;
+            };
+            if address == 0 || len == 0 || address.checked_add(len).is_none() {
+                damage.push((at, format!("{len} bytes at {address:#x}, kind {kind}")));
+                continue;
+            }
+            self.mappings.push(Mapping { address, len, kind });
+        }
+        for (at, what) in damage {
+            self.damaged("mapping", at, what);
+        }
+    }
+
+    fn read_stock(&mut self) {
+        let (memory, layout) = (self.memory(), self.layout.clone());
+        let fields = (layout.stock, layout.stock_ranges, layout.stock_len);
+        let (Some(stock), Some(ranges), Some(len)) = fields else {
+            return;
+        };
+        let shape = (layout.range_bytes, layout.range_start, layout.range_units);
+        let (Some(bytes), Some(start), Some(units)) = shape else {
+            return;
+        };
+        let len = memory.word(stock.wrapping_add(len)).unwrap_or(0);
+        for index in 0..len.min(1024) {
+            let at = stock
+                .wrapping_add(ranges)
+                .wrapping_add(index.wrapping_mul(bytes));
+            let (address, units) = (
+                memory.word(at.wrapping_add(start)),
+                memory.word(at.wrapping_add(units)),
+            );
+            let (Some(address), Some(units)) = (address, units) else {
+                continue;
+            };
+            match units.checked_mul(layout.superslab) {
+                Some(bytes) if bytes > 0 && address.checked_add(bytes).is_some() => {
+                    self.stock.push((address, bytes));
+                }
+                _ => self.damaged("stock.ranges", at, format!("{units} units at {address:#x}")),
+            }
+        }
+        self.stock.sort_unstable();
+    }
+
+    /// Where a block is that some cache holds.
+    pub fn held(&self, block: u64) -> Option<Held> {
+        self.held.get(&block).copied()
+    }
+
+    /// The slab that an address is in, by its index.
+    pub fn slab_at(&self, address: u64) -> Option<usize> {
+        let after = self.slabs.partition_point(|slab| slab.start <= address);
+        let index = after.checked_sub(1)?;
+        (address < self.slabs[index].end(&self.layout)).then_some(index)
+    }
+
+    /// The SuperSlab that an address is in.
+    pub fn superslab_at(&self, address: u64) -> Option<&SuperSlab> {
+        let after = self.superslabs.partition_point(|s| s.base <= address);
+        let superslab = &self.superslabs[after.checked_sub(1)?];
+        (address - superslab.base < self.layout.superslab).then_some(superslab)
+    }
+
+    /// The cache whose inbox is at an address, by its index.
+    pub fn cache_of_inbox(&self, inbox: u64) -> Option<usize> {
+        self.inboxes.get(&inbox).copied()
+    }
+
+    /// What a block is doing.
+    pub fn state(&self, slab: &Slab, index: usize, bits: &Bits) -> State {
+        match self.held(slab.block(index)) {
+            Some(held) => State::Cached(held),
+            None if is_set(&bits.remote, index) => State::Returned,
+            None if is_set(&bits.free, index) => State::Free,
+            None => State::Live,
+        }
+    }
+
+    /// The bitmaps of a slab.
+    pub fn bits(&self, slab: &Slab) -> Bits {
+        slab.bits(self.memory(), &self.layout)
+    }
+
+    /// Calls `each` for every block.
+    pub fn for_each_block(&self, mut each: impl FnMut(usize, usize, State)) {
+        for (number, slab) in self.slabs.iter().enumerate() {
+            let bits = self.bits(slab);
+            for index in slab.indices() {
+                each(number, index, self.state(slab, index, &bits));
+            }
+        }
+    }
+
+    /// Who owns a slab, in words.
+    pub fn owner(&self, slab: &Slab) -> Option<&Cache> {
+        self.cache_of_inbox(slab.owner)
+            .map(|index| &self.caches[index])
+    }
+}

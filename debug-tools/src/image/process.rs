@@ -1,0 +1,119 @@
+//! A process that runs: read while it does, from `/proc`, without stopping it.
+//!
+//! What changes meanwhile shows as it happens to be read.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::memory::{Access, Memory, Segment, of_process};
+use super::{Image, MappedFile, Thread};
+use crate::failure::{Failure, Status};
+
+/// Opens the memory of a process.
+pub fn open(pid: u32) -> Result<Image, Failure> {
+    let place = PathBuf::from(format!("/proc/{pid}"));
+    let failed = |error: io::Error| {
+        let (why, next) = match error.kind() {
+            io::ErrorKind::NotFound => (
+                format!("there is no process {pid}"),
+                "look for its number with `pgrep`",
+            ),
+            io::ErrorKind::PermissionDenied => (
+                error.to_string(),
+                "run as its user, or as root; see ptrace(2) on what is allowed",
+            ),
+            _ => (error.to_string(), "see whether the process still runs"),
+        };
+        let what = format!("cannot read process {pid}");
+        Failure::new(Status::Usage, what, why, next).at(&place)
+    };
+    let maps = fs::read_to_string(place.join("maps")).map_err(failed)?;
+    let file = of_process(pid).map_err(failed)?;
+    let mut image = Image::new(format!("pid:{pid}"));
+    image.pid = pid;
+    image.is_process = true;
+    let mut segments = vec![];
+    for line in maps.lines() {
+        let Some((segment, offset)) = segment(line) else {
+            continue;
+        };
+        if segment.name.starts_with('/') {
+            image.files.push(MappedFile {
+                start: segment.start,
+                end: segment.end,
+                offset,
+                path: segment.name.clone(),
+            });
+        }
+        segments.push(segment);
+    }
+    if segments.is_empty() {
+        let gone = "it has no memory: it has ended, or is one of the kernel's";
+        return Err(failed(io::Error::other(gone)));
+    }
+    image.name = text(&place.join("comm")).trim_end().to_owned();
+    let line = fs::read(place.join("cmdline")).unwrap_or_default();
+    let line = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    image.command_line = line.collect::<Vec<_>>().join(" ").trim_end().to_owned();
+    image.exe = fs::read_link(place.join("exe")).ok();
+    image.threads = threads(&place);
+    let (memory, _) = Memory::new(file, None, segments);
+    Ok(image.complete(memory))
+}
+
+fn text(path: &std::path::Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A line of `maps`: the segment, and its offset in the file that is mapped.
+fn segment(line: &str) -> Option<(Segment, u64)> {
+    let mut words = line.splitn(6, ' ');
+    let (start, end) = words.next()?.split_once('-')?;
+    let start = u64::from_str_radix(start, 16).ok()?;
+    let end = u64::from_str_radix(end, 16).ok()?;
+    let access = words.next()?.as_bytes();
+    let access = Access {
+        read: access.first() == Some(&b'r'),
+        write: access.get(1) == Some(&b'w'),
+        execute: access.get(2) == Some(&b'x'),
+    };
+    let offset = u64::from_str_radix(words.next()?, 16).ok()?;
+    let name = words.nth(2).unwrap_or_default().trim_start().to_owned();
+    // To read what the process itself may not would fail, or make pages; the kernel's own data
+    // cannot be read.
+    let readable = access.read && !name.starts_with("[vvar") && name != "[vsyscall]";
+    let segment = Segment {
+        start,
+        end,
+        offset: start,
+        in_file: if readable { end.checked_sub(start)? } else { 0 },
+        access,
+        name,
+    };
+    Some((segment, offset))
+}
+
+/// Its threads. Where a thread waits in the kernel, that tells its stack pointer.
+fn threads(place: &std::path::Path) -> Vec<Thread> {
+    let Ok(entries) = fs::read_dir(place.join("task")) else {
+        return vec![];
+    };
+    let thread = |entry: fs::DirEntry| {
+        let tid = entry.file_name().to_str()?.parse().ok()?;
+        let call = text(&entry.path().join("syscall"));
+        let mut last = call.split_whitespace().rev();
+        let pointer = last.nth(1).and_then(|word| word.strip_prefix("0x"));
+        Some(Thread {
+            tid,
+            name: text(&entry.path().join("comm")).trim_end().to_owned(),
+            signal: 0,
+            registers: None,
+            stack_pointer: pointer.and_then(|digits| u64::from_str_radix(digits, 16).ok()),
+        })
+    };
+    let mut threads: Vec<Thread> = entries.flatten().filter_map(thread).collect();
+    threads.sort_by_key(|thread| thread.tid);
+    threads
+}

@@ -1,0 +1,10 @@
+//! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
+
+mod damage;
+mod small_core;
+mod states;
+mod story;
+mod support;
+mod traces;
+mod truncated;
+mod verify;

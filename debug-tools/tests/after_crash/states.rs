@@ -1,0 +1,430 @@
+//! Blocks in core files: `whatis` and `live` agree with what the program knew, `stats` accounts for
+//! every byte, `leaks` finds what was lost and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hakmem_tests::{compile, find, library, skip};
+
+use crate::support::{HAKMEM, Left, core_in, hakmem, has_cores, leave_core, number, on};
+
+/// Address, size and state, as `leave_core.c` writes them.
+fn records(path: &Path) -> Vec<(u64, u64, u64)> {
+    let bytes = fs::read(path).unwrap();
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    let record = |r: &[u8]| (word(&r[..8]), word(&r[8..16]), word(&r[16..]));
+    bytes.chunks_exact(24).map(record).collect()
+}
+
+pub fn blocks_in_every_state() -> Option<Left> {
+    leave_core(
+        &compile::program("leave_core.c"),
+        &["%d/known", "%d/walked"],
+        None,
+    )
+}
+
+/// What `whatis` says of many addresses: the state, the block, its bytes.
+fn whatis(source: &str, addresses: &[u64]) -> Vec<(String, u64, u64)> {
+    let mut said = vec![];
+    for some in addresses.chunks(500) {
+        let mut arguments = vec!["whatis".to_owned(), "--json".into(), source.into()];
+        arguments.extend(some.iter().map(|address| format!("{address:#x}")));
+        let answer = hakmem(&arguments);
+        assert!(answer.status <= 1, "{}", answer.stderr);
+        for line in answer.stdout.lines() {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            let block = if json["block"].is_null() {
+                0
+            } else {
+                number(&json["block"])
+            };
+            let bytes = json["bytes"].as_u64().unwrap_or(0);
+            said.push((json["state"].as_str().unwrap().to_owned(), block, bytes));
+        }
+    }
+    assert_eq!(said.len(), addresses.len());
+    said
+}
+
+#[test]
+fn whatis_agrees_with_the_program_about_every_block() {
+    let Some(left) = blocks_in_every_state() else {
+        return;
+    };
+    let known = records(&left.scratch.file("known"));
+    let addresses: Vec<u64> = known
+        .iter()
+        .map(|(address, size, _)| address + size / 2)
+        .collect();
+    let said = whatis(left.core.to_str().unwrap(), &addresses);
+    let mut seen = BTreeSet::new();
+    for ((address, size, state), (word, block, bytes)) in known.iter().zip(said) {
+        let fits = match state {
+            1 => word == "live",
+            2 => word == "free",
+            // In a front, on a list, or in the buffer of who freed it.
+            3 | 4 => word == "cached",
+            // Sent home.
+            5 => word == "free",
+            _ => word != "live",
+        };
+        assert!(fits, "{address:#x}: known as {state}, said to be {word}");
+        if *state != 6 {
+            assert!(
+                block == *address && bytes >= *size,
+                "{address:#x}: {block:#x}, {bytes}"
+            );
+        }
+        seen.insert(word);
+    }
+    assert!(seen.len() >= 3, "{seen:?}");
+}
+
+#[test]
+fn live_lists_the_blocks_that_the_walk_found() {
+    let Some(left) = blocks_in_every_state() else {
+        return;
+    };
+    let walked = records(&left.scratch.file("walked"));
+    let walked: BTreeMap<u64, u64> = walked
+        .iter()
+        .filter(|(.., state)| *state == 1)
+        .map(|(a, size, _)| (*a, *size))
+        .collect();
+    let answer = on("live", &left.core, &["--blocks"]).ended(0);
+    let listed: BTreeMap<u64, u64> = answer
+        .stdout
+        .lines()
+        .map(|line| {
+            let mut words = line.split(' ');
+            let address = words.next().unwrap().trim_start_matches("0x");
+            let bytes = words.next().unwrap().parse().unwrap();
+            (u64::from_str_radix(address, 16).unwrap(), bytes)
+        })
+        .collect();
+    assert!(walked.len() > 500);
+    assert_eq!(listed, walked);
+    let sums = on("live", &left.core, &["--json"]).ended(0).json();
+    assert_eq!(sums["blocks"], walked.len());
+    assert_eq!(sums["bytes"], walked.values().sum::<u64>());
+}
+
+#[test]
+fn stats_account_for_every_byte_and_the_heap_is_clean() {
+    let Some(left) = blocks_in_every_state() else {
+        return;
+    };
+    check_sums(&left.core);
+    let text = on("stats", &left.core, &[]).ended(0).stdout;
+    assert!(text.contains("the sums agree"), "{text}");
+    let text = on("verify", &left.core, &[]).ended(0).stdout;
+    assert!(text.contains("clean: nothing is wrong"), "{text}");
+}
+
+/// `stats` of a core file or process: the parts are the whole, and the kernel says the same.
+#[track_caller]
+fn check_sums(source: &Path) -> serde_json::Value {
+    let stats = on("stats", source, &["--json"]).ended(0).json();
+    let of = |name: &str| {
+        stats[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {stats}"))
+    };
+    assert_eq!(
+        of("live") + of("cached") + of("free") + of("metadata"),
+        of("mapped")
+    );
+    assert_eq!(of("arena_committed"), of("arena_registered"));
+    assert!(of("live") > 0 && of("metadata") > 0);
+    stats
+}
+
+#[test]
+fn leaks_are_exactly_what_the_program_lost() {
+    let Some(left) = leave_core(&compile::program("lost.c"), &["%d/list"], None) else {
+        return;
+    };
+    let list = fs::read_to_string(left.scratch.file("list")).unwrap();
+    let (mut definite, mut indirect, mut ring) = (BTreeSet::new(), 0, BTreeSet::new());
+    for line in list.lines() {
+        let (kind, address) = line.split_once(" 0x").unwrap();
+        let address = u64::from_str_radix(address, 16).unwrap();
+        match kind {
+            "definite" => drop(definite.insert(address)),
+            "ring" => drop(ring.insert(address)),
+            _ => indirect += 1,
+        }
+    }
+    // One of the ring stands for it, and the other one goes with it.
+    definite.insert(*ring.first().unwrap());
+    indirect += 1;
+    let leaks = on("leaks", &left.core, &["--json", "--top", "0"])
+        .ended(1)
+        .json();
+    let groups = leaks["groups"].as_array().unwrap();
+    let found: BTreeSet<u64> = groups
+        .iter()
+        .flat_map(|group| group["blocks"].as_array().unwrap())
+        .map(number)
+        .collect();
+    assert_eq!(found, definite);
+    assert_eq!(leaks["indirect"]["blocks"], indirect);
+    assert!(
+        leaks["reachable"]["blocks"].as_u64().unwrap() > 400,
+        "{leaks}"
+    );
+}
+
+#[test]
+fn references_to_a_block_are_found_where_they_stand() {
+    let Some(left) = leave_core(&compile::program("lost.c"), &["%d/list"], None) else {
+        return;
+    };
+    let blocks = on("live", &left.core, &["--blocks"]).ended(0).stdout;
+    // The chain's nodes: each but the last is pointed to by the next one or by data.
+    let nodes: Vec<&str> = blocks
+        .lines()
+        .filter_map(|line| {
+            line.strip_suffix(" 48")
+                .or(line.split_once(" 48 ").map(|(a, _)| a))
+        })
+        .collect();
+    assert!(nodes.len() >= 200, "{}", nodes.len());
+    let mut holders = BTreeSet::new();
+    for node in nodes.iter().take(20) {
+        let answer = on("refs", &left.core, &["--json", node]);
+        for line in answer.stdout.lines() {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            holders.insert(json["holder"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!(holders.contains("block"), "{holders:?}");
+    let into = on("refs", &left.core, &[nodes[0]]);
+    assert!(into.stdout.contains(" references to "), "{}", into.stdout);
+}
+
+#[test]
+fn addresses_that_are_no_blocks_are_named() {
+    let Some(left) = blocks_in_every_state() else {
+        return;
+    };
+    let core = &left.core;
+    let first = |address: &str, status: i32| {
+        let answer = on("whatis", core, &[address]).ended(status);
+        answer.stdout.lines().next().unwrap().to_owned()
+    };
+    assert!(first("0x8", 1).starts_with("unmapped: 0x8 is a null pointer"));
+    assert!(first("0xffffffff81000000", 1).starts_with("unmapped: "));
+    let registry = on("registry", core, &["--json"]).ended(0).json();
+    assert!(first(registry["slabs"][0]["header"].as_str().unwrap(), 0).starts_with("metadata: "));
+    assert!(first(registry["root"].as_str().unwrap(), 0).starts_with("module: "));
+    let threads = on("threads", core, &["--json"]).ended(0).stdout;
+    let thread: serde_json::Value = serde_json::from_str(threads.lines().next().unwrap()).unwrap();
+    let pointer = thread["stack_pointer"].as_str().unwrap();
+    let said = first(pointer, 0);
+    assert!(
+        said.starts_with("stack: ") && said.contains("0 bytes above"),
+        "{said}"
+    );
+    // The last bytes of a slab whose blocks do not fill it.
+    let slabs = registry["slabs"].as_array().unwrap();
+    let tail = slabs.iter().find_map(|slab| {
+        let used = slab["blocks"].as_u64()? * slab["bytes"].as_u64()?;
+        let slots = slab["slots"].as_u64()? * 65536;
+        (used < slots).then(|| number(&slab["start"]) + used)
+    });
+    let tail = tail.expect("a slab with a tail");
+    assert!(first(&format!("{tail:#x}"), 0).starts_with("tail: "));
+}
+
+/// A program of the system on the release library, until it is killed with a core.
+struct Server {
+    child: Child,
+    scratch: hakmem_tests::Scratch,
+}
+
+impl Server {
+    fn start(program: &Path, arguments: &[&str]) -> Self {
+        let scratch = hakmem_tests::Scratch::new();
+        let child = Command::new("/bin/sh")
+            .args([
+                "-c",
+                "ulimit -c unlimited; LD_PRELOAD=$LIBRARY exec \"$0\" \"$@\"",
+            ])
+            .arg(program)
+            .args(arguments)
+            .current_dir(scratch.path())
+            .env("LIBRARY", library::shared())
+            .env("PYTHONMALLOC", "malloc")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, scratch }
+    }
+
+    fn kill(&mut self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args([signal, &pid]).status();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill("-KILL");
+    }
+}
+
+/// Waits until it is so; the test fails if that never comes.
+#[track_caller]
+fn wait(mut until: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !until() {
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "nothing comes"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Of a process that holds still and of the core file that it leaves: sums, checks, and the state of
+/// a thousand addresses, which are the same in both.
+fn check_process_and_core(server: &mut Server) {
+    let pid = format!("pid:{}", server.child.id());
+    let process = Path::new(&pid);
+    check_sums(process);
+    on("verify", process, &[]).ended(0);
+    let blocks = on("live", process, &["--blocks"]).ended(0).stdout;
+    let live: Vec<u64> = blocks
+        .lines()
+        .map(|line| u64::from_str_radix(&line[2..line.find(' ').unwrap()], 16).unwrap())
+        .collect();
+    // A thousand addresses all over the heap, in blocks and between, by a fixed rule.
+    let (low, high) = (live[0], live[live.len() - 1]);
+    let mut state = 42_u64;
+    let addresses: Vec<u64> = (0..1000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            low + (state >> 16) % (high - low)
+        })
+        .collect();
+    let before = whatis(&pid, &addresses);
+    server.kill("-ABRT");
+    let core = core_in(server.scratch.path()).expect("a core file");
+    let after = whatis(core.to_str().unwrap(), &addresses);
+    let differing = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+    // Its signal handlers and timers may have used a few blocks more.
+    assert!(differing <= 2, "{differing} of 1000 differ");
+    let words: BTreeSet<&str> = after.iter().map(|(word, ..)| word.as_str()).collect();
+    assert!(words.contains("live"), "{words:?}");
+    check_sums(&core);
+    let text = on("verify", &core, &[]).ended(0).stdout;
+    assert!(text.contains(" links,") && text.contains("clean"), "{text}");
+}
+
+#[test]
+fn redis_with_many_keys() {
+    let (Some(redis), Some(client)) = (find("redis-server"), find("redis-cli")) else {
+        return;
+    };
+    if !has_cores() {
+        return;
+    }
+    let socket = "redis.sock";
+    // A crash handler of its own would run for seconds, and use the heap.
+    let arguments = [
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--save",
+        "",
+        "--crash-log-enabled",
+        "no",
+    ];
+    let mut server = Server::start(&redis, &arguments);
+    let path = server.scratch.file(socket);
+    wait(|| path.exists());
+    let filled = Command::new(client)
+        .arg("-s")
+        .arg(&path)
+        .args(["DEBUG", "POPULATE", "1000000"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&filled.stdout).into_owned();
+    if !said.contains("OK") {
+        skip(&format!(
+            "redis-server does not make keys by itself: {said}"
+        ));
+        return;
+    }
+    // Its tables grow on for a while.
+    std::thread::sleep(Duration::from_secs(2));
+    check_process_and_core(&mut server);
+}
+
+#[test]
+fn python() {
+    let Some(python) = find("python3") else {
+        return;
+    };
+    if !has_cores() {
+        return;
+    }
+    let script = "
+import threading, time
+keep = [{'n': i, 's': 'x' * (i % 700)} for i in range(100000)]
+del keep[::3]
+open('ready', 'w').close()
+time.sleep(1000)
+";
+    let mut server = Server::start(&python, &["-c", script]);
+    let ready = server.scratch.file("ready");
+    wait(|| ready.exists());
+    std::thread::sleep(Duration::from_millis(500));
+    // A wrapper of the distribution's may have started the interpreter as another process.
+    let exe = fs::read_link(format!("/proc/{}/exe", server.child.id())).unwrap();
+    if !exe.to_string_lossy().contains("python") {
+        skip("python3 is a script here");
+        return;
+    }
+    check_process_and_core(&mut server);
+}
+
+#[test]
+fn a_stripped_program_and_one_of_other_kinds() {
+    let scratch = hakmem_tests::Scratch::new();
+    let stripped = scratch.file("stripped");
+    let status = Command::new("strip")
+        .arg("-o")
+        .arg(&stripped)
+        .arg(compile::program("lost.c"))
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        skip("strip is not installed");
+        return;
+    }
+    let Some(left) = leave_core(&stripped, &["%d/list"], None) else {
+        return;
+    };
+    on("verify", &left.core, &[]).ended(0);
+    on("leaks", &left.core, &[]).ended(1);
+    // A program that is not on hakmem: it is said, and what else is known.
+    let other = Command::new(HAKMEM)
+        .arg("info")
+        .arg(HAKMEM)
+        .output()
+        .unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(said.contains("not a core file"), "{said}");
+}
