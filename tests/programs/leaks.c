@@ -82,6 +82,16 @@ APART void circle_with_a_tail(void)
     tail->next = first;
 }
 
+/* Not the block that is met first leads into it, nor the one with the lowest address. */
+APART void circle_from_outside(void)
+{
+    struct node *first = get_node(), *second = get_node(), *third = get_node();
+    first->next = second;
+    second->next = third;
+    third->next = first;
+    get_node()->next = second;
+}
+
 APART void itself(void)
 {
     struct node *node = get_node();
@@ -613,7 +623,7 @@ static const struct {
     void (*run)(void);
 } CASES[] = {
     CASE(direct), CASE(three_of_one_place), CASE(chain), CASE(tree), CASE(circle),
-    CASE(circle_with_a_tail), CASE(itself), CASE(tagged_high), CASE(overwritten), CASE(no_bytes),
+    CASE(circle_with_a_tail), CASE(circle_from_outside), CASE(itself), CASE(tagged_high), CASE(overwritten), CASE(no_bytes),
     CASE(large), CASE(middle), CASE(aligned), CASE(grown), CASE(duplicated),
     CASE(in_a_freed_block), CASE(in_a_mapping_that_is_gone), CASE(by_a_thread_that_was_joined),
     CASE(by_a_detached_thread), CASE(by_many_threads), CASE(a_line_that_was_read),

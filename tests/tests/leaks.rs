@@ -136,6 +136,7 @@ lost! {
     tree = [(48, 1, 144, 3)];
     circle = [(48, 1, 96, 2)];
     circle_with_a_tail = [(48, 1, 96, 2)];
+    circle_from_outside = [(48, 1, 144, 3)];
     itself = [(48, 1, 0, 0)];
     tagged_high = [ONE];
     overwritten = [ONE];

@@ -17,8 +17,10 @@ pub(super) enum Mark {
     Inside = 1,
     /// A pointer to its start.
     Start = 2,
-    /// A block that nothing leads to.
-    Lost = 3,
+    /// Nothing, but that it leads to others itself, or could.
+    First = 3,
+    /// One of those.
+    Lost = 4,
 }
 
 /// A live block.

@@ -2,7 +2,7 @@
 //!
 //! No recursion: blocks whose words are to be looked at wait on a list, which has room for all.
 //!
-//! 1. A block comes to the list when its mark changes, and in each of the three rounds at most once.
+//! 1. A block comes to the list when its mark changes, and in each of the four rounds at most once.
 
 use super::blocks::{Blocks, Mark};
 use super::room::Room;
@@ -55,7 +55,7 @@ impl Marks {
 
     /// From the roots along pointers to starts of blocks.
     pub(super) fn follow(&mut self, words: &mut Words) {
-        while let Some(range) = self.pop().map(|(_, range)| range) {
+        while let Some(range) = self.pop() {
             words.each(range, false, |_, word| self.root(word));
         }
     }
@@ -67,7 +67,7 @@ impl Marks {
                 self.push(number);
             }
         }
-        while let Some((_, range)) = self.pop() {
+        while let Some(range) = self.pop() {
             words.each(range, false, |_, word| {
                 if let Some(number) = self.blocks.at(word)
                     && self.blocks.all()[number].mark == Mark::None
@@ -79,37 +79,58 @@ impl Marks {
         }
     }
 
-    /// Each block that nothing leads to gets what only it leads to. Of a circle the first one leads
-    /// to the others.
-    pub(super) fn group(&mut self, words: &mut Words) {
-        for first in 0..self.blocks.all().len() {
-            if self.blocks.all()[first].mark != Mark::None {
-                continue;
-            }
-            self.push(first);
-            while let Some((_, range)) = self.pop() {
-                words.each(range, false, |_, word| self.hold(first, word));
+    /// Finds the blocks that nothing points to, and gives them what only they lead to; of a circle
+    /// that nothing points into one block counts as such. `None` without memory.
+    ///
+    /// The first round begins at each block that was not led to yet, in the order of addresses. If
+    /// one of these leads to another, it came later, or that one would not have been begun at. So
+    /// the second round begins at them from the last one on, and passes over those that it has been
+    /// led to.
+    pub(super) fn group(&mut self, words: &mut Words) -> Option<()> {
+        let count = self.blocks.all().len();
+        let mut leaders = Room::<u32>::new(count)?;
+        let mut found = 0;
+        for number in 0..count {
+            if self.blocks.all()[number].mark == Mark::None {
+                self.lead(number, words);
+                leaders[found] = number as u32;
+                found += 1;
             }
         }
+        for block in self.blocks.all() {
+            if matches!(block.mark, Mark::First | Mark::Lost) {
+                block.mark = Mark::None;
+                (block.held_blocks, block.held_bytes) = (0, 0);
+            }
+        }
+        for &number in leaders[..found].iter().rev() {
+            if self.blocks.all()[number as usize].mark == Mark::None {
+                self.lead(number as usize, words);
+            }
+        }
+        Some(())
     }
 
-    /// A word of a block that `first` leads to.
-    fn hold(&mut self, first: usize, word: usize) {
-        let Some(number) = self.blocks.at(word).filter(|&number| number != first) else {
-            return;
-        };
-        let block = &mut self.blocks.all()[number];
-        if block.mark != Mark::None {
-            return;
+    /// Follows `first` to those that nobody else has led to.
+    fn lead(&mut self, first: usize, words: &mut Words) {
+        self.blocks.all()[first].mark = Mark::First;
+        self.push(first);
+        while let Some(range) = self.pop() {
+            words.each(range, false, |_, word| {
+                let number = self.blocks.at(word);
+                let Some(number) = number.filter(|&n| self.blocks.all()[n].mark == Mark::None)
+                else {
+                    return;
+                };
+                let block = &mut self.blocks.all()[number];
+                block.mark = Mark::Lost;
+                let size = block.size;
+                let first = &mut self.blocks.all()[first];
+                first.held_blocks += 1;
+                first.held_bytes += size;
+                self.push(number);
+            });
         }
-        // It may have been a first one before.
-        block.mark = Mark::Lost;
-        let blocks = 1 + core::mem::take(&mut block.held_blocks);
-        let bytes = block.size + core::mem::take(&mut block.held_bytes);
-        let first = &mut self.blocks.all()[first];
-        first.held_blocks += blocks;
-        first.held_bytes += bytes;
-        self.push(number);
     }
 
     fn push(&mut self, number: usize) {
@@ -120,10 +141,10 @@ impl Marks {
         }
     }
 
-    fn pop(&mut self) -> Option<(usize, (usize, usize))> {
+    fn pop(&mut self) -> Option<(usize, usize)> {
         self.count = self.count.checked_sub(1)?;
         let number = self.waiting[self.count] as usize;
         let block = self.blocks.all()[number];
-        Some((number, (block.start, block.start + block.size)))
+        Some((block.start, block.start + block.size))
     }
 }

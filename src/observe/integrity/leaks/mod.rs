@@ -139,7 +139,7 @@ fn lost(sp: usize, registers: &[usize]) -> Option<Blocks> {
         let (again, _) = marked(&mut words, sp, registers)?;
         marks = both(marks, again)?;
     }
-    marks.group(&mut words);
+    marks.group(&mut words)?;
     Some(marks.into_blocks())
 }
 

@@ -94,7 +94,7 @@ pub(super) fn tell(blocks: &mut Blocks, when: &'static [u8]) -> Option<Sums> {
 
 /// The blocks that nothing leads to, by where they were allocated.
 fn group(blocks: &[Block]) -> Option<(Room<Group>, usize)> {
-    let is_first = |block: &Block| block.mark == Mark::None;
+    let is_first = |block: &Block| block.mark == Mark::First;
     let count = blocks.iter().filter(|block| is_first(block)).count();
     let mut order = Room::<u32>::new(count)?;
     let firsts = (0u32..).zip(blocks).filter(|(_, block)| is_first(block));
