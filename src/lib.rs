@@ -36,6 +36,7 @@ mod huge_pages;
 mod inbox;
 mod large;
 mod metadata;
+mod name;
 mod observe;
 pub mod options;
 mod registry;

@@ -4,6 +4,7 @@
 //! 2. Nothing is ever unmapped: a structure's memory stays a structure of that type,
 //!    so that a late reader finds stale values and never a hole.
 
+use crate::name::{Name, name};
 use crate::sys::lock::Lock;
 use crate::sys::memory::{self, PAGE};
 use core::ptr::NonNull;
@@ -54,11 +55,14 @@ impl Mapping {
         })
     }
 
-    pub(crate) const OFFSETS: [(&'static str, usize); 4] = [
-        ("mapping.bytes", size_of::<Mapping>()),
-        ("mapping.address", core::mem::offset_of!(Mapping, address)),
-        ("mapping.len", core::mem::offset_of!(Mapping, len)),
-        ("mapping.kind", core::mem::offset_of!(Mapping, kind)),
+    pub(crate) const OFFSETS: [(Name, usize); 4] = [
+        (name("mapping.bytes"), size_of::<Mapping>()),
+        (
+            name("mapping.address"),
+            core::mem::offset_of!(Mapping, address),
+        ),
+        (name("mapping.len"), core::mem::offset_of!(Mapping, len)),
+        (name("mapping.kind"), core::mem::offset_of!(Mapping, kind)),
     ];
 }
 

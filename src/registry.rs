@@ -19,6 +19,7 @@
 //! 3. The first slot of a large mapping is entered; addresses in its other slots have no entry.
 
 use crate::metadata::{self, MappingKind};
+use crate::name::{Name, name};
 use crate::observe::{Event, Observed, Observer};
 use crate::size_class::{SLOT_BYTES, SLOT_SHIFT};
 use crate::slab::Slab;
@@ -71,16 +72,28 @@ pub(crate) struct View {
 }
 
 impl Registry {
-    pub(crate) const OFFSETS: [(&'static str, usize); 6] = [
-        ("registry.base", core::mem::offset_of!(Registry, base)),
-        ("registry.limit", core::mem::offset_of!(Registry, limit)),
-        ("registry.owners", core::mem::offset_of!(Registry, owners)),
-        ("registry.slabs", core::mem::offset_of!(Registry, slabs)),
+    pub(crate) const OFFSETS: [(Name, usize); 6] = [
+        (name("registry.base"), core::mem::offset_of!(Registry, base)),
         (
-            "registry.superslabs",
+            name("registry.limit"),
+            core::mem::offset_of!(Registry, limit),
+        ),
+        (
+            name("registry.owners"),
+            core::mem::offset_of!(Registry, owners),
+        ),
+        (
+            name("registry.slabs"),
+            core::mem::offset_of!(Registry, slabs),
+        ),
+        (
+            name("registry.superslabs"),
             core::mem::offset_of!(Registry, superslabs),
         ),
-        ("registry.outer", core::mem::offset_of!(Registry, outer)),
+        (
+            name("registry.outer"),
+            core::mem::offset_of!(Registry, outer),
+        ),
     ];
     /// Entries of the outer map, and what each spans; the offset of a table's slabs is 0.
     pub(crate) const OUTER: (usize, usize) = (OUTER_TABLES, 1 << OUTER_SHIFT);

@@ -8,6 +8,7 @@
 use crate::block;
 use crate::config;
 use crate::metadata::{self, Mapping};
+use crate::name::{self, Name};
 use crate::observe::{Observed, Observer};
 use crate::options::PRODUCTION;
 use crate::registry::Registry;
@@ -22,7 +23,6 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Version of the table's own format; names may come and go without a new one.
 const FORMAT: u32 = 1;
-const NAME_BYTES: usize = 40;
 const ENTRIES: usize = 97 + CLASSES + PRODUCTION.len();
 const MAGIC: [u8; 16] = *b"hakmem root \x7f\x01\x8a\xe5";
 const INVERTED_MAGIC: [u8; 16] = {
@@ -39,7 +39,7 @@ const INVERTED_MAGIC: [u8; 16] = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Entry {
-    name: [u8; NAME_BYTES],
+    name: Name,
     value: u64,
 }
 
@@ -69,7 +69,7 @@ static ROOT: Root = Root {
     name_bytes: AtomicU32::new(0),
     entries: UnsafeCell::new(
         [Entry {
-            name: [0; NAME_BYTES],
+            name: [0; name::BYTES],
             value: 0,
         }; ENTRIES],
     ),
@@ -81,19 +81,24 @@ pub(crate) fn address() -> *const u8 {
 }
 
 /// Adds an entry. Called by one thread at a time.
-fn put(name: &str, value: usize) {
+fn put(letters: &str, value: usize) {
+    let mut name = [0; name::BYTES];
+    if let Some(place) = name.get_mut(..letters.len()) {
+        place.copy_from_slice(letters.as_bytes());
+        put_named(name, value);
+    }
+}
+
+/// As [`put`].
+fn put_named(name: Name, value: usize) {
     let count = ROOT.count.load(Ordering::Relaxed) as usize;
-    let mut entry = Entry {
-        name: [0; NAME_BYTES],
-        value: value as u64,
-    };
     // SAFETY: see `Root`: one thread at a time.
     let entries = unsafe { &mut *ROOT.entries.get() };
-    if let Some(place) = entries.get_mut(count)
-        && let Some(letters) = entry.name.get_mut(..name.len())
-    {
-        letters.copy_from_slice(name.as_bytes());
-        *place = entry;
+    if let Some(place) = entries.get_mut(count) {
+        *place = Entry {
+            name,
+            value: value as u64,
+        };
         ROOT.count.store(count as u32 + 1, Ordering::Relaxed);
     }
 }
@@ -125,7 +130,7 @@ pub(crate) fn fill() {
     put("version.patch", number(env!("CARGO_PKG_VERSION_PATCH")));
     put("registry", &raw const crate::registry::REGISTRY as usize);
     for (name, offset) in Registry::OFFSETS {
-        put(name, offset);
+        put_named(name, offset);
     }
     put("registry.outer.count", Registry::OUTER.0);
     put("registry.outer.span", Registry::OUTER.1);
@@ -133,28 +138,28 @@ pub(crate) fn fill() {
     put("slot.bytes", SLOT_BYTES);
     put("superslab.bytes", SUPERSLAB_BYTES);
     for (name, offset) in SuperSlab::OFFSETS {
-        put(name, offset);
+        put_named(name, offset);
     }
     for (name, offset) in Slab::OFFSETS {
-        put(name, offset);
+        put_named(name, offset);
     }
     put("slab.first_block", Slab::FIRST);
     put("caches", ThreadCache::all_address());
     for (name, offset) in ThreadCache::OFFSETS {
-        put(name, offset);
+        put_named(name, offset);
     }
     put("cache.thread", ThreadCache::THREAD_OFFSET);
     put("cache.inbox", ThreadCache::INBOX_OFFSET);
     put("stock", unit_stock::address());
     for (name, offset) in unit_stock::OFFSETS {
-        put(name, offset);
+        put_named(name, offset);
     }
     put("list.link", 0);
     put("mappings", &raw const metadata::MAPPED as usize);
     put("mappings.count", &raw const metadata::MAPPED_COUNT as usize);
     put("mappings.capacity", metadata::MAPPED.len());
     for (name, offset) in Mapping::OFFSETS {
-        put(name, offset);
+        put_named(name, offset);
     }
     put("link.key", block::key());
     Observed::describe(put);
@@ -165,7 +170,7 @@ pub(crate) fn fill() {
     ROOT.format.store(FORMAT, Ordering::Relaxed);
     ROOT.entry_bytes
         .store(size_of::<Entry>() as u32, Ordering::Relaxed);
-    ROOT.name_bytes.store(NAME_BYTES as u32, Ordering::Relaxed);
+    ROOT.name_bytes.store(name::BYTES as u32, Ordering::Relaxed);
     // SAFETY: `fill` runs once, alone.
     let magic = unsafe { &mut *ROOT.magic.get() };
     for (place, byte) in magic.iter_mut().zip(INVERTED_MAGIC) {

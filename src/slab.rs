@@ -38,6 +38,7 @@ use crate::counters;
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
+use crate::name::{Name, name};
 use crate::observe::{Event, Observed, Observer, Record, SlabCounts};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::superslab::SuperSlab;
@@ -192,26 +193,26 @@ impl Iterator for Run {
 
 impl Slab {
     /// Where a reader of a core file finds what.
-    pub(crate) const OFFSETS: [(&'static str, usize); 19] = [
-        ("slab.start", offset_of!(Slab, constant.start)),
-        ("slab.free", offset_of!(Slab, constant.free)),
-        ("slab.blocks", offset_of!(Slab, constant.blocks)),
-        ("slab.class", offset_of!(Slab, constant.class)),
-        ("slab.slots", offset_of!(Slab, constant.slots)),
-        ("slab.kind", offset_of!(Slab, constant.kind)),
-        ("slab.pages", offset_of!(Slab, constant.pages)),
-        ("slab.remote", offset_of!(Slab, constant.remote)),
-        ("slab.owner", offset_of!(Slab, constant.owner)),
-        ("slab.superslab", offset_of!(Slab, constant.superslab)),
-        ("slab.words", offset_of!(Slab, constant.words)),
-        ("slab.used", offset_of!(Slab, used)),
-        ("slab.fresh", offset_of!(Slab, fresh)),
-        ("slab.summary", offset_of!(Slab, summary)),
-        ("slab.partial", offset_of!(Slab, listed)),
-        ("slab.before", offset_of!(Slab, before)),
-        ("slab.after", offset_of!(Slab, after)),
-        ("slab.remote.summary", offset_of!(Slab, remote.rsum)),
-        ("slab.remote.count", offset_of!(Slab, remote.rcount)),
+    pub(crate) const OFFSETS: [(Name, usize); 19] = [
+        (name("slab.start"), offset_of!(Slab, constant.start)),
+        (name("slab.free"), offset_of!(Slab, constant.free)),
+        (name("slab.blocks"), offset_of!(Slab, constant.blocks)),
+        (name("slab.class"), offset_of!(Slab, constant.class)),
+        (name("slab.slots"), offset_of!(Slab, constant.slots)),
+        (name("slab.kind"), offset_of!(Slab, constant.kind)),
+        (name("slab.pages"), offset_of!(Slab, constant.pages)),
+        (name("slab.remote"), offset_of!(Slab, constant.remote)),
+        (name("slab.owner"), offset_of!(Slab, constant.owner)),
+        (name("slab.superslab"), offset_of!(Slab, constant.superslab)),
+        (name("slab.words"), offset_of!(Slab, constant.words)),
+        (name("slab.used"), offset_of!(Slab, used)),
+        (name("slab.fresh"), offset_of!(Slab, fresh)),
+        (name("slab.summary"), offset_of!(Slab, summary)),
+        (name("slab.partial"), offset_of!(Slab, listed)),
+        (name("slab.before"), offset_of!(Slab, before)),
+        (name("slab.after"), offset_of!(Slab, after)),
+        (name("slab.remote.summary"), offset_of!(Slab, remote.rsum)),
+        (name("slab.remote.count"), offset_of!(Slab, remote.rcount)),
     ];
 
     /// The first block that may be handed out.

@@ -9,6 +9,7 @@
 //!    possible; dirty slots go before clean ones.
 
 use crate::counters::{self, Counter};
+use crate::name::{Name, name};
 use crate::shared_pool::SharedMeta;
 use crate::size_class::{SLOT_BYTES, SLOT_SHIFT};
 use crate::slab::Site;
@@ -70,12 +71,21 @@ fn find_run(mask: u32, slots: usize) -> Option<u32> {
 }
 
 impl SuperSlab {
-    pub(crate) const OFFSETS: [(&'static str, usize); 4] = [
-        ("superslab.base", core::mem::offset_of!(SuperSlab, base)),
-        ("superslab.free", core::mem::offset_of!(SuperSlab, free)),
-        ("superslab.clean", core::mem::offset_of!(SuperSlab, clean)),
+    pub(crate) const OFFSETS: [(Name, usize); 4] = [
         (
-            "superslab.shared_meta",
+            name("superslab.base"),
+            core::mem::offset_of!(SuperSlab, base),
+        ),
+        (
+            name("superslab.free"),
+            core::mem::offset_of!(SuperSlab, free),
+        ),
+        (
+            name("superslab.clean"),
+            core::mem::offset_of!(SuperSlab, clean),
+        ),
+        (
+            name("superslab.shared_meta"),
             core::mem::offset_of!(SuperSlab, shared_meta),
         ),
     ];

@@ -17,6 +17,7 @@
 
 use crate::arena::{self, UNIT};
 use crate::counters::{self, Counter};
+use crate::name::{Name, name};
 use crate::size_class::SLOT_BYTES;
 use crate::sys::clock;
 use crate::sys::lock::Lock;
@@ -244,12 +245,12 @@ pub(crate) fn address() -> usize {
     STOCK.address() as usize
 }
 
-pub(crate) const OFFSETS: [(&str, usize); 5] = [
-    ("stock.ranges", core::mem::offset_of!(Stock, ranges)),
-    ("stock.len", core::mem::offset_of!(Stock, len)),
-    ("range.bytes", size_of::<Range>()),
-    ("range.start", core::mem::offset_of!(Range, start)),
-    ("range.units", core::mem::offset_of!(Range, units)),
+pub(crate) const OFFSETS: [(Name, usize); 5] = [
+    (name("stock.ranges"), core::mem::offset_of!(Stock, ranges)),
+    (name("stock.len"), core::mem::offset_of!(Stock, len)),
+    (name("range.bytes"), size_of::<Range>()),
+    (name("range.start"), core::mem::offset_of!(Range, start)),
+    (name("range.units"), core::mem::offset_of!(Range, units)),
 ];
 
 /// Locks and unlocks around a fork.

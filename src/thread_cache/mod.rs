@@ -29,6 +29,7 @@ use crate::counters::{self, Counter};
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata;
+use crate::name::{Name, name};
 use crate::observe::{Event, Observed, Observer, Occasion, Path, Wish};
 use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
@@ -149,37 +150,43 @@ impl core::ops::Deref for Busy {
 }
 
 impl ThreadCache {
-    pub(crate) const OFFSETS: [(&'static str, usize); 22] = {
+    pub(crate) const OFFSETS: [(Name, usize); 22] = {
         let (list_head, list_len) = FreeList::OFFSETS;
         let (bins, top, end, bin) = Front::OFFSETS;
         let [remote_entries, remote_entry, slab, words, count] = RemoteBuffer::OFFSETS;
         let list = offset_of!(Shelf, list);
         [
-            ("cache.bins", offset_of!(ThreadCache, front) + bins),
-            ("bin.top", top),
-            ("bin.end", end),
-            ("bin.bytes", bin),
-            ("cache.shelves", offset_of!(ThreadCache, shelves)),
-            ("shelf.bytes", size_of::<Shelf>()),
-            ("shelf.bottom", offset_of!(Shelf, bottom)),
-            ("shelf.capacity", offset_of!(Shelf, capacity)),
-            ("shelf.current", offset_of!(Shelf, current)),
-            ("shelf.partial", offset_of!(Shelf, partial)),
-            ("shelf.list.capacity", offset_of!(Shelf, list_capacity)),
-            ("shelf.list.head", list + list_head),
-            ("shelf.list.len", list + list_len),
-            ("cache.busy", offset_of!(ThreadCache, busy)),
-            ("cache.state", offset_of!(ThreadCache, state)),
-            ("cache.made_before", offset_of!(ThreadCache, made_before)),
+            (name("cache.bins"), offset_of!(ThreadCache, front) + bins),
+            (name("bin.top"), top),
+            (name("bin.end"), end),
+            (name("bin.bytes"), bin),
+            (name("cache.shelves"), offset_of!(ThreadCache, shelves)),
+            (name("shelf.bytes"), size_of::<Shelf>()),
+            (name("shelf.bottom"), offset_of!(Shelf, bottom)),
+            (name("shelf.capacity"), offset_of!(Shelf, capacity)),
+            (name("shelf.current"), offset_of!(Shelf, current)),
+            (name("shelf.partial"), offset_of!(Shelf, partial)),
             (
-                "cache.remote.entries",
+                name("shelf.list.capacity"),
+                offset_of!(Shelf, list_capacity),
+            ),
+            (name("shelf.list.head"), list + list_head),
+            (name("shelf.list.len"), list + list_len),
+            (name("cache.busy"), offset_of!(ThreadCache, busy)),
+            (name("cache.state"), offset_of!(ThreadCache, state)),
+            (
+                name("cache.made_before"),
+                offset_of!(ThreadCache, made_before),
+            ),
+            (
+                name("cache.remote.entries"),
                 offset_of!(ThreadCache, remote) + remote_entries,
             ),
-            ("remote.entries", RemoteBuffer::ENTRIES),
-            ("remote_entry.bytes", remote_entry),
-            ("remote_entry.slab", slab),
-            ("remote_entry.words", words),
-            ("remote_entry.count", count),
+            (name("remote.entries"), RemoteBuffer::ENTRIES),
+            (name("remote_entry.bytes"), remote_entry),
+            (name("remote_entry.slab"), slab),
+            (name("remote_entry.words"), words),
+            (name("remote_entry.count"), count),
         ]
     };
     /// Where the inbox stands that a slab's `owner` points to.
