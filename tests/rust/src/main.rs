@@ -62,7 +62,7 @@ fn errors() {
 
 fn main() {
     errors();
-    let watch = debug::watch("site=make_item on=free do=arm").expect("a watch");
+    let watch = debug::watch("site=make_item on=free do=arm words=0").expect("a watch");
     let lists = debug::watch("site=make_list on=alloc,realloc,free do=log").expect("a watch");
     drop(black_box(make_list()));
     let item = Box::into_raw(make_item());
