@@ -24,21 +24,7 @@ impl Finding {
 
     /// The function names in the stack behind the line that begins with `heading`.
     pub fn stack(&self, heading: &str) -> Vec<String> {
-        let behind = self
-            .lines
-            .iter()
-            .skip_while(|line| !line.trim().starts_with(heading));
-        let frames = behind
-            .skip(1)
-            .take_while(|line| line.trim().starts_with('#'));
-        frames
-            .map(|line| {
-                let name = line
-                    .split_once(" (")
-                    .and_then(|(_, name)| name.split_once('+'));
-                name.map(|(name, _)| name).unwrap_or_default().to_owned()
-            })
-            .collect()
+        watched::stack_behind(&self.lines, heading)
     }
 
     /// The rule that the report advises to watch with.

@@ -113,17 +113,21 @@ impl Hit {
 
     /// The function names in the stack behind the line that begins with `heading`.
     pub fn stack(&self, heading: &str) -> Vec<String> {
-        let behind = self
-            .lines
-            .iter()
-            .skip_while(|line| !line.trim().starts_with(heading));
-        let frames = behind
-            .skip(1)
-            .take_while(|line| line.trim().starts_with('#'));
-        frames
-            .map(|line| between(line, " (", "+").unwrap_or_default().to_owned())
-            .collect()
+        stack_behind(&self.lines, heading)
     }
+}
+
+/// The function names in the stack behind the line that begins with `heading`.
+pub fn stack_behind(lines: &[String], heading: &str) -> Vec<String> {
+    let behind = lines
+        .iter()
+        .skip_while(|line| !line.trim().starts_with(heading));
+    let frames = behind
+        .skip(1)
+        .take_while(|line| line.trim().starts_with('#'));
+    frames
+        .map(|line| between(line, " (", "+").unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// File and line of an offset in a file of code.

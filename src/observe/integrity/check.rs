@@ -210,6 +210,24 @@ pub(super) fn guards(block: &Block<'_, BlockRecord>, size: usize) -> [(usize, us
     ]
 }
 
+/// The block is freed: checks that it may be; what was asked for, and whether it was seen to be
+/// handed out. `None` if it is not to be freed.
+#[inline(always)]
+fn end(
+    block: &Block<'_, BlockRecord>,
+    record: &BlockRecord,
+    release: &Release,
+) -> Option<(Asked, bool)> {
+    let (asked, was_live) = record.end(State::Freed, release.is_remote);
+    if !was_live && !wrong::freed_again(block, record, asked, release) {
+        return None;
+    }
+    if was_live && !is_sound(block, asked, release) {
+        wrong::freed(block, asked, release);
+    }
+    Some((asked, was_live))
+}
+
 #[inline(always)]
 pub(super) fn freeing(
     local: &Local,
@@ -220,13 +238,7 @@ pub(super) fn freeing(
         return Some(block.address);
     };
     // In quarantine when it is filled, and not before: a signal may begin a scan in the middle.
-    let (asked, was_live) = record.end(State::Freed, release.is_remote);
-    if !was_live && !wrong::freed_again(block, record, asked, release) {
-        return None;
-    }
-    if was_live && !is_sound(block, asked, release) {
-        wrong::freed(block, asked, release);
-    }
+    let (asked, was_live) = end(block, record, release)?;
     let thread = local.thread();
     let moment = match thread {
         Some(thread) => moment(thread, release.caller),
@@ -297,13 +309,7 @@ pub(super) fn freeing_light(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    let (asked, was_live) = record.end(State::Freed, release.is_remote);
-    if !was_live && !wrong::freed_again(block, record, asked, release) {
-        return None;
-    }
-    if was_live && !is_sound(block, asked, release) {
-        wrong::freed(block, asked, release);
-    }
+    end(block, record, release)?;
     record.set_freed(UNKNOWN, release.caller.api());
     Some(block.address)
 }

@@ -33,6 +33,27 @@ fn with_caller(caller: Caller, tell: impl FnOnce(Finder<'_>)) {
     });
 }
 
+/// Tells of a call that is wrong by itself.
+fn tell_call(
+    caller: Caller,
+    kind: Kind,
+    sentence: &Line,
+    address: usize,
+    subject: Option<Subject>,
+) {
+    with_caller(caller, |finder| {
+        report::tell(&Finding {
+            kind,
+            sentence: sentence.bytes(),
+            address,
+            subject,
+            damage: None,
+            finder,
+            unknown: b"",
+        });
+    });
+}
+
 /// A block that was not live is freed. Says whether the free goes on: nothing is known of it.
 #[cold]
 #[inline(never)]
@@ -69,17 +90,13 @@ pub(super) fn freed_again(
             Kind::DoubleFree
         }
     };
-    with_caller(release.caller, |finder| {
-        report::tell(&Finding {
-            kind,
-            sentence: sentence.bytes(),
-            address,
-            subject: Subject::of(address),
-            damage: None,
-            finder,
-            unknown: b"",
-        });
-    });
+    tell_call(
+        release.caller,
+        kind,
+        &sentence,
+        address,
+        Subject::of(address),
+    );
     false
 }
 
@@ -91,17 +108,7 @@ pub(super) fn freed(block: &Block<'_, BlockRecord>, asked: Asked, release: &Rele
     let address = block.address.as_ptr() as usize;
     let subject = Subject::of(address).map(Subject::as_live);
     let mismatch = |kind: Kind, sentence: &mut Line| {
-        with_caller(caller, |finder| {
-            report::tell(&Finding {
-                kind,
-                sentence: sentence.bytes(),
-                address,
-                subject,
-                damage: None,
-                finder,
-                unknown: b"",
-            });
-        });
+        tell_call(caller, kind, sentence, address, subject);
     };
     if !Family::of(caller.api()).matches(Family::of(asked.api())) {
         let mut sentence = begin(caller, address);
@@ -377,17 +384,13 @@ pub(super) fn resized_after_free(
         .text(b"this block of ")
         .number(record.asked().size())
         .text(b" bytes was freed before; the program gets a new one");
-    with_caller(request.caller, |finder| {
-        report::tell(&Finding {
-            kind: Kind::UseAfterFree,
-            sentence: sentence.bytes(),
-            address,
-            subject: Subject::of(address),
-            damage: None,
-            finder,
-            unknown: b"",
-        });
-    });
+    tell_call(
+        request.caller,
+        Kind::UseAfterFree,
+        &sentence,
+        address,
+        Subject::of(address),
+    );
 }
 
 /// The program has passed an address that is not the start of a block of ours.
@@ -427,17 +430,7 @@ pub(super) fn stray(call: Call, address: usize, fault: Fault, caller: Caller) ->
         }
         _ => what_it_is(&mut sentence, address, caller),
     }
-    with_caller(caller, |finder| {
-        report::tell(&Finding {
-            kind,
-            sentence: sentence.bytes(),
-            address,
-            subject,
-            damage: None,
-            finder,
-            unknown: b"",
-        });
-    });
+    tell_call(caller, kind, &sentence, address, subject);
     Verdict::Ignore
 }
 
