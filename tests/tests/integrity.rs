@@ -309,6 +309,11 @@ fn two_runs_lead_to_the_culprit() {
     let (outcome, finding) = the_finding("server");
     assert_eq!(finding.kind, "write-after-free", "{}", outcome.report());
     assert!(finding.says("at offset 16 of a block of 40 bytes"));
+    assert!(
+        finding.says("written: 8 bytes; the word there is 0x21"),
+        "{}",
+        outcome.report()
+    );
     let rule = finding.rule().expect("a rule").to_owned();
     let second = checked("server")
         .env("HAKMEM_WATCH", &rule)

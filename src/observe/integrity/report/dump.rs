@@ -69,7 +69,9 @@ pub(super) fn explain(paper: &mut Paper, (first, last): (usize, usize)) {
     let len = (last - first + 1).min(32);
     // SAFETY: bytes of the damage.
     let byte = |at: usize| unsafe { ((first + at) as *const u8).read_volatile() };
-    let is_text = |byte: u8| (b' '..=b'~').contains(&byte) || byte == 0 || byte == b'\n';
+    let is_letter = |byte: u8| (b' '..=b'~').contains(&byte) || byte == b'\n';
+    // With the zero that ends it, and no other: small numbers have more.
+    let is_text = |at: usize| is_letter(byte(at)) || byte(at) == 0 && at + 1 == len;
     if let Some(found) = walk::find(word).filter(|_| last - first >= 3) {
         let offset = word.wrapping_sub(found.block.address.as_ptr() as usize);
         line.text(b"; ")
@@ -85,7 +87,7 @@ pub(super) fn explain(paper: &mut Paper, (first, last): (usize, usize)) {
             Some(_) => line.function(word, false),
             None => line.address(word),
         };
-    } else if (0..len).all(|at| is_text(byte(at))) && byte(0) != 0 {
+    } else if (0..len).all(is_text) && byte(0) != 0 {
         line.text(b"; as text: \"");
         for at in 0..len {
             line.foreign(&[byte(at)]);
