@@ -612,7 +612,8 @@ impl ThreadCache {
 
     /// Takes blocks of a slab, as [`Slab::take`].
     #[inline(always)]
-    fn take_from(&self, slab: &Slab, want: usize, each: impl FnMut(Run)) -> usize {
+    fn take_from(&self, slab: &'static Slab, want: usize, each: impl FnMut(Run)) -> usize {
+        slab.carve(want);
         let before = Observed::wants(Wish::Counts).then(|| slab.counts());
         let taken = slab.take(want, each);
         if let Some(before) = before {
@@ -746,7 +747,7 @@ impl ThreadCache {
 
     /// One block of `class` that reads as zero, if a slab at hand has such a one.
     pub(crate) fn take_fresh(&self, class: SizeClass) -> Option<NonNull<u8>> {
-        if Observed::DIRTIES {
+        if Observed::wants(Wish::Places) {
             return None;
         }
         self.notice_miss(class);

@@ -157,7 +157,7 @@ fn left_slow(address: usize) -> usize {
     let offset = address - found.block.address.as_ptr() as usize;
     match asked.state() {
         State::Live => asked.size().saturating_sub(offset),
-        State::New => UNLIMITED,
+        State::New | State::Untouched => UNLIMITED,
         _ => 0,
     }
 }
