@@ -34,6 +34,8 @@
 //! 7. A LARGE slab is one block. It has no owner, and no bitmap but `remote` word 0,
 //!    whose bit says that the block has been freed.
 
+pub(crate) mod contradiction;
+
 use crate::counters;
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;

@@ -71,7 +71,7 @@ pub(super) unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
 /// Bytes in front of a block that hold the pattern: the link of a free block below may take the
 /// rest.
 #[inline(always)]
-pub(super) fn front_bytes(bytes: usize) -> usize {
+fn front_bytes(bytes: usize) -> usize {
     if bytes == FRONT { FRONT - LINK } else { FRONT }
 }
 

@@ -21,9 +21,11 @@
 
 mod ask;
 mod check;
+mod foreign_free;
 mod guard;
 mod kind;
 mod leaks;
+mod metadata;
 mod pattern;
 mod placed_stacks;
 mod policy;
@@ -103,6 +105,7 @@ impl Observer for Checking {
         thread::forked();
         report::forked();
         leaks::forked();
+        signals::forked();
     }
 
     fn began(local: &Local, _adopted: bool) {

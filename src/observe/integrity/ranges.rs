@@ -13,6 +13,7 @@
 use super::guard;
 use super::policy;
 use super::record::State;
+pub use super::signals::{Action, set_action};
 use super::wrong_range;
 use crate::observe;
 use crate::observe::api::Api;
@@ -157,7 +158,7 @@ fn left_slow(address: usize) -> usize {
     let offset = address - found.block.address.as_ptr() as usize;
     match asked.state() {
         State::Live => asked.size().saturating_sub(offset),
-        State::New | State::Untouched => UNLIMITED,
+        State::New => UNLIMITED,
         _ => 0,
     }
 }

@@ -1,4 +1,5 @@
-//! Looks at all blocks: the pattern around live ones, the filling of freed ones.
+//! Looks at all blocks: the pattern around live ones, the filling of freed ones and of places that
+//! nobody has had; and before at the structures that say where they are.
 //!
 //! Other threads go on meanwhile. A block that changes while it is looked at is passed over: its
 //! record says so.
@@ -8,7 +9,7 @@ use super::policy::{self, Level};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
-use super::{check, guard, untouched};
+use super::{check, guard, metadata, untouched};
 use crate::observe::{self, Block};
 use crate::sys::{process, thread};
 use crate::walk::{self, Found};
@@ -56,6 +57,11 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
     });
     if policy::level() == Level::Off {
         return found;
+    }
+    // Where these do not agree, it is not known where blocks are.
+    let wrong = metadata::examine(when);
+    if wrong > 0 {
+        return found + wrong;
     }
     let _ = walk::for_each_place(|place| {
         let Some(record) = place.block.record.map(observe::checked) else {

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  block handed out    │ place that nobody has had          │ next place
-//!  … asked for │DE DE …│ link │DE DE … DE│ as it comes │DE…│ …
-//!                       0      8      FILLED             front
+//!  … asked for │DE DE …│DE DE DE … DE│ as it comes │DE…│ …
+//!                       0         FILLED            its last page
 //! ```
 //!
 //! 1. They are filled some way ahead of those that are handed out, and no farther: the memory of
@@ -14,22 +14,39 @@ use super::kind::Kind;
 use super::pattern::{self, FREED, LINK};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder, Finding, Subject};
-use super::{check, wrong};
+use super::wrong;
+use crate::block;
 use crate::observe::Block;
 use crate::observe::report::Line;
 use crate::sys::thread;
+use crate::walk;
 
 /// Bytes from the start of a place that are filled; and as always those in front of the next one.
 const FILLED: usize = 8 << 10;
 
-/// Where the filling stands in a place of so many bytes: from and to, as offsets. The link may be
-/// the allocator's.
+/// Bytes at the end of a larger one that are.
+const FILLED_AT_END: usize = 4 << 10;
+
+/// Where the filling stands in a place: from and to, as offsets.
 #[inline(always)]
-fn ranges(bytes: usize) -> [(usize, usize); 2] {
-    if bytes <= FILLED {
-        return [(LINK, bytes), (bytes, bytes)];
+fn ranges(start: usize, bytes: usize) -> [(usize, usize); 2] {
+    let from = if has_link(start) { LINK } else { 0 };
+    if bytes <= FILLED + FILLED_AT_END {
+        return [(from, bytes), (bytes, bytes)];
     }
-    [(LINK, FILLED), (bytes - check::front_bytes(bytes), bytes)]
+    [(from, FILLED), (bytes - FILLED_AT_END, bytes)]
+}
+
+/// Whether the place is on a list of free blocks, or was: then it begins with null or the address of
+/// another block, encoded.
+fn has_link(start: usize) -> bool {
+    // SAFETY: a place that is nobody's.
+    let word = unsafe { (start as *const usize).read_volatile() };
+    let next = word ^ block::key();
+    word != usize::from_ne_bytes([FREED; 8])
+        && (next == 0
+            || walk::find(next)
+                .is_some_and(|next_one| next_one.block.address.as_ptr() as usize == next))
 }
 
 /// Fills a place that nobody has had, if it is one.
@@ -43,7 +60,7 @@ pub(super) fn fill(block: &Block<'_, BlockRecord>) {
 }
 
 fn fill_place(start: usize, bytes: usize) {
-    for (from, to) in ranges(bytes) {
+    for (from, to) in ranges(start, bytes) {
         // SAFETY: of a place that is nobody's, as `fill` and `written` are told.
         unsafe { pattern::fill(start + from, to - from, FREED) };
     }
@@ -52,7 +69,7 @@ fn fill_place(start: usize, bytes: usize) {
 /// Whether nobody has written to such a place.
 #[inline(always)]
 pub(super) fn is_whole(start: usize, bytes: usize) -> bool {
-    let [(from, to), front] = ranges(bytes);
+    let [(from, to), front] = ranges(start, bytes);
     // SAFETY: the place, or what another thread may have of it meanwhile.
     unsafe {
         pattern::is_whole(start + from, to - from)
@@ -63,7 +80,7 @@ pub(super) fn is_whole(start: usize, bytes: usize) -> bool {
 /// The first and the last byte that somebody wrote to.
 fn damage(start: usize, bytes: usize) -> Option<(usize, usize)> {
     let mut all = None;
-    for (from, to) in ranges(bytes) {
+    for (from, to) in ranges(start, bytes) {
         // SAFETY: as above.
         if let Some((first, last)) = unsafe { pattern::damage(start + from, to - from) } {
             all = Some((all.map_or(first, |(before, _)| before), last));
@@ -85,7 +102,7 @@ pub(super) fn handed_out(block: &Block<'_, BlockRecord>, record: &BlockRecord) -
         };
         written(start, block.bytes, finder, report::tell);
     }
-    if block.bytes <= FILLED {
+    if block.bytes <= FILLED + FILLED_AT_END {
         return State::Filled;
     }
     record.set_state(State::Freed);
@@ -101,27 +118,24 @@ pub(super) fn written(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&
     };
     let last = through(start, bytes, last);
     let below = nearest(start, -1).or_else(|| Subject::of(start.wrapping_sub(1)));
-    let above = nearest(start, 1).filter(Subject::is_live);
-    let is_of_above = |above: &Subject| {
-        let in_front = above.address.wrapping_sub(last + 1);
-        let is_nearer = |below: &Subject| first - (below.address + below.size) > in_front;
-        above.address > last && below.as_ref().is_none_or(is_nearer)
-    };
-    if let Some(below) =
-        below.filter(|below| !above.as_ref().is_some_and(is_of_above) && below.is_live())
+    let above = nearest(start, 1);
+    if let Some((below, first)) = below.and_then(|below| Some((below, tail_before(&below, start)?)))
     {
-        let first = tail_before(&below, start).unwrap_or(first);
         wrong::gap(Some(below), None, (first, last), finder, tell);
-    } else if above.is_some() {
-        wrong::gap(None, above, (first, last), finder, tell);
     } else {
-        tell_of_nobody(below, (first, last), finder, tell);
+        let is_nearer = |above: &Subject| {
+            let in_front = above.address.wrapping_sub(last + 1);
+            let behind = |below: &Subject| first.wrapping_sub(below.address + below.size);
+            below.as_ref().is_none_or(|below| behind(below) > in_front)
+        };
+        let above = above.filter(is_nearer);
+        tell_of_nearest(below, above, (first, last), finder, tell);
     }
     fill_place(start, bytes);
 }
 
 /// The nearest block that somebody has, or has had, in a direction.
-fn nearest(start: usize, step: isize) -> Option<Subject> {
+pub(super) fn nearest(start: usize, step: isize) -> Option<Subject> {
     let mut at = Subject::at_place(start, step)?;
     while matches!(at.state, State::New | State::Untouched) {
         at = at.neighbour(step)?;
@@ -139,7 +153,7 @@ pub(super) fn through(start: usize, bytes: usize, last: usize) -> usize {
             break;
         };
         at += bytes;
-        if first != at + LINK {
+        if first > at + LINK {
             break;
         }
         fill_place(at, bytes);
@@ -151,7 +165,7 @@ pub(super) fn through(start: usize, bytes: usize, last: usize) -> usize {
 /// Where damage begins that goes through the pattern behind a live block to the next place, which
 /// is made whole.
 fn tail_before(below: &Subject, start: usize) -> Option<usize> {
-    if below.address + below.bytes != start {
+    if !below.is_live() || below.address + below.bytes != start {
         return None;
     }
     let end = below.address + below.size;
@@ -162,9 +176,10 @@ fn tail_before(below: &Subject, start: usize) -> Option<usize> {
     Some(first)
 }
 
-/// Tells of a write to memory that is far from each live block.
-fn tell_of_nobody(
+/// Tells of a write that touches no block: `above`, if it is nearer, or `below`.
+fn tell_of_nearest(
     below: Option<Subject>,
+    above: Option<Subject>,
     damage: (usize, usize),
     finder: Finder<'_>,
     tell: fn(&Finding<'_>),
@@ -176,27 +191,39 @@ fn tell_of_nobody(
     } else {
         b" bytes were written "
     });
-    if let Some(below) = &below {
-        let end = below.address + below.size;
+    match (&above, &below) {
+        (Some(above), _) => sentence
+            .number(above.address - (last + 1))
+            .text(b" bytes in front of "),
+        (None, Some(below)) => sentence
+            .number(first.wrapping_sub(below.address + below.size))
+            .text(b" bytes behind the end of "),
+        (None, None) => sentence.text(b"at ").address(first),
+    };
+    if let Some(nearest) = above.as_ref().or(below.as_ref()) {
         sentence
-            .number(first.wrapping_sub(end))
-            .text(b" bytes behind the end of a freed block of ")
-            .number(below.size)
+            .text(if nearest.is_live() {
+                b"a block of "
+            } else {
+                b"a freed block of "
+            })
+            .number(nearest.size)
             .text(b" bytes at ")
-            .address(below.address);
-    } else {
-        sentence
-            .text(b"to memory that nobody has had, at ")
-            .address(first);
+            .address(nearest.address);
     }
-    sentence.text(b"; found by ").text(finder.what);
+    sentence
+        .text(b", in memory that nobody has had; found by ")
+        .text(finder.what);
     tell(&Finding {
-        kind: Kind::HeapOverflow,
+        kind: match above {
+            Some(_) => Kind::HeapUnderflow,
+            None => Kind::HeapOverflow,
+        },
         sentence: sentence.bytes(),
         address: first,
-        subject: below,
+        subject: above.or(below),
         damage: Some(damage),
         finder,
-        unknown: b"who wrote, and when: nobody has had that place since its slab was opened",
+        unknown: b"who wrote, and which block was meant: this one is the nearest",
     });
 }

@@ -149,6 +149,14 @@ impl Subject {
         self.state == State::Quarantined
     }
 
+    /// Whether the program had it and has freed it.
+    pub(crate) fn is_freed(&self) -> bool {
+        matches!(
+            self.state,
+            State::Quarantined | State::Filled | State::Freed
+        )
+    }
+
     /// What it is doing, in a word.
     pub(crate) fn state_name(&self) -> &'static str {
         match self.state {
