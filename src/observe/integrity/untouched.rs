@@ -24,6 +24,8 @@ use crate::walk;
 /// Bytes from the start of a place that are filled; and as always those in front of the next one.
 const FILLED: usize = 8 << 10;
 
+/// So many times nearer is the block above that a write far from all is told of.
+const OVERFLOWS: usize = 4;
 /// Bytes at the end of a larger one that are.
 const FILLED_AT_END: usize = 4 << 10;
 
@@ -123,10 +125,14 @@ pub(super) fn written(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&
     {
         wrong::gap(Some(below), None, (first, last), finder, tell);
     } else {
+        // Who misses far runs over the end more often, but for the place in front of all.
+        let is_kept_back = walk::find(start).is_none();
+        let weight = if is_kept_back { 1 } else { OVERFLOWS };
         let is_nearer = |above: &Subject| {
             let in_front = above.address.wrapping_sub(last + 1);
             let behind = |below: &Subject| first.wrapping_sub(below.address + below.size);
-            below.as_ref().is_none_or(|below| behind(below) > in_front)
+            let is_farther = |below| behind(below) > in_front.saturating_mul(weight);
+            below.as_ref().is_none_or(is_farther)
         };
         let above = above.filter(is_nearer);
         tell_of_nearest(below, above, (first, last), finder, tell);
