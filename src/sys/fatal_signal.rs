@@ -77,22 +77,6 @@ pub(crate) struct Before([MaybeUninit<libc::sigaction>; FATAL.len()]);
 
 impl Before {
     pub(crate) const NONE: Before = Before([const { MaybeUninit::zeroed() }; FATAL.len()]);
-
-    /// What was there for a signal.
-    #[cfg(feature = "integrity")]
-    pub(crate) fn of(&self, signal: i32) -> Option<libc::sigaction> {
-        let index = FATAL.iter().position(|&fatal| fatal == signal)?;
-        // SAFETY: all zero bytes, or what the kernel has answered.
-        Some(unsafe { self.0[index].assume_init() })
-    }
-
-    /// What was there for a signal is the default.
-    #[cfg(feature = "integrity")]
-    pub(crate) fn forget(&mut self, signal: i32) {
-        if let Some(index) = FATAL.iter().position(|&fatal| fatal == signal) {
-            self.0[index] = MaybeUninit::zeroed();
-        }
-    }
 }
 
 /// Has `entry` called for each of [`FATAL`] that the process does not ignore, on the thread's
@@ -111,9 +95,12 @@ pub(crate) unsafe fn install(entry: Entry, before: *mut Before) {
             let old = unsafe { (&raw mut (*before).0[index]).cast::<libc::sigaction>() };
             // SAFETY: both are valid places, and the handler is a static function.
             unsafe {
-                if action::set(signal, ptr::null(), old) != 0
-                    || (*old).sa_sigaction == libc::SIG_IGN
-                {
+                if action::set(signal, ptr::null(), old) != 0 {
+                    continue;
+                }
+                #[cfg(feature = "integrity")]
+                super::program_signal::note(signal, &*old);
+                if (*old).sa_sigaction == libc::SIG_IGN {
                     continue;
                 }
                 action.sa_mask = (*old).sa_mask;
@@ -249,6 +236,8 @@ impl Delivery {
             // SAFETY: the caller's clause, and `new`'s.
             unsafe {
                 let action = (&raw const (*before).0[index]).cast::<libc::sigaction>();
+                #[cfg(feature = "integrity")]
+                let action = super::program_signal::behind(self.signal, action);
                 action::set(self.signal, action, ptr::null_mut());
                 let process = libc::syscall(libc::SYS_getpid);
                 let thread = libc::syscall(libc::SYS_gettid);

@@ -13,7 +13,7 @@
 //!    executed.
 
 use super::action::{self, Action};
-use super::fatal_signal::{Before, Blocked, Delivery, Entry, SIGBUS, SIGSEGV};
+use super::fatal_signal::{Blocked, Delivery, Entry, SIGBUS, SIGSEGV};
 use super::{keep_errno, system_malloc};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -26,6 +26,8 @@ struct Kept {
     handler: AtomicUsize,
     flags: AtomicUsize,
     mask: AtomicU64,
+    /// The handler that was there before ours; 0 if it is the default. Written before `ENTRY`.
+    noted: AtomicUsize,
 }
 
 impl Kept {
@@ -35,6 +37,7 @@ impl Kept {
             handler: AtomicUsize::new(libc::SIG_DFL),
             flags: AtomicUsize::new(0),
             mask: AtomicU64::new(0),
+            noted: AtomicUsize::new(libc::SIG_DFL),
         }
     }
 
@@ -95,17 +98,40 @@ fn kept(signal: i32) -> Option<&'static Kept> {
     ALL.iter().find(|kept| kept.signal == signal)
 }
 
-/// `entry` is the handler of each of them that was not ignored; what was there before it is kept here
-/// from now on, if it is the program's. Called once.
-pub(crate) fn begin(entry: Entry, before: &mut Before) {
-    for kept in &ALL {
-        // Another handler of ours is none that the program knows of.
-        let others = |action: &Action| !system_malloc::own_file().contains(&action.sa_sigaction);
-        if let Some(action) = before.of(kept.signal).filter(others) {
-            kept.write(&action);
-            before.forget(kept.signal);
-        }
+/// A handler of ours takes the place of an action: one that is the program's is kept.
+pub(crate) fn note(signal: i32, before: &Action) {
+    if let Some(kept) = ALL.iter().find(|kept| kept.signal == signal)
+        && !is_ours(before)
+    {
+        kept.write(before);
+        kept.noted.store(before.sa_sigaction, Ordering::Relaxed);
     }
+}
+
+/// The action that a handler of ours passes a signal on to, in the place of the one that it has
+/// found: one that is kept here is for our entry to call.
+pub(crate) fn behind(signal: i32, found: *const Action) -> *const Action {
+    // SAFETY: all zero bytes are the default action.
+    static DEFAULT: Default = Default(unsafe { core::mem::zeroed() });
+    // SAFETY: an action that a handler of ours has found.
+    let handler = unsafe { (*found).sa_sigaction };
+    match kept(signal) {
+        Some(kept) if kept.noted.load(Ordering::Relaxed) == handler => &raw const DEFAULT.0,
+        _ => found,
+    }
+}
+
+struct Default(Action);
+
+// SAFETY: only read.
+unsafe impl Sync for Default {}
+
+fn is_ours(action: &Action) -> bool {
+    system_malloc::own_file().contains(&action.sa_sigaction)
+}
+
+/// `entry` is the handler of each of them from now on that is not ignored. Called once.
+pub(crate) fn begin(entry: Entry) {
     ENTRY.store(entry as usize, Ordering::Release);
     for kept in &ALL {
         if kept.handler.load(Ordering::Relaxed) != libc::SIG_DFL {

@@ -39,8 +39,7 @@ pub(super) fn set_up() {
     signal::make_large_stack();
     // SAFETY: called once, so nobody else uses the cell.
     unsafe { fatal_signal::install(entry, BEFORE.0.get()) };
-    // SAFETY: as above, and the handlers read nothing of it before they have seen what `begin` does.
-    program_signal::begin(entry, unsafe { &mut *BEFORE.0.get() });
+    program_signal::begin(entry);
 }
 
 /// As libc's `sigaction`: the handlers stay in front.

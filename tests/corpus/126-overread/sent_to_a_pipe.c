@@ -7,7 +7,7 @@
 #include <unistd.h>
 int main(void) {
     int ends[2];
-    char *text = malloc(number(24));
+    char *text = calloc(1, number(24));
     strcpy(text, "shorter than a record");
     if (pipe(ends) != 0) return 1;
     ssize_t sent = write(ends[1], text, number(DEFECT(64, 24)));
