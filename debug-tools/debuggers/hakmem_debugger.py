@@ -5,12 +5,10 @@ debugger's own script (hakmem_gdb.py, hakmem_lldb.py) gives a `Debugger`, hands 
 to `Hakmem.do`, and prints what comes back.
 """
 
-import atexit
 import json
 import os
 import shutil
 import subprocess
-import tempfile
 
 import hakmem_structures as structures
 
@@ -42,8 +40,7 @@ PLAIN = (
 WORDS = sorted([*OF_ADDRESSES, *PLAIN, "pointers", "slab", "heap", "use", "help"])
 
 
-NO_TYPES = ("the library has no debug information of its types; `cargo build -p hakmem-capi` makes one "
-            "that has")
+NO_TYPES = "there is no debug information of the allocator's own types: debug builds of Rust programs have it"
 
 
 class Refused(Exception):
@@ -59,12 +56,9 @@ class Debugger:
     def process(self):
         """The number of the process that is looked at, or None."""
 
-    def moment(self):
-        """Something that changes whenever the process has run."""
-
-    def save_core(self, path):
-        """Writes a core file of the process; Refused where the debugger cannot."""
-        raise Refused("this debugger writes no core files")
+    def call(self):
+        """How the user has the process call a function."""
+        raise NotImplementedError
 
     def address(self, expression):
         """The number that an expression stands for: a pointer's value, else its address."""
@@ -87,11 +81,9 @@ def program():
     here = os.path.dirname(os.path.realpath(__file__))
     up = os.path.dirname(os.path.dirname(here))
     places = ["bin/hakmem", "target/release/hakmem", "target/debug/hakmem"]
-    for place in places:
-        path = os.path.join(up, place)
-        if os.access(path, os.X_OK):
-            return path
-    found = shutil.which("hakmem")
+    there = [path for path in (os.path.join(up, place) for place in places) if os.access(path, os.X_OK)]
+    # Of a clone's the one that was built last.
+    found = max(there, key=os.path.getmtime, default=None) or shutil.which("hakmem")
     if not found:
         raise Refused("there is no hakmem beside %s, nor on the PATH: install it" % here)
     return found
@@ -114,8 +106,6 @@ class Hakmem:
     def __init__(self, debugger):
         self.debugger = debugger
         self.named = None
-        # A core file that was written because the process cannot be read, and of which moment.
-        self.saved, self.saved_at = None, None
 
     def do(self, words):
         """What the words ask for, as text."""
@@ -159,31 +149,20 @@ class Hakmem:
         if not process:
             raise Refused("there is no process and no core file: start the program, or name a "
                           "source: hakmem use SOURCE")
-        if self.saved and self.saved_at == self.debugger.moment():
-            return self.saved
         return "pid:%d" % process
 
     def ask(self, command, arguments):
         """Runs `hakmem COMMAND SOURCE ARGUMENTS`."""
         source = self.source()
         answer = run(command, source, arguments)
-        # The debugger may read its process; whether others may is the kernel's matter.
-        if answer.status == 2 and source.startswith("pid:") and "cannot read process" in answer.notes:
-            answer = run(command, self.save(), arguments)
-        if answer.status == 2:
-            raise Refused(answer.notes.strip())
-        return answer
-
-    def save(self):
-        """A core file of the process as it stands."""
-        if not self.saved:
-            directory = tempfile.mkdtemp(prefix="hakmem-")
-            atexit.register(shutil.rmtree, directory, True)
-            self.saved = os.path.join(directory, "core")
-        self.saved_at = None
-        self.debugger.save_core(self.saved)
-        self.saved_at = self.debugger.moment()
-        return self.saved
+        if answer.status != 2:
+            return answer
+        why = answer.notes.strip()
+        if source.startswith("pid:") and "cannot read process" in why:
+            # PR_SET_PTRACER, PR_SET_PTRACER_ANY.
+            why += ("\n  or:    have the process allow it, where it is only a debugger that may read it: "
+                    "%s (int) prctl(0x59616d61, -1L)" % self.debugger.call())
+        raise Refused(why)
 
     def look_up(self, addresses):
         """What each address is: objects as `hakmem whatis --json` has them."""

@@ -12,8 +12,8 @@ import sys
 import gdb
 import gdb.printing
 
-# From beside this file, and leaving nothing there.
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+# From beside this file, and leaving nothing there. `__file__` is another one's where gdb loads it by itself.
+sys.path.insert(0, os.path.dirname(os.path.realpath(sys._getframe().f_code.co_filename)))
 writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 import hakmem_debugger as shared
 import hakmem_structures as structures
@@ -25,14 +25,6 @@ sys.path.pop(0)
 class Gdb(shared.Debugger):
     """What gdb looks at."""
 
-    def __init__(self):
-        self.resumed = 0
-        gdb.events.cont.connect(self.note_cont)
-        gdb.events.exited.connect(self.note_cont)
-
-    def note_cont(self, _):
-        self.resumed += 1
-
     def core(self):
         # gdb has no other way to say it. The quotes differ between versions.
         text = gdb.execute("info target", to_string=True)
@@ -42,14 +34,8 @@ class Gdb(shared.Debugger):
     def process(self):
         return gdb.selected_inferior().pid or None
 
-    def moment(self):
-        return (self.process(), self.resumed)
-
-    def save_core(self, path):
-        try:
-            gdb.execute("generate-core-file " + path, to_string=True)
-        except gdb.error as error:
-            raise shared.Refused("the process cannot be read, and gdb says: %s" % error) from error
+    def call(self):
+        return "call"
 
     def address(self, expression):
         return number_of(gdb.parse_and_eval(expression))
@@ -145,7 +131,7 @@ class Command(gdb.Command):
     def invoke(self, argument, _from_tty):
         try:
             text = HAKMEM.do(gdb.string_to_argv(argument))
-        except shared.Refused as refused:
+        except (shared.Refused, gdb.error) as refused:
             raise gdb.GdbError(str(refused)) from refused
         gdb.write(text if text.endswith("\n") else text + "\n")
 

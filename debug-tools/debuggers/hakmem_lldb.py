@@ -57,9 +57,8 @@ class Lldb(shared.Debugger):
         ended = not process or process.GetState() in (lldb.eStateExited, lldb.eStateUnloaded)
         return None if ended else process.GetProcessID()
 
-    def moment(self):
-        process = self.there()
-        return process and (process.GetProcessID(), process.GetStopID())
+    def call(self):
+        return "expression"
 
     def frame(self):
         return self.there() and self.there().GetSelectedThread().GetSelectedFrame()
@@ -122,7 +121,7 @@ def is_integer(value):
 
 def single(value):
     """What is inside of structures that hold one value each, or None."""
-    while value.GetType().GetTypeFlags() & lldb.eTypeIsStructUnion and not value.GetType().IsPointerType():
+    while value.GetType().GetCanonicalType().GetTypeClass() & (lldb.eTypeClassStruct | lldb.eTypeClassClass):
         sized = [each for each in members(value) if each.GetByteSize() > 0]
         if len(sized) != 1:
             return None
