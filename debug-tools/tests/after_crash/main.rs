@@ -1,6 +1,8 @@
 //! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
 
 mod damage;
+mod demo;
+mod runs;
 mod small_core;
 mod states;
 mod story;
