@@ -67,11 +67,11 @@ impl Misdeed {
         all
     }
 
-    /// The function that did it, and where: the innermost that is not one of libc's.
+    /// The function that did it, and where: the innermost that is not a library's.
     pub fn culprit(&self, symbols: &mut Symbols<'_>) -> Option<Function> {
         let by = self.by.as_ref()?;
         let functions = by.functions(symbols);
-        let own = functions.iter().find(|function| !is_of_libc(function));
+        let own = functions.iter().find(|function| !is_of_library(function));
         own.or(functions.first()).cloned()
     }
 
@@ -125,14 +125,16 @@ fn function(function: &Function) -> Value {
     })
 }
 
-/// Whether a function is one that writes for others: memcpy and its kin, of libc or of hakmem,
-/// which stands in front of it.
-fn is_of_libc(function: &Function) -> bool {
+/// Whether a function is one that writes for others: of libc, of hakmem, which stands in front of it,
+/// or of the standard library of C++ or Rust, which are inlined.
+fn is_of_library(function: &Function) -> bool {
     let file = function.module.as_ref().and_then(|path| path.file_name());
-    file.is_some_and(|name| {
+    let is_file = file.is_some_and(|name| {
         let name = name.as_encoded_bytes();
         name.starts_with(b"libc.so") || name.starts_with(b"libhakmem")
-    })
+    });
+    let source = function.source.as_ref().map(|(source, _)| source);
+    is_file || source.is_some_and(|s| s.starts_with("/rustc") || s.starts_with("/usr/include"))
 }
 
 impl Stack {
@@ -155,7 +157,7 @@ impl Stack {
         if let Some(index) = functions.iter().position(|f| f.name == "main") {
             functions.truncate(index + 1);
         }
-        while functions.len() > 1 && functions.last().is_some_and(is_of_libc) {
+        while functions.len() > 1 && functions.last().is_some_and(is_of_library) {
             functions.pop();
         }
         let names: Vec<String> = functions.iter().map(|f| named(f, true)).collect();

@@ -1,7 +1,6 @@
 //! A process that is waited for: signals that come for it are passed on, and its end becomes ours.
 //!
-//! The signals are blocked and taken one by one, SIGCHLD among them: nothing is installed, so
-//! nothing runs in a handler. What is typed at a terminal goes to the whole foreground group, and
+//! The signals are blocked and taken one by one, SIGCHLD among them: nothing runs in a handler. What is typed at a terminal goes to the whole foreground group, and
 //! so to the process as well: it is not passed on.
 
 use std::io::{self, IsTerminal};
@@ -34,9 +33,9 @@ pub struct Ended {
 pub fn supervise(command: &mut Command) -> io::Result<Ended> {
     let mut signals: SigSet = FORWARDED.into_iter().collect();
     signals.add(Signal::SIGCHLD);
-    signals.thread_block()?;
-    // The standard library starts processes with no signal blocked.
+    // Before they are blocked: what is blocked is so in the process as well.
     let mut child = command.spawn()?;
+    signals.thread_block()?;
     let status = wait(&mut child, &signals);
     signals.thread_unblock()?;
     Ok(Ended {
@@ -47,13 +46,12 @@ pub fn supervise(command: &mut Command) -> io::Result<Ended> {
 
 fn wait(child: &mut Child, signals: &SigSet) -> io::Result<ExitStatus> {
     loop {
+        // Its end may have come before the signals were blocked.
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
         let signal = signals.wait()?;
-        if signal == Signal::SIGCHLD {
-            // Of several that end at once there may be one signal.
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
-        } else if !is_typed(signal) {
+        if signal != Signal::SIGCHLD && !is_typed(signal) {
             pass_on(child, signal);
         }
     }
@@ -85,7 +83,10 @@ pub fn end_like(status: ExitStatus) -> ExitCode {
             maximum: Some(0),
         };
         let _ = setrlimit(Resource::Core, none);
-        let _ = signal::raise(signal);
+        // Rust's handler of SIGSEGV and SIGBUS takes the first one, and puts the default back.
+        for _ in 0..2 {
+            let _ = signal::raise(signal);
+        }
     }
     // As a shell says it. SIGPIPE comes here: this process ignores it.
     ExitCode::from(128_u8.wrapping_add(u8::try_from(number).unwrap_or(0)))

@@ -187,10 +187,7 @@ impl Report {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let source = self.source.display();
-        if let Some(rule) = misdeeds.iter().find_map(|misdeed| misdeed.rule.as_ref()) {
-            let again = misdeed::run_again(trace, rule);
-            output.line(format_args!("next: {again}"))?;
-        }
+        print_next_run(trace, misdeeds, output)?;
         let caught = misdeeds.iter().find(|misdeed| misdeed.address != 0);
         if let Some(misdeed) = caught {
             let address = misdeed.address;
@@ -256,9 +253,10 @@ impl Report {
             "ended: {}",
             ended.unwrap_or_else(|| "no signal is known".into())
         ))?;
-        if let Some(trace) = &trace {
-            self.print_misdeeds(trace, output)?;
-        }
+        let misdeeds = match &trace {
+            Some(trace) => self.print_misdeeds(trace, output)?,
+            None => vec![],
+        };
         let page = trace.as_ref().and_then(Trace::crash);
         if let (Some(trace), Some(page)) = (&trace, page) {
             self.print_page(trace, page, output)?;
@@ -298,6 +296,9 @@ impl Report {
                 }
             }
             Err(failure) => output.line(format_args!("{failure}"))?,
+        }
+        if let Some(trace) = &trace {
+            print_next_run(trace, &misdeeds, output)?;
         }
         self.print_next_of_image(image, &findings, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
@@ -426,6 +427,17 @@ impl Report {
     }
 }
 
+/// The run that names who did it, if that is not known yet.
+fn print_next_run(trace: &Trace, misdeeds: &[Misdeed], output: &mut Output) -> Result<(), Failure> {
+    match misdeeds.iter().find_map(|misdeed| misdeed.rule.as_ref()) {
+        Some(rule) => {
+            let again = misdeed::run_again(trace, rule);
+            output.line(format_args!("next, to name who did it: {again}"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The faults that were recorded.
 fn faults(trace: &Trace) -> Vec<Event> {
     let is_fault =
@@ -438,8 +450,8 @@ fn is_told(trace: &Trace, event: &Event) -> bool {
     let text = trace.crash().map_or(&[][..], CrashPage::text);
     match event.record.kind() {
         Some(Kind::WatchHit) => true,
-        // A signal has no text, and a page if it came to the handler.
-        _ if event.payload.is_empty() => trace.crash().is_some_and(|page| page.signal != 0),
+        // A signal has no text but the page's.
+        _ if event.payload.is_empty() => trace.crash().is_some(),
         _ => text
             .windows(event.payload.len())
             .any(|window| window == event.payload),

@@ -98,7 +98,7 @@ fn tell_what_was_found(program: &Path, file: &str) {
             panic!("{report}")
         };
         assert!(
-            culprit.contains("copy_name (") && culprit.contains(&the_write(file)),
+            culprit.contains("copy_name") && culprit.contains(&the_write(file)),
             "{report}"
         );
         assert!(
@@ -126,7 +126,7 @@ fn tell_by_a_watch(program: &Path, file: &str) {
         let found = culprits(&report);
         let last = found.last().unwrap_or_else(|| panic!("{report}"));
         assert!(
-            last.contains("copy_name (") && last.contains(&the_write(file)),
+            last.contains("copy_name") && last.contains(&the_write(file)),
             "{report}"
         );
         assert!(last.contains(": watch-hit: 8 bytes at 0x"), "{report}");
