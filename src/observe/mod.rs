@@ -32,8 +32,6 @@ pub(crate) use integrity::ranges as memory;
 pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
-#[cfg(any(feature = "watch", feature = "integrity"))]
-mod numerals;
 #[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
 mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
