@@ -24,8 +24,11 @@ macro_rules! sent {
                 // SAFETY: the function around makes the frame and waits.
                 let call = unsafe { Call::new(frame, Function::$name) };
                 let (address, len): (usize, usize) = $body;
-                // It is told; the call is the program's all the same.
-                let _ = call.readable(address, len);
+                // One byte is how programs ask whether memory can be read. What is told is sent all
+                // the same: the call is the program's.
+                if len > 1 {
+                    let _ = call.readable(address, len);
+                }
             }
             core::arch::naked_asm!(
                 ".cfi_startproc",

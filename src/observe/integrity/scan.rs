@@ -73,7 +73,7 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             class: place.block.class,
             record: Some(record),
         };
-        if let Some((kept, record)) = kept_back(&place, record) {
+        if let Some((kept, record)) = kept_back(place, record) {
             found += usize::from(is_damaged(&kept, record, (found < MOST).then_some(when)));
         }
         found += usize::from(is_damaged(&block, record, (found < MOST).then_some(when)));
