@@ -37,12 +37,7 @@ pub fn say_end(directory: &Path, pid: u32) {
         say(format_args!("hakmem: and {more} more of these"));
     }
     say(format_args!("hakmem: the trace lies in {directory}"));
-    let is_unknown = |misdeed: &&Misdeed| misdeed.by.is_none() && misdeed.rule.is_some();
-    if let Some(rule) = misdeeds
-        .iter()
-        .find(is_unknown)
-        .and_then(|m| m.rule.as_ref())
-    {
+    if let Some(rule) = Misdeed::next_rule(&misdeeds) {
         say(format_args!(
             "hakmem: who wrote there is named by: {}",
             again(rule)
