@@ -17,6 +17,7 @@
 //! | `search_path.rs`, `shebang.rs`, `elf.rs`, `privilege.rs` | what that takes: `PATH`, `#!` lines, ELF files, setuid and its kin |
 //! | `misdeed.rs` | what a run's trace says was done wrong, and by whom |
 //! | `symbols.rs` | the functions of a trace's program counters |
+//! | `version.rs` | whether a source was written by another version of hakmem |
 //! | `printable.rs` | text of a trace, without what a terminal would take as orders |
 //! | `log.rs` | what hakmem says of its own work, with `-v` |
 //! | `failure.rs` | an error as the user sees it, with its exit status |
@@ -52,6 +53,7 @@ mod summary;
 mod supervisor;
 mod symbols;
 mod trace;
+mod version;
 mod wishes;
 
 use std::process::ExitCode;
