@@ -225,6 +225,9 @@ pub(crate) enum Event<'a> {
 pub(crate) enum Wish {
     /// [`Event::Taken`], for which bits are counted.
     Counts,
+    /// [`Observer::carved`]: it writes into places that nobody has had, so none is known to be
+    /// zero.
+    Places,
 }
 
 /// A path through the allocator that can be timed.
@@ -288,8 +291,6 @@ pub(crate) trait Observer: 'static {
     const ACTIVE: bool = true;
     /// Bytes added to each request before its class is chosen.
     const TAIL: usize = 0;
-    /// The observer writes into fresh memory, so none is known to be zero.
-    const DIRTIES: bool = false;
     /// The first block of each slab stays the observer's, so that every other one has a block
     /// below it.
     const SKIPS_FIRST: bool = false;
@@ -364,6 +365,12 @@ pub(crate) trait Observer: 'static {
     fn resize_diverted(_: usize, _: usize) -> bool {
         false
     }
+
+    /// A place that nobody has had since its slab was opened may be handed out from now on: the
+    /// block is free, or the observer's own first one. The slab's owner is in the middle of a
+    /// change, so no signal handler of its thread will have the block meanwhile.
+    #[inline(always)]
+    fn carved(_: &Block<'_, Self::Record>) {}
 
     /// A block is handed out. The thread's cache is real.
     #[inline(always)]
@@ -492,7 +499,6 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     type Span = (A::Span, B::Span);
     const ACTIVE: bool = A::ACTIVE || B::ACTIVE;
     const TAIL: usize = A::TAIL + B::TAIL;
-    const DIRTIES: bool = A::DIRTIES || B::DIRTIES;
     const SKIPS_FIRST: bool = A::SKIPS_FIRST || B::SKIPS_FIRST;
 
     fn set_up() -> bool {
@@ -564,6 +570,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline(always)]
     fn resize_diverted(address: usize, size: usize) -> bool {
         A::resize_diverted(address, size) || B::resize_diverted(address, size)
+    }
+
+    #[inline(always)]
+    fn carved(block: &Block<'_, Self::Record>) {
+        A::carved(&block.first());
+        B::carved(&block.second());
     }
 
     #[inline(always)]

@@ -23,6 +23,7 @@ mod blocks;
 mod plain;
 mod printed;
 mod received;
+mod sent;
 mod strings;
 mod wide;
 

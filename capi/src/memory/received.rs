@@ -10,10 +10,10 @@ use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals};
 
 /// What was passed, in the order of the arguments.
-type Passed = [usize; 6];
+pub(super) type Passed = [usize; 6];
 
 /// Looks libc's functions up, for one that is called before anything is set up.
-extern "C" fn find() {
+pub(super) extern "C" fn find() {
     find_originals();
 }
 

@@ -9,7 +9,7 @@ use super::policy::{self, Level};
 use super::quarantine::Entry;
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
-use super::{guard, stacks, wrong};
+use super::{guard, stacks, untouched, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::{self, Block, LARGE, Release, Request, Resize};
 use crate::size_class::MIN_ALIGN;
@@ -62,7 +62,7 @@ pub(super) const UNKNOWN: Moment = Moment {
 /// # Safety
 /// The record is that of a block in a slab; the first one is never handed out.
 #[inline(always)]
-unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
+pub(super) unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
     let stride = size_of::<observe::Record>();
     // SAFETY: the records of a slab stand one behind the other, and this is not the first.
     unsafe { &*ptr::from_ref(record).byte_sub(stride) }
@@ -101,7 +101,10 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
         return;
     };
     let start = block.address.as_ptr() as usize;
-    let was = record.asked().state();
+    let was = match record.asked().state() {
+        State::Untouched => untouched::handed_out(block, record),
+        was => was,
+    };
     if was == State::Filled {
         // SAFETY: the block's place.
         let is_whole = unsafe { pattern::is_whole(start + LINK, block.bytes - LINK) };

@@ -15,14 +15,17 @@
 //! processor.
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
-//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
+//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones,
+//! `untouched.rs` in places that nobody has had; `scan.rs` looks at
 //! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
 
 mod ask;
 mod check;
+mod foreign_free;
 mod guard;
 mod kind;
 mod leaks;
+mod metadata;
 mod pattern;
 mod placed_stacks;
 mod policy;
@@ -34,12 +37,15 @@ mod scan;
 mod signals;
 mod stacks;
 mod thread;
+mod untouched;
 mod wild;
 mod wrong;
 mod wrong_range;
 
 use super::caller::Caller;
-use super::{Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
+use super::{
+    Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, Wish, modules, stack,
+};
 use crate::fault::{Call, Fault};
 use crate::sys::originals;
 use core::ptr::NonNull;
@@ -99,6 +105,7 @@ impl Observer for Checking {
         thread::forked();
         report::forked();
         leaks::forked();
+        signals::forked();
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -124,6 +131,15 @@ impl Observer for Checking {
 
     fn resize_diverted(address: usize, size: usize) -> bool {
         guard::resize(address, size)
+    }
+
+    #[inline(always)]
+    fn wants(wish: Wish) -> bool {
+        wish == Wish::Places && policy::level() == Level::Full
+    }
+
+    fn carved(block: &Block<'_, BlockRecord>) {
+        untouched::fill(block);
     }
 
     #[inline(always)]

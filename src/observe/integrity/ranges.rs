@@ -13,6 +13,7 @@
 use super::guard;
 use super::policy;
 use super::record::State;
+pub use super::signals::{Action, set_action};
 use super::wrong_range;
 use crate::observe;
 use crate::observe::api::Api;
