@@ -25,6 +25,8 @@ mod diagnostics;
 pub(crate) mod integrity;
 #[cfg(feature = "trace")]
 mod known_stacks;
+#[cfg(any(feature = "diagnostics", feature = "integrity", feature = "trace"))]
+mod line_file;
 #[cfg(feature = "integrity")]
 pub(crate) use integrity::ranges as memory;
 #[cfg(not(feature = "integrity"))]
@@ -47,6 +49,8 @@ mod site;
 pub(crate) mod stack;
 #[cfg(feature = "trace")]
 mod trace;
+#[cfg(any(feature = "diagnostics", feature = "trace"))]
+mod trace_lines;
 #[cfg(feature = "watch")]
 pub(crate) mod watch;
 pub(crate) mod watch_error;

@@ -46,6 +46,7 @@ use super::caller::Caller;
 use super::modules;
 use super::settings;
 use super::stack;
+use super::trace_lines;
 use super::{Block, Event, Observer, Path as Way, Release, Request, Resize};
 use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
@@ -179,6 +180,9 @@ impl Observer for Recorder {
         stack::set_up();
         modules::set_up();
         clock::choose();
+        if plan.is_verbose {
+            trace_lines::set_up();
+        }
         let is_plain = clock::kind() == ClockKind::Tsc
             && matches!(stack::mode(), stack::Mode::Off | stack::Mode::FramePointers)
             && plan.mode == Mode::Ring
@@ -404,11 +408,11 @@ fn is_filtered() -> bool {
     state() == OTHERWISE && session::plan().filter != Filter::NONE
 }
 
-/// Says a record on standard error, if all are said.
+/// Logs a record, if all are logged.
 #[cold]
 fn say_if_verbose(record: &Record) {
     if state() == OTHERWISE && session::plan().is_verbose {
-        text::say(record);
+        text::log(record);
     }
 }
 
