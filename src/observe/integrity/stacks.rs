@@ -16,7 +16,7 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable};
+use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable, hash_of_frames};
 
 /// Places in the table's index, and words in its log: memory that is used as it fills.
 const INDEX: u64 = 1 << 17;
@@ -74,7 +74,7 @@ fn table() -> Option<&'static StackTable> {
 pub(super) fn id(thread: &Thread, caller: Caller) -> u32 {
     match thread.known.id(caller) {
         Some(id) => id,
-        None => id_slow(thread, caller),
+        None => id_slow(thread, caller.copy()),
     }
 }
 
@@ -84,6 +84,8 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let Some(table) = table() else {
         return STACK_NONE;
     };
+    // What was there before has most of its frames in common with what comes now.
+    thread.known.each_near(caller, |address| stack::fetch_rule(address as usize));
     let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
     let mut ends = [0; placed_stacks::MOST];
     let mut count = 0;
@@ -99,15 +101,15 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     } else {
         stack::capture_into(&thread.stack, caller, &mut room)
     };
-    let (id, is_new) = table.insert_new(frames);
-    if id == STACK_FULL {
+    let hash = hash_of_frames(frames);
+    let id = match thread.ids.known(hash) {
+        STACK_NONE => add(table, frames),
+        known => known,
+    };
+    if id == STACK_NONE {
         return STACK_NONE;
     }
-    if is_new {
-        for &frame in frames {
-            modules::meet(frame as usize);
-        }
-    }
+    thread.ids.keep(hash, id);
     let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
     // Along frame pointers nothing is known of a function that keeps none.
     if by_tables
@@ -117,6 +119,21 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     {
         // SAFETY: the call waits; the own stack is mapped.
         unsafe { thread.known.keep(caller, frames, ends, id) };
+    }
+    id
+}
+
+/// The number of a stack in the table, where it is put if it is new.
+#[inline(never)]
+fn add(table: &StackTable, frames: &[u64]) -> u32 {
+    let (id, is_new) = table.insert_new(frames);
+    if id == STACK_FULL {
+        return STACK_NONE;
+    }
+    if is_new {
+        for &frame in frames {
+            modules::meet(frame as usize);
+        }
     }
     id
 }

@@ -5,6 +5,7 @@
 
 use super::placed_stacks::PlacedStacks;
 use super::quarantine::Quarantine;
+use crate::observe::stack_ids::StackIds;
 use crate::observe::{own_memory, stack};
 use crate::sys::fatal_signal;
 use crate::sys::memory::PAGE;
@@ -16,6 +17,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 /// See the head of this file.
 pub(super) struct Thread {
     pub(super) known: PlacedStacks,
+    pub(super) ids: StackIds,
     pub(super) stack: stack::Local,
     /// The kernel's number of the thread.
     pub(super) number: Cell<u32>,
@@ -98,8 +100,8 @@ impl Local {
         let bytes = size_of::<Thread>().next_multiple_of(PAGE);
         let thread = own_memory::map(bytes).map(|address| {
             let place = address as *mut Thread;
-            // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks that are
-            // known and for an empty quarantine; the rest is written.
+            // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks and ids
+            // that are known and for an empty quarantine; the rest is written.
             unsafe {
                 (&raw mut (*place).stack).write(stack::Local::NEW);
                 &*place

@@ -194,6 +194,14 @@ pub(crate) fn capture_by_tables<'a>(
     unsafe { room[..count].assume_init_ref() }
 }
 
+/// Has the processor fetch what a walk by unwind tables will look for where a call returns to
+/// `pc`.
+#[allow(dead_code, reason = "asked by integrity")]
+#[inline(always)]
+pub(crate) fn fetch_rule(pc: usize) {
+    rules::fetch(pc.wrapping_sub(1));
+}
+
 /// As [`capture`], from the registers of a context that a signal has interrupted: `frames[0]` is
 /// the instruction.
 pub(crate) fn capture_from(

@@ -18,6 +18,8 @@ use super::rule::Rule;
 use super::unwind_table;
 use crate::observe::modules;
 use crate::sys::stack;
+use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const ENTRIES: usize = 1 << 15;
@@ -69,6 +71,14 @@ impl Rules {
         }
         find(address, entry)
     }
+}
+
+/// Has the processor fetch the rule for an address.
+#[inline(always)]
+pub(super) fn fetch(address: usize) {
+    let entry = &ENTRIES_BY_ADDRESS[(address ^ address >> 15) % ENTRIES];
+    // SAFETY: a hint.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::from_ref(entry).cast()) };
 }
 
 #[cold]
