@@ -113,9 +113,8 @@ pub(super) unsafe fn is_whole(start: usize, len: usize) -> bool {
     // SAFETY: the last bytes of the range, which has as many.
     let mut same = unsafe { _mm_cmpeq_epi8(_mm_loadu_si128(last as *const __m128i), pattern) };
     // SAFETY: a step that begins in front of the last one is within the range, here and below.
-    let is_same = |at: usize| unsafe {
-        _mm_cmpeq_epi8(_mm_loadu_si128(at as *const __m128i), pattern)
-    };
+    let is_same =
+        |at: usize| unsafe { _mm_cmpeq_epi8(_mm_loadu_si128(at as *const __m128i), pattern) };
     let mut at = start;
     while at + 3 * STEP < last {
         // SAFETY: SSE2, here and below.

@@ -34,6 +34,8 @@ struct Place {
     /// Groups of [`GROUP`] words; the last one is filled up with its first word.
     groups: Cell<u8>,
     is_written: Cell<bool>,
+    /// Some bits of what was looked for last and not found.
+    wanted: Cell<u16>,
     /// In words.
     distances: [[Cell<u16>; GROUP]; GROUPS],
     addresses: [[Cell<u64>; GROUP]; GROUPS],
@@ -96,14 +98,13 @@ impl PlacedStacks {
         (differs == 0 && place.id.get() == id).then_some(id)
     }
 
-    /// Calls `each` with the return addresses of the stack that is in the place of this one's.
+    /// Whether a stack that is not known is to be kept: the place was asked for it last as well.
+    /// What comes once, as in deep recursion, is not worth it.
     #[inline]
-    pub(super) fn each_near(&self, caller: Caller, mut each: impl FnMut(u64)) {
-        let place = self.place(caller);
-        let groups = usize::from(place.groups.get()).min(GROUPS);
-        for address in place.addresses[..groups].as_flattened() {
-            each(address.get());
-        }
+    pub(super) fn wants(&self, caller: Caller) -> bool {
+        let what = caller.pc() ^ caller.sp() >> 4 ^ caller.fp();
+        let what = (what ^ what >> 16) as u16;
+        self.place(caller).wanted.replace(what) == what
     }
 
     /// Remembers a stack and its id: these return addresses, of which those behind the first stand

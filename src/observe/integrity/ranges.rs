@@ -21,8 +21,8 @@ use super::wrong_range;
 use crate::observe;
 use crate::observe::api::Api;
 use crate::observe::caller::Caller;
-pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
 use crate::sys::memory::PAGE;
+pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
 use crate::walk;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 

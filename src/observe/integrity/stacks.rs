@@ -84,20 +84,25 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let Some(table) = table() else {
         return STACK_NONE;
     };
-    // What was there before has most of its frames in common with what comes now.
-    thread.known.each_near(caller, |address| stack::fetch_rule(address as usize));
     let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
     let mut ends = [0; placed_stacks::MOST];
     let mut count = 0;
     let by_tables = BY_TABLES.load(Ordering::Relaxed);
     let most = DEPTH.load(Ordering::Relaxed);
     let frames = if by_tables {
-        stack::capture_by_tables(&thread.stack, caller, &mut room, most, |end| {
-            if let Some(place) = ends.get_mut(count) {
-                *place = end;
-            }
-            count += 1;
-        })
+        stack::capture_by_tables(
+            &thread.stack,
+            &thread.steps,
+            caller,
+            &mut room,
+            most,
+            |end| {
+                if let Some(place) = ends.get_mut(count) {
+                    *place = end;
+                }
+                count += 1;
+            },
+        )
     } else {
         stack::capture_into(&thread.stack, caller, &mut room)
     };
@@ -113,6 +118,7 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
     // Along frame pointers nothing is known of a function that keeps none.
     if by_tables
+        && thread.known.wants(caller)
         && let Some(ends) = ends.get(..count)
         && is_own(&caller.sp())
         && ends.iter().all(is_own)

@@ -18,8 +18,6 @@ use super::rule::Rule;
 use super::unwind_table;
 use crate::observe::modules;
 use crate::sys::stack;
-use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-use core::ptr;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const ENTRIES: usize = 1 << 15;
@@ -59,6 +57,12 @@ impl Rules {
         }
     }
 
+    /// Which state that is.
+    #[inline(always)]
+    pub(super) fn generation(self) -> u64 {
+        self.generation
+    }
+
     /// The rule for what is on the stack while the instruction at `address` runs; of a call that
     /// is the byte before the return address, for the next one may be another function's.
     #[inline(always)]
@@ -71,14 +75,6 @@ impl Rules {
         }
         find(address, entry)
     }
-}
-
-/// Has the processor fetch the rule for an address.
-#[inline(always)]
-pub(super) fn fetch(address: usize) {
-    let entry = &ENTRIES_BY_ADDRESS[(address ^ address >> 15) % ENTRIES];
-    // SAFETY: a hint.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::from_ref(entry).cast()) };
 }
 
 #[cold]
