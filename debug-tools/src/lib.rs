@@ -13,6 +13,7 @@
 //! | `program.rs` | the program to run: found, followed through scripts, checked |
 //! | `search_path.rs`, `shebang.rs`, `elf.rs`, `privilege.rs` | what that takes: `PATH`, `#!` lines, ELF files, setuid and its kin |
 //! | `symbols.rs` | the functions of a trace's program counters |
+//! | `version.rs` | whether a source was written by another version of hakmem |
 //! | `printable.rs` | text of a trace, without what a terminal would take as orders |
 //! | `log.rs` | what hakmem says of its own work, with `-v` |
 //! | `failure.rs` | an error as the user sees it, with its exit status |
@@ -45,6 +46,7 @@ mod signals;
 pub mod source;
 mod symbols;
 mod trace;
+mod version;
 
 use std::process::ExitCode;
 

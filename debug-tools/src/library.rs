@@ -9,6 +9,9 @@
 //! | `target/PROFILE/hakmem` in a clone, which builds what is missing | `target/release/libhakmem.so` | `target/observed/libhakmem.so` |
 //! | anywhere | beside it, `libhakmem.so` | `libhakmem-observed.so` |
 //! | `PREFIX/bin/hakmem` | `PREFIX/lib/`, `PREFIX/lib/x86_64-linux-gnu/` | the same |
+//!
+//! Where packages are split, as Debian's are, `libhakmem.so` comes with the headers, and the library
+//! itself has its SONAME: that is looked for as well.
 
 use std::env;
 use std::fs::File;
@@ -23,6 +26,9 @@ pub const VARIABLE: &str = "HAKMEM_RUN_LIBRARY";
 
 /// The name of the file that a build leaves.
 pub const FILE_NAME: &str = "libhakmem.so";
+
+/// The name by which programs that are linked with the production library find it.
+const SONAME: &str = "libhakmem.so.0";
 
 /// Which of the libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,14 +169,21 @@ impl Library {
 
 /// Where the library is looked for outside of a clone, in this order.
 fn places_near(executable: &Path, face: Face) -> Vec<PathBuf> {
-    let name = face.installed_name();
     let directory = executable.parent().unwrap_or(Path::new("/"));
-    let mut places = vec![directory.join(name)];
+    let mut directories = vec![directory.to_owned()];
     if let Some(prefix) = directory.parent() {
-        places.push(prefix.join("lib").join(name));
-        places.push(prefix.join("lib/x86_64-linux-gnu").join(name));
+        directories.push(prefix.join("lib"));
+        directories.push(prefix.join("lib/x86_64-linux-gnu"));
     }
-    places
+    let soname = (face == Face::Release).then_some(SONAME);
+    let names = [face.installed_name()].into_iter().chain(soname);
+    names
+        .flat_map(|name| {
+            directories
+                .iter()
+                .map(move |directory| directory.join(name))
+        })
+        .collect()
 }
 
 fn missing(executable: &Path, places: &[PathBuf], face: Face) -> Failure {
@@ -228,13 +241,21 @@ mod tests {
             [
                 "/usr/bin/libhakmem.so",
                 "/usr/lib/libhakmem.so",
-                "/usr/lib/x86_64-linux-gnu/libhakmem.so"
+                "/usr/lib/x86_64-linux-gnu/libhakmem.so",
+                "/usr/bin/libhakmem.so.0",
+                "/usr/lib/libhakmem.so.0",
+                "/usr/lib/x86_64-linux-gnu/libhakmem.so.0"
             ]
             .map(PathBuf::from)
         );
         assert_eq!(
-            places_near(Path::new("/bin/hakmem"), Face::Observed)[0],
-            Path::new("/bin/libhakmem-observed.so")
+            places_near(Path::new("/bin/hakmem"), Face::Observed),
+            [
+                "/bin/libhakmem-observed.so",
+                "/lib/libhakmem-observed.so",
+                "/lib/x86_64-linux-gnu/libhakmem-observed.so"
+            ]
+            .map(PathBuf::from)
         );
     }
 }

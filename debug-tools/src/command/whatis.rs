@@ -255,6 +255,7 @@ fn of_block(heap: &Heap<'_>, (number, index, offset): (usize, usize, u64), state
         "offset": offset,
         "class": if slab.is_large() { Value::from("large") } else { Value::from(slab.class) },
         "slab": output::address(slab.start),
+        "header": output::address(slab.header),
         "index": index,
         "part": state.part(),
         "owner": owner.map(|owner| owner.thread),

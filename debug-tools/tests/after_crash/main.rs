@@ -1,6 +1,9 @@
 //! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
 
 mod damage;
+mod debuggers;
+mod followed;
+mod plain_crate;
 mod small_core;
 mod states;
 mod story;
@@ -8,3 +11,4 @@ mod support;
 mod traces;
 mod truncated;
 mod verify;
+mod versions;
