@@ -14,7 +14,7 @@
 //! itself has its SONAME: that is looked for as well.
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{self, Path, PathBuf};
 
 use crate::checkout::Checkout;
@@ -153,6 +153,14 @@ impl Library {
         }
     }
 
+    /// Whether a variable's name stands in it: what reads it has it as text.
+    pub fn mentions(&self, variable: &str) -> bool {
+        fs::read(&self.path).is_ok_and(|bytes| {
+            let name = variable.as_bytes();
+            bytes.windows(name.len()).any(|window| window == name)
+        })
+    }
+
     /// Its absolute path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -205,7 +213,6 @@ fn missing(executable: &Path, places: &[PathBuf], face: Face) -> Failure {
 mod tests {
     use super::*;
     use crate::elf::tests::header_of_a_32_bit_program;
-    use std::fs;
 
     fn rejection(bytes: &[u8]) -> String {
         let directory = tempfile::tempdir().unwrap();

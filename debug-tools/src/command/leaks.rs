@@ -163,7 +163,7 @@ impl Leaks {
         for group in &groups[..shown] {
             let stack = match (&group.record, trace, symbols.as_mut()) {
                 (Some(record), Some(trace), Some(symbols)) => {
-                    stack_json(symbols, &frames(trace, record).0, record.time())
+                    stack_json(symbols, &frames(trace, record).0, false, record.time())
                 }
                 _ => Value::Null,
             };

@@ -279,7 +279,7 @@ impl Groups<'_> {
                     let stack = match (self.trace, symbols.as_mut()) {
                         (Some(trace), Some(symbols)) => {
                             let (frames, _) = site_frames(trace, stack, caller);
-                            stack_json(symbols, &frames, tally.time)
+                            stack_json(symbols, &frames, false, tally.time)
                         }
                         _ => Value::Null,
                     };

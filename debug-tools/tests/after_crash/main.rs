@@ -2,8 +2,10 @@
 
 mod damage;
 mod debuggers;
+mod demo;
 mod followed;
 mod plain_crate;
+mod runs;
 mod small_core;
 mod states;
 mod story;
