@@ -86,15 +86,13 @@ pub(crate) struct Slab {
     summary: Cell<u64>,
     used: Cell<u16>,
     fresh: Cell<u16>,
+    /// Places below have been shown to observers before somebody had them. Nothing in a build
+    /// without observers.
+    carved: [Cell<u16>; RECORDS],
     listed: Cell<bool>,
     /// Free words, and as many listed words behind them.
     inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
     remote: Remote,
-    /// What observers keep of each block; null without memory for it. Nothing in a build
-    /// without observers.
-    records: [Cell<*const Record>; RECORDS],
-    /// Places below have been shown to observers before somebody had them.
-    carved: [Cell<u16>; RECORDS],
 }
 
 /// What changes only when nobody else can be looking: read by all threads, so in a cache line
@@ -115,6 +113,9 @@ struct Constant {
     slots: Cell<u8>,
     kind: Cell<u8>,
     words: Cell<u8>,
+    /// What observers keep of each block; null without memory for it. Nothing in a build
+    /// without observers.
+    records: [Cell<*const Record>; RECORDS],
 }
 
 #[repr(C, align(64))]
@@ -137,8 +138,7 @@ const _: () = if sync::IS_CORE {
     assert!(size_of::<Constant>() == 64);
     assert!(offset_of!(Slab, inline_free) == 128);
     assert!(offset_of!(Slab, remote) == 256);
-    // The records' address, in builds whose observers keep some, and the padding behind it.
-    assert!(size_of::<Slab>() == 384 + RECORDS * align_of::<Slab>());
+    assert!(size_of::<Slab>() == 384);
 };
 
 /// Headers that no slab uses, by bitmap size; linked by `after`.
@@ -269,7 +269,7 @@ impl Slab {
     /// Gives the header what observers keep of `blocks` blocks, if they do, and if there is
     /// memory.
     fn add_records(&self, blocks: usize) {
-        for records in &self.records {
+        for records in &self.constant.records {
             if let Some(memory) = metadata::allocate(blocks * size_of::<Record>()) {
                 records.set(memory.as_ptr().cast());
             }
@@ -279,7 +279,7 @@ impl Slab {
     /// What observers keep of a block, if they do.
     #[inline(always)]
     pub(crate) fn record(&'static self, index: usize) -> Option<&'static Record> {
-        let records = self.records.first()?.get();
+        let records = self.constant.records.first()?.get();
         if records.is_null() {
             return None;
         }
@@ -290,7 +290,7 @@ impl Slab {
 
     fn wipe_records(&self) {
         let bytes = self.blocks() * size_of::<Record>();
-        for records in self.records.iter().map(Cell::get) {
+        for records in self.constant.records.iter().map(Cell::get) {
             if !records.is_null() {
                 // SAFETY: there is a record for each block; none of them is in use any more.
                 unsafe { records.cast_mut().cast::<u8>().write_bytes(0, bytes) };
@@ -329,6 +329,7 @@ impl Slab {
                 slots: Cell::new(0),
                 kind: Cell::new(Kind::Closed as u8),
                 words: Cell::new(INLINE_WORDS as u8),
+                records: core::array::from_fn(|_| Cell::new(ptr::null())),
             },
             before: Cell::new(ptr::null()),
             after: Cell::new(ptr::null()),
@@ -343,7 +344,6 @@ impl Slab {
                 next: Cell::new(ptr::null()),
                 inline: core::array::from_fn(|_| AtomicU64::new(0)),
             },
-            records: core::array::from_fn(|_| Cell::new(ptr::null())),
             carved: core::array::from_fn(|_| Cell::new(0)),
         }
     }

@@ -25,6 +25,8 @@ mod diagnostics;
 pub(crate) mod integrity;
 #[cfg(feature = "trace")]
 mod known_stacks;
+#[cfg(any(feature = "diagnostics", feature = "integrity", feature = "trace"))]
+mod line_file;
 #[cfg(feature = "integrity")]
 pub(crate) use integrity::ranges as memory;
 #[cfg(not(feature = "integrity"))]
@@ -45,8 +47,12 @@ pub(crate) mod settings;
 mod site;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
+#[cfg(any(feature = "trace", feature = "integrity"))]
+mod stack_ids;
 #[cfg(feature = "trace")]
 mod trace;
+#[cfg(any(feature = "diagnostics", feature = "trace"))]
+mod trace_lines;
 #[cfg(feature = "watch")]
 pub(crate) mod watch;
 pub(crate) mod watch_error;
@@ -90,6 +96,29 @@ pub(crate) struct Release {
     pub(crate) caller: Caller,
     /// The block goes home to another thread's slab.
     pub(crate) is_remote: bool,
+}
+
+impl Request {
+    /// As [`Caller::copy`].
+    #[inline(always)]
+    fn copy(&self) -> Request {
+        Request {
+            size: self.size,
+            align: self.align,
+            caller: self.caller.copy(),
+        }
+    }
+}
+
+impl Release {
+    /// As [`Caller::copy`].
+    #[inline(always)]
+    fn copy(&self) -> Release {
+        Release {
+            caller: self.caller.copy(),
+            is_remote: self.is_remote,
+        }
+    }
 }
 
 /// A block, as hooks see it.

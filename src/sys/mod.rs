@@ -25,7 +25,7 @@ pub(crate) mod environment;
     allow(dead_code, reason = "the flight recorder uses all")
 )]
 pub(crate) mod fatal_signal;
-#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg(any(feature = "trace", feature = "integrity", feature = "diagnostics"))]
 #[cfg_attr(
     not(feature = "trace"),
     allow(dead_code, reason = "the flight recorder uses all")

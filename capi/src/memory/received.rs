@@ -72,6 +72,7 @@ macro_rules! received {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
+                checks = sym hakmem_alloc::c_abi::CHECKS,
                 window = sym hakmem_alloc::c_abi::WINDOW,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,

@@ -70,6 +70,7 @@ impl Observer for Checking {
         leaks::set_up(level);
         let guards = guard::set_up(level == Level::Full);
         if level == Level::Off && !guards {
+            ranges::set_off();
             return false;
         }
         if level == Level::Full || guards {
@@ -144,11 +145,15 @@ impl Observer for Checking {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
-        match policy::level() {
-            Level::Off => {}
-            // Copies: references would have the hook keep in memory what it has in registers.
-            Level::Light => check::allocated_light(&block.copy(), &{ *request }),
-            Level::Full => check::allocated(local, &block.copy(), &{ *request }),
+        if policy::is_off() {
+            return;
+        }
+        if policy::is_light() {
+            // Copies, here and wherever a hook calls what is not inlined: a reference would have
+            // the hook keep in memory what it has in registers, and read it from there.
+            check::allocated_light(&block.copy(), &request.copy());
+        } else {
+            check::allocated(local, block, request);
         }
     }
 
@@ -159,13 +164,15 @@ impl Observer for Checking {
         release: &Release,
     ) -> Option<NonNull<u8>> {
         if is_guarded(block) {
-            guard::freeing(Some(local), block, release);
+            guard::freeing(Some(local), &block.copy(), &release.copy());
             return None;
         }
-        match policy::level() {
-            Level::Off => Some(block.address),
-            Level::Light => check::freeing_light(&block.copy(), &{ *release }),
-            Level::Full => check::freeing(local, &block.copy(), &{ *release }),
+        if policy::is_off() {
+            Some(block.address)
+        } else if policy::is_light() {
+            check::freeing_light(&block.copy(), &release.copy())
+        } else {
+            check::freeing(local, block, release)
         }
     }
 
