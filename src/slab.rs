@@ -650,7 +650,7 @@ impl Slab {
         let to = to.min(self.blocks());
         for index in from..to {
             // The observer's own, or free; of others it is not known whose they are.
-            if (index < Slab::FIRST || self.bits_of(index).0)
+            if ((0..Slab::FIRST).contains(&index) || self.bits_of(index).0)
                 && let Some(address) = NonNull::new(self.block(index))
             {
                 Observed::carved(&Block {
