@@ -215,6 +215,10 @@ impl Slab {
         (name("slab.remote.count"), offset_of!(Slab, remote.rcount)),
     ];
 
+    /// Where a reader finds the address of what observers keep of the blocks; none in a build that
+    /// keeps nothing.
+    pub(crate) const RECORDS: [usize; RECORDS] = [offset_of!(Slab, records); RECORDS];
+
     /// The first block that may be handed out.
     pub(crate) const FIRST: usize = Observed::SKIPS_FIRST as usize;
 

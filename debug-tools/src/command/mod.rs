@@ -7,6 +7,7 @@ mod events;
 mod history;
 mod info;
 mod joined;
+mod kept;
 mod leaks;
 mod live;
 mod man;

@@ -293,7 +293,7 @@ impl Heap<'_> {
         let index = Index::new(self);
         let mut live = Marks::new(index.blocks());
         let mut reach = Reach::default();
-        self.for_each_block(|slab, block, state| {
+        self.for_each_block(|slab, block, state, _| {
             if state == State::Live {
                 live.set(index.first[slab] + block as u64);
                 reach.live += 1;

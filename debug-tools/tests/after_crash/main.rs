@@ -1,7 +1,9 @@
 //! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
 
+mod checked;
 mod damage;
 mod small_core;
+mod stacks;
 mod states;
 mod story;
 mod support;

@@ -16,10 +16,12 @@
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
 //! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
-//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
+//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the
+//! program. `description.rs` tells a reader of a core file where all that is.
 
 mod ask;
 mod check;
+mod description;
 mod guard;
 mod kind;
 mod leaks;
@@ -80,6 +82,12 @@ impl Observer for Checking {
             guard::start();
         }
         level != Level::Off
+    }
+
+    const NAMES: usize = description::NAMES;
+
+    fn describe(put: fn(&str, usize), record: usize) {
+        description::describe(put, record);
     }
 
     fn diverts() -> bool {

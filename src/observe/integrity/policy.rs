@@ -43,6 +43,11 @@ pub(super) fn level() -> Level {
     }
 }
 
+/// The address of the byte that says how much is checked.
+pub(super) fn level_address() -> usize {
+    &raw const LEVEL as usize
+}
+
 pub(super) fn on_error() -> OnError {
     match ON_ERROR.load(Ordering::Relaxed) {
         0 => OnError::Abort,

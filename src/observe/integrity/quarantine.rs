@@ -7,6 +7,7 @@
 
 use super::record::BlockRecord;
 use core::cell::Cell;
+use core::mem::offset_of;
 
 /// Blocks that a queue may hold, a power of two.
 pub(super) const ENTRIES: usize = 4096;
@@ -32,7 +33,21 @@ pub(super) struct Quarantine {
     entries: [Cell<Option<Entry>>; ENTRIES],
 }
 
+// As long as one that is there: without a record it is none.
+const _: () = assert!(size_of::<Option<Entry>>() == size_of::<Entry>());
+
 impl Quarantine {
+    /// Where a reader of a core file finds what; of an entry that is none the record is null.
+    pub(super) const OFFSETS: [(&'static str, usize); 7] = [
+        ("quarantine.oldest", offset_of!(Quarantine, oldest)),
+        ("quarantine.next", offset_of!(Quarantine, next)),
+        ("quarantine.entries", offset_of!(Quarantine, entries)),
+        ("quarantine.capacity", ENTRIES),
+        ("quarantine_entry.size", size_of::<Entry>()),
+        ("quarantine_entry.address", offset_of!(Entry, address)),
+        ("quarantine_entry.record", offset_of!(Entry, record)),
+    ];
+
     /// Takes a block in; false if it cannot now.
     #[inline(always)]
     pub(super) fn push(&self, entry: Entry) -> bool {
