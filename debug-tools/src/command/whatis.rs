@@ -80,7 +80,7 @@ impl Whatis {
             Source::Image(image) => {
                 let heap = Heap::open(image)?;
                 let trace = joined::with_image(image, Some(&heap), &self.beside)?;
-                let mut symbols = Symbols::new(image, &self.answer);
+                let mut symbols = Symbols::new(&**image, &self.answer);
                 for address in &self.addresses {
                     let said = of_heap(&heap, *address, trace.as_ref(), &mut symbols);
                     is_unknown |= said.word == "unmapped";

@@ -299,7 +299,14 @@ fn front_flips(flips: &mut Flips<'_>) {
     let heap = flips.heap;
     let layout = heap.layout.clone();
     let found = heap.caches.iter().find_map(|cache| {
-        let front = cache.fronts.iter().find(|front| front.blocks.len() > 1)?;
+        // Its last entry has been handed out before: of others nothing is known yet.
+        let is_known = |block: &u64| {
+            let slab = &heap.slabs[heap.slab_at(*block).unwrap()];
+            let (index, _) = slab.index_of(*block).unwrap();
+            heap.bits(slab).records[index].doing == Doing::Filled
+        };
+        let mut fronts = cache.fronts.iter();
+        let front = fronts.find(|front| front.blocks.last().is_some_and(is_known))?;
         Some((cache.address, u64::from(front.class), front))
     });
     let (cache, class, front) = found.expect("a front with blocks");
