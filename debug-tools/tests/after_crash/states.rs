@@ -426,6 +426,8 @@ fn redis_with_many_keys() {
     if !has_cores() {
         return;
     }
+    const KEYS: &str =
+        "for i = 1, 1000000 do redis.call('set', 'key:' .. i, 'value:' .. i) end return 'OK'";
     let socket = "redis.sock";
     // A crash handler of its own would run for seconds, and use the heap.
     let arguments = [
@@ -444,7 +446,7 @@ fn redis_with_many_keys() {
     let filled = Command::new(client)
         .arg("-s")
         .arg(&path)
-        .args(["DEBUG", "POPULATE", "1000000"])
+        .args(["EVAL", KEYS, "0"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&filled.stdout).into_owned();
