@@ -107,7 +107,7 @@ impl Image {
                 .and_then(|table| table.step(address, &registers, &self.memory))
                 .unwrap_or_else(|| self.without_table(address, &registers));
             let caller = match step {
-                Step::Caller(caller) => caller,
+                Step::Caller(caller) => *caller,
                 Step::Outermost => {
                     stack.is_whole = true;
                     break;
@@ -141,7 +141,7 @@ impl Image {
                 pointer.map(|at| at.wrapping_add(8)),
             );
             return if self.is_code(back) {
-                Step::Caller(caller)
+                Step::Caller(Box::new(caller))
             } else {
                 Step::Unknown
             };
@@ -164,7 +164,7 @@ impl Image {
         caller.set(KnownRegisters::RETURN_ADDRESS, Some(back));
         caller.set(KnownRegisters::FRAME_POINTER, Some(next));
         caller.set(KnownRegisters::STACK_POINTER, Some(frame.wrapping_add(16)));
-        Step::Caller(caller)
+        Step::Caller(Box::new(caller))
     }
 
     /// Whether an address is in something that can be executed.

@@ -43,7 +43,7 @@ pub struct UnwindTable {
 /// What a step up the stack came to.
 pub enum Step {
     /// The caller's registers.
-    Caller(KnownRegisters),
+    Caller(Box<KnownRegisters>),
     /// Nobody called this.
     Outermost,
     /// It is not known.
@@ -187,7 +187,7 @@ impl UnwindTable {
         caller.is_exact = function.is_signal_trampoline();
         match caller.get(KnownRegisters::RETURN_ADDRESS) {
             Some(0) => Some(Step::Outermost),
-            Some(_) => Some(Step::Caller(caller)),
+            Some(_) => Some(Step::Caller(Box::new(caller))),
             None => Some(Step::Unknown),
         }
     }

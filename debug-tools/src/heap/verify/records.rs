@@ -161,7 +161,11 @@ impl Heap<'_> {
                 block.start, record.size
             );
             let is_freed = matches!(record.doing, Doing::Freed | Doing::Filled);
-            if !is_freed && record.doing != Doing::Live || block.is_closed && !is_freed {
+            let fits = match record.doing {
+                Doing::Live => !block.is_closed,
+                _ => is_freed,
+            };
+            if !fits {
                 let phase = if block.is_closed { "gone" } else { "there" };
                 let what = format!(
                     "{name} has its pages {phase}, and its record says {}",
