@@ -485,6 +485,12 @@ impl Slab {
         }
     }
 
+    /// The SuperSlab that its slots are of.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn superslab(&self) -> *const SuperSlab {
+        self.constant.superslab.get()
+    }
+
     /// The class of a slab of blocks.
     pub(crate) fn class(&self) -> SizeClass {
         SizeClass::from_index(usize::from(self.constant.class.get()))
