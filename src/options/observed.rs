@@ -57,7 +57,7 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_QUARANTINE_KB",
         Kind::Count,
         (0, 1 << 20),
-        256,
+        64,
         "How many KiB of freed blocks a thread keeps from being used again.",
     ),
     debug_text(

@@ -198,6 +198,7 @@ impl Observer for Diagnostics {
     fn wants(wish: Wish) -> bool {
         match wish {
             Wish::Counts => Area::Refills.is_in(on()),
+            Wish::Places => false,
         }
     }
 

@@ -255,24 +255,29 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Life>, request: &Request) {
-        if state() == ON
+        let state = state();
+        if state == OFF {
+            return;
+        }
+        if state == ON
             && let Some((writer, stack)) = known(local, request.caller)
         {
             let record = allocation(block, request, time_stamp::now());
             return writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         }
-        allocated_slow(local, block.copy(), *request);
+        allocated_slow(local, block.copy(), request.copy());
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Life>, release: &Release) -> Option<NonNull<u8>> {
-        if state() == ON
+        let state = state();
+        if state == ON
             && let Some((writer, stack)) = known(local, release.caller)
         {
             let record = free(block, release, time_stamp::now());
             writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
-        } else {
-            freeing_slow(local, block.copy(), *release);
+        } else if state != OFF {
+            freeing_slow(local, block.copy(), release.copy());
         }
         Some(block.address)
     }

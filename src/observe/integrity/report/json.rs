@@ -86,6 +86,7 @@ fn block(object: &mut Object, name: &str, subject: &Subject) {
         object.number("index", subject.index);
     }
     object.number("life", subject.life as usize);
+    object.flag("guarded", subject.is_guarded);
     moment(object, "allocated", subject.allocated, subject.allocated_by);
     moment(object, "freed", subject.freed, subject.freed_by);
     object.end();
