@@ -70,8 +70,13 @@ impl EventPrinter<'_> {
     pub fn stack(&mut self, record: &Record) -> String {
         let (frames, missing) = frames(self.trace, record);
         let mut names: Vec<String> = vec![];
-        for frame in frames {
-            let functions = self.symbols.functions(frame, record.time());
+        for (index, frame) in frames.into_iter().enumerate() {
+            let functions = match index {
+                0 if is_at_instruction(record) => {
+                    self.symbols.functions_at_instruction(frame, record.time())
+                }
+                _ => self.symbols.functions(frame, record.time()),
+            };
             names.extend(functions.iter().map(|function| named(function, self.lines)));
         }
         if let Some(missing) = missing {
@@ -84,7 +89,8 @@ impl EventPrinter<'_> {
     pub fn json(&mut self, event: &Event) -> Value {
         let record = &event.record;
         let (frames, missing) = frames(self.trace, record);
-        let stack = stack_json(&mut self.symbols, &frames, record.time());
+        let first = is_at_instruction(record);
+        let stack = stack_json(&mut self.symbols, &frames, first, record.time());
         let file = self.trace.files().get(event.file);
         json!({
             "time_ns": self.trace.clock().since_start(record.time()),
@@ -109,11 +115,24 @@ impl EventPrinter<'_> {
     }
 }
 
-/// Return addresses with their functions, as JSON.
-pub fn stack_json(symbols: &mut Symbols<'_>, frames: &[u64], time: u64) -> Value {
+/// Whether the first frame of a record is the instruction itself, and not behind a call.
+fn is_at_instruction(record: &Record) -> bool {
+    matches!(record.kind(), Some(Kind::WatchHit | Kind::Fault))
+}
+
+/// Return addresses with their functions, as JSON. The first may be the instruction itself.
+pub fn stack_json(
+    symbols: &mut Symbols<'_>,
+    frames: &[u64],
+    is_instruction: bool,
+    time: u64,
+) -> Value {
     let mut stack = vec![];
-    for frame in frames {
-        let functions = symbols.functions(*frame, time);
+    for (index, frame) in frames.iter().enumerate() {
+        let functions = match index {
+            0 if is_instruction => symbols.functions_at_instruction(*frame, time),
+            _ => symbols.functions(*frame, time),
+        };
         stack.extend(
             functions
                 .iter()

@@ -10,9 +10,14 @@
 //! | `library.rs`, `checkout.rs` | `libhakmem.so`: where it lies, whether it is one, how a clone builds it |
 //! | `preload.rs` | the value of `LD_PRELOAD` |
 //! | `trace.rs` | where the observed library records to |
+//! | `wishes.rs` | the options that set the observed library's variables |
+//! | `supervisor.rs` | a process that is waited for |
+//! | `summary.rs` | what is said at the end of a run |
 //! | `program.rs` | the program to run: found, followed through scripts, checked |
 //! | `search_path.rs`, `shebang.rs`, `elf.rs`, `privilege.rs` | what that takes: `PATH`, `#!` lines, ELF files, setuid and its kin |
+//! | `misdeed.rs` | what a run's trace says was done wrong, and by whom |
 //! | `symbols.rs` | the functions of a trace's program counters |
+//! | `version.rs` | whether a source was written by another version of hakmem |
 //! | `printable.rs` | text of a trace, without what a terminal would take as orders |
 //! | `log.rs` | what hakmem says of its own work, with `-v` |
 //! | `failure.rs` | an error as the user sees it, with its exit status |
@@ -33,6 +38,7 @@ pub mod heap;
 pub mod image;
 mod library;
 mod log;
+mod misdeed;
 mod output;
 mod preload;
 mod printable;
@@ -43,8 +49,12 @@ mod search_path;
 mod shebang;
 mod signals;
 pub mod source;
+mod summary;
+mod supervisor;
 mod symbols;
 mod trace;
+mod version;
+mod wishes;
 
 use std::process::ExitCode;
 
@@ -57,6 +67,7 @@ use command::Command;
 #[command(name = "hakmem", version, arg_required_else_help = true)]
 #[command(after_help = "\
 Examples:
+  hakmem demo
   hakmem run -- ./program --its-options
   hakmem run --release -- python3 script.py
   hakmem history trace/ 0x7f12a4001040

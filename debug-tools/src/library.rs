@@ -9,9 +9,12 @@
 //! | `target/PROFILE/hakmem` in a clone, which builds what is missing | `target/release/libhakmem.so` | `target/observed/libhakmem.so` |
 //! | anywhere | beside it, `libhakmem.so` | `libhakmem-observed.so` |
 //! | `PREFIX/bin/hakmem` | `PREFIX/lib/`, `PREFIX/lib/x86_64-linux-gnu/` | the same |
+//!
+//! Where packages are split, as Debian's are, `libhakmem.so` comes with the headers, and the library
+//! itself has its SONAME: that is looked for as well.
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{self, Path, PathBuf};
 
 use crate::checkout::Checkout;
@@ -23,6 +26,9 @@ pub const VARIABLE: &str = "HAKMEM_RUN_LIBRARY";
 
 /// The name of the file that a build leaves.
 pub const FILE_NAME: &str = "libhakmem.so";
+
+/// The name by which programs that are linked with the production library find it.
+const SONAME: &str = "libhakmem.so.0";
 
 /// Which of the libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +153,14 @@ impl Library {
         }
     }
 
+    /// Whether a variable's name stands in it: what reads it has it as text.
+    pub fn mentions(&self, variable: &str) -> bool {
+        fs::read(&self.path).is_ok_and(|bytes| {
+            let name = variable.as_bytes();
+            bytes.windows(name.len()).any(|window| window == name)
+        })
+    }
+
     /// Its absolute path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -163,14 +177,21 @@ impl Library {
 
 /// Where the library is looked for outside of a clone, in this order.
 fn places_near(executable: &Path, face: Face) -> Vec<PathBuf> {
-    let name = face.installed_name();
     let directory = executable.parent().unwrap_or(Path::new("/"));
-    let mut places = vec![directory.join(name)];
+    let mut directories = vec![directory.to_owned()];
     if let Some(prefix) = directory.parent() {
-        places.push(prefix.join("lib").join(name));
-        places.push(prefix.join("lib/x86_64-linux-gnu").join(name));
+        directories.push(prefix.join("lib"));
+        directories.push(prefix.join("lib/x86_64-linux-gnu"));
     }
-    places
+    let soname = (face == Face::Release).then_some(SONAME);
+    let names = [face.installed_name()].into_iter().chain(soname);
+    names
+        .flat_map(|name| {
+            directories
+                .iter()
+                .map(move |directory| directory.join(name))
+        })
+        .collect()
 }
 
 fn missing(executable: &Path, places: &[PathBuf], face: Face) -> Failure {
@@ -192,7 +213,6 @@ fn missing(executable: &Path, places: &[PathBuf], face: Face) -> Failure {
 mod tests {
     use super::*;
     use crate::elf::tests::header_of_a_32_bit_program;
-    use std::fs;
 
     fn rejection(bytes: &[u8]) -> String {
         let directory = tempfile::tempdir().unwrap();
@@ -228,13 +248,21 @@ mod tests {
             [
                 "/usr/bin/libhakmem.so",
                 "/usr/lib/libhakmem.so",
-                "/usr/lib/x86_64-linux-gnu/libhakmem.so"
+                "/usr/lib/x86_64-linux-gnu/libhakmem.so",
+                "/usr/bin/libhakmem.so.0",
+                "/usr/lib/libhakmem.so.0",
+                "/usr/lib/x86_64-linux-gnu/libhakmem.so.0"
             ]
             .map(PathBuf::from)
         );
         assert_eq!(
-            places_near(Path::new("/bin/hakmem"), Face::Observed)[0],
-            Path::new("/bin/libhakmem-observed.so")
+            places_near(Path::new("/bin/hakmem"), Face::Observed),
+            [
+                "/bin/libhakmem-observed.so",
+                "/lib/libhakmem-observed.so",
+                "/lib/x86_64-linux-gnu/libhakmem-observed.so"
+            ]
+            .map(PathBuf::from)
         );
     }
 }

@@ -20,6 +20,7 @@ use crate::failure::{Failure, Status, say};
 use crate::heap::Heap;
 use crate::image::Image;
 use crate::printable::Printable;
+use crate::version;
 
 /// Notes about a source that are said.
 const NOTES: usize = 10;
@@ -43,6 +44,9 @@ impl Source {
             Self::Image(image) => image.notes.clone(),
         };
         say_notes(&notes);
+        if let Self::Trace(trace) = &source {
+            version::compare(&name.to_string_lossy(), &trace.session().hakmem_version());
+        }
         Ok(source)
     }
 

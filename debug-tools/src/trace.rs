@@ -49,9 +49,9 @@ impl TraceDirectory {
         self.path.as_os_str()
     }
 
-    /// Where the trace of this very process will be.
-    fn of_this_process(&self) -> PathBuf {
-        let id = process::id().to_string();
+    /// Where the trace of a process is, if nothing is there yet.
+    pub fn of_process(&self, id: u32) -> PathBuf {
+        let id = id.to_string();
         let bytes = self.path.as_os_str().as_bytes();
         let mut filled = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
@@ -64,14 +64,10 @@ impl TraceDirectory {
         OsString::from_vec(filled).into()
     }
 
-    /// Says where the trace goes, and what to do with it.
+    /// Says where the trace of this very process goes.
     pub fn announce(&self) {
-        let directory = self.of_this_process();
-        let directory = directory.display();
-        say(format_args!(
-            "hakmem: recording to {directory}\n\
-             hakmem: what happened to an address: hakmem history {directory} ADDRESS"
-        ));
+        let directory = self.of_process(process::id());
+        say(format_args!("hakmem: recording to {}", directory.display()));
     }
 }
 
@@ -84,7 +80,7 @@ mod tests {
         let directory = TraceDirectory::choose(Some(Path::new("/t/%p/x%p%%p"))).unwrap();
         let id = process::id();
         assert_eq!(
-            directory.of_this_process(),
+            directory.of_process(id),
             PathBuf::from(format!("/t/{id}/x{id}%{id}"))
         );
         assert_eq!(directory.value(), "/t/%p/x%p%%p");

@@ -32,8 +32,6 @@ pub(crate) use integrity::ranges as memory;
 pub(crate) mod memory;
 #[cfg(feature = "observed")]
 pub(crate) mod modules;
-#[cfg(any(feature = "watch", feature = "integrity"))]
-mod numerals;
 #[cfg(any(feature = "trace", feature = "integrity", feature = "pump"))]
 mod own_memory;
 #[cfg(any(feature = "watch", feature = "integrity"))]
@@ -385,6 +383,11 @@ pub(crate) trait Observer: 'static {
         Some(block.address)
     }
 
+    /// Instead of [`freeing`](Observer::freeing), where an observer that was asked before has put
+    /// the free off: the program has given the block up, and it will go back without another
+    /// question.
+    fn put_off(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Release) {}
+
     /// Asked on slow paths: a block whose free was put off and is due now.
     #[inline(always)]
     fn overdue(_: &Self::Local) -> Option<NonNull<u8>> {
@@ -581,8 +584,18 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         block: &Block<'_, Self::Record>,
         release: &Release,
     ) -> Option<NonNull<u8>> {
-        A::freeing(&local.0, &block.first(), release)?;
+        if A::freeing(&local.0, &block.first(), release).is_none() {
+            B::put_off(&local.1, &block.second(), release);
+            return None;
+        }
         B::freeing(&local.1, &block.second(), release)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_off(local: &Self::Local, block: &Block<'_, Self::Record>, release: &Release) {
+        A::put_off(&local.0, &block.first(), release);
+        B::put_off(&local.1, &block.second(), release);
     }
 
     #[inline(always)]

@@ -7,18 +7,18 @@
 //! 1. What a site was resolved to is added to and never changed.
 
 use super::modules::{self, Module};
-use super::numerals;
 use super::report::place;
+use crate::options::numerals;
+use crate::options::site_text::{NAME_MAX, SiteText};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-const TEXT: usize = 128;
 /// Functions of one name: copies for other arguments, parts, and in other files.
 const RANGES: usize = 16;
 
 /// See the head of this file.
 pub(crate) struct Site {
     what: What,
-    text: [u8; TEXT],
+    text: [u8; NAME_MAX],
     len: u8,
     /// First return address, and the one behind the last. The count is released when a range
     /// is complete, and read Acquire.
@@ -36,41 +36,27 @@ enum What {
 }
 
 impl Site {
-    /// `0xADDRESS`, `MODULE+0xOFFSET`, or a function's name.
-    pub(crate) fn parse(text: &[u8]) -> Option<Site> {
-        if text.is_empty() {
-            return None;
-        }
-        if let Some(address) = numerals::hexadecimal(text) {
-            let site = Site::new(What::Address, &[])?;
-            site.add(address, address.checked_add(1)?);
-            return Some(site);
-        }
-        if text.starts_with(b"0x") {
-            return None;
-        }
-        match text.iter().rposition(|&byte| byte == b'+') {
-            Some(at) => {
-                let offset = numerals::hexadecimal(&text[at + 1..])?;
-                Site::new(What::Offset(offset), text.get(..at)?)
-            }
-            None => Site::new(What::Function, text),
-        }
-    }
-
-    fn new(what: What, name: &[u8]) -> Option<Site> {
-        let mut text = [0; TEXT];
-        text.get_mut(..name.len())?.copy_from_slice(name);
-        if name.is_empty() && !matches!(what, What::Address) {
-            return None;
-        }
-        Some(Site {
+    /// The one that a text names.
+    pub(crate) fn new(text: SiteText<'_>) -> Site {
+        let (what, name): (What, &[u8]) = match text {
+            SiteText::Address(_) => (What::Address, &[]),
+            SiteText::Offset(name, offset) => (What::Offset(offset), name),
+            SiteText::Function(name) => (What::Function, name),
+        };
+        let name = &name[..name.len().min(NAME_MAX)];
+        let mut kept = [0; NAME_MAX];
+        kept[..name.len()].copy_from_slice(name);
+        let site = Site {
             what,
-            text,
+            text: kept,
             len: name.len() as u8,
             ranges: [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; RANGES],
             count: AtomicU32::new(0),
-        })
+        };
+        if let SiteText::Address(address) = text {
+            site.add(address, address + 1);
+        }
+        site
     }
 
     fn name(&self) -> &[u8] {
@@ -237,20 +223,21 @@ mod tests {
 
     #[test]
     fn addresses_need_no_look_up() {
-        let site = Site::parse(b"0x1234").expect("a site");
+        let site = site(b"0x1234");
         assert!(site.is(0x1234) && !site.is(0x1233) && !site.is(0x1235));
         assert!(site.is_known());
-        for wrong in ["", "0x", "0xzz", "+0x10", "a+10", "a+"] {
-            assert!(Site::parse(wrong.as_bytes()).is_none(), "{wrong}");
-        }
-        assert!(!Site::parse(b"no_such_function").expect("a site").is_known());
+        assert!(!self::site(b"no_such_function").is_known());
+    }
+
+    fn site(text: &[u8]) -> Site {
+        Site::new(SiteText::parse(text).expect("a site"))
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "reads files of the system")]
     fn a_function_of_this_program_is_found() {
         modules::refresh();
-        let site = Site::parse(b"a_function_of_this_program_is_found").expect("a site");
+        let site = site(b"a_function_of_this_program_is_found");
         site.resolve();
         assert!(site.is_known());
         assert!(site.is(a_function_of_this_program_is_found as fn() as usize + 5));

@@ -4,6 +4,7 @@
 //! library: programs that check a configuration call it.
 
 use super::contradiction::{self, Contradiction};
+use super::misread::{Malformed, misread};
 use super::nearest::{nearest, nearest_of};
 use super::older::{OLDER, Older};
 use super::parse::{self, Form};
@@ -50,6 +51,15 @@ pub enum Finding<'a> {
         /// The word that it was most likely meant to be.
         nearest: Option<&'static str>,
     },
+    /// A text that is not understood, at least in part, which does not count then.
+    Misread {
+        /// The variable.
+        variable: &'static Variable,
+        /// Its value.
+        value: &'a [u8],
+        /// The word, and what is accepted.
+        found: Malformed,
+    },
     /// A number outside its variable's range, in whose place the nearest bound counts.
     OutOfRange {
         /// The variable.
@@ -86,7 +96,9 @@ impl Finding<'_> {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Fine { .. } => Severity::Ok,
-            Self::Malformed { .. } | Self::Deprecated { .. } => Severity::Error,
+            Self::Malformed { .. } | Self::Misread { .. } | Self::Deprecated { .. } => {
+                Severity::Error
+            }
             _ => Severity::Warning,
         }
     }
@@ -202,7 +214,15 @@ fn value_in<'a>(
                 }
             }
         }
-        Kind::Text | Kind::Address => {}
+        Kind::Text | Kind::Address => {
+            if let Some(found) = misread(variable.name, value) {
+                complain(Finding::Misread {
+                    variable,
+                    value,
+                    found,
+                });
+            }
+        }
         kind => {
             let words: &[&'static str] = match kind {
                 Kind::Word(words) => words,

@@ -7,6 +7,9 @@
 //!                                          └─►  check    environment -> findings
 //! ```
 //!
+//! Texts with a grammar of their own, which observers go by, are read by `rule_text`, `guard_text`
+//! and `site_text`; what is wrong with one says `misread`.
+//!
 //! A range or a default is written down in the table and nowhere else: the parser,
 //! `Options::DEFAULT`, the validator, what `hakmem config` prints and the page of the manual are
 //! made from it, and tests compare `docs/CONFIGURATION.md` and `hakmem.h` with it. To add a
@@ -14,14 +17,19 @@
 
 mod check;
 mod contradiction;
+pub(crate) mod guard_text;
+mod misread;
 mod nearest;
+pub(crate) mod numerals;
 mod observed;
 mod older;
 mod parse;
 mod preset;
 mod production;
 mod resolve;
+pub(crate) mod rule_text;
 mod show;
+pub(crate) mod site_text;
 mod table;
 mod variable;
 mod warning;
@@ -31,6 +39,7 @@ mod tests;
 
 pub use check::{Finding, Severity, check};
 pub use contradiction::Contradiction;
+pub use misread::{Malformed, misread};
 pub use nearest::nearest;
 pub use observed::DEBUG;
 pub use older::{OLDER, Older, SUNSET};

@@ -570,6 +570,11 @@ fn findings(environ: &[&str], build: Builds) -> Vec<String> {
             } => {
                 format!("malformed {}={} {nearest:?}", variable.name, text(value))
             }
+            Finding::Misread {
+                variable, found, ..
+            } => {
+                format!("misread {} at {}", variable.name, found.at)
+            }
             Finding::OutOfRange {
                 variable,
                 value,
@@ -640,6 +645,13 @@ fn the_validator_tells_what_is_wrong() {
             "HAKMEM_INTEGRITY_CHECKS=full",
             "fine HAKMEM_INTEGRITY_CHECKS=full",
         ),
+        (
+            "HAKMEM_WATCH=size=8 do=arm",
+            "fine HAKMEM_WATCH=size=8 do=arm",
+        ),
+        ("HAKMEM_WATCH=size=8 od=arm", "misread HAKMEM_WATCH at 7"),
+        ("HAKMEM_WATCH_ADDR=0x1,2", "misread HAKMEM_WATCH_ADDR at 4"),
+        ("HAKMEM_GUARD=1/8,some", "misread HAKMEM_GUARD at 0"),
     ];
     for (environ, expected) in observed {
         assert_eq!(findings(&[environ], Builds::Observed), [expected]);

@@ -262,6 +262,27 @@ static void with_handler(void) {
     use_of_filling();
 }
 
+/* Freed blocks that a rule holds back, which are more than can be armed at once: the oldest go back
+ * to the allocator, which writes its links into them. */
+static void freed_and_held(void) {
+    enum { BLOCKS = 200 };
+    char *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) blocks[i] = make_item(4);
+    for (int i = 0; i < BLOCKS; i++) drop_item(blocks[i]);
+    /* The allocator's slow paths take what was held back. */
+    for (int i = 0; i < BLOCKS; i++) drop_item(make_item(100000));
+    say_address("item", blocks[0]);
+}
+
+static void held_and_freed_again(void) {
+    static char *first;
+    first = make_item(4);
+    drop_item(first);
+    freed_and_held();
+    say_address("item", first);
+    drop_item(first);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -273,6 +294,7 @@ static const struct {
     CASE(realloc_of_damaged), CASE(use_of_filling), CASE(overflow_and_abort), CASE(all_at_once),
     CASE(large_overflow), CASE(aligned_overflow), CASE(exact_end), CASE(server),
     CASE(freed_by_two), CASE(forked), CASE(with_handler),
+    CASE(freed_and_held), CASE(held_and_freed_again),
 };
 
 int main(int count, char **arguments) {

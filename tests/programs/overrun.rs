@@ -36,7 +36,9 @@ fn make_session() -> *mut Session {
 #[inline(never)]
 fn copy_name(to: *mut u8, text: &[u8]) {
     // SAFETY: none; that is the story.
-    unsafe { to.copy_from_nonoverlapping(text.as_ptr(), text.len()) }
+    unsafe { to.copy_from_nonoverlapping(text.as_ptr(), text.len()) } // THE WRITE
+    // Without this the call would be a jump, and this function on no stack.
+    black_box(to);
 }
 
 #[inline(never)]

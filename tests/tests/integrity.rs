@@ -67,6 +67,31 @@ fn a_double_free_names_both_frees() {
 }
 
 /// As [`a_double_free_names_both_frees`], where no thread is first.
+/// What a rule of the watch holds back is freed all the same.
+#[test]
+fn a_block_that_is_held_back_is_freed() {
+    if !applies() {
+        return;
+    }
+    let rule = "size=4 on=free do=arm hold=1";
+    let run = |case: &str| checked(case).env("HAKMEM_WATCH", rule).output();
+    let outcome = run("freed_and_held");
+    assert!(
+        outcome.stderr_text().contains("armed"),
+        "{}",
+        outcome.report()
+    );
+    assert_eq!(kinds(&outcome), [""; 0], "{}", outcome.report());
+    assert_eq!(outcome.status.code(), Some(STATUS), "{}", outcome.report());
+
+    let outcome = run("held_and_freed_again");
+    outcome.aborted();
+    let found = findings(&outcome);
+    assert_eq!(found.len(), 1, "{}", outcome.report());
+    assert_eq!(found[0].kind, "double-free");
+    assert_eq!(found[0].stack("freed by free")[0], "drop_item");
+}
+
 #[test]
 fn two_threads_free_one_block() {
     if !applies() {

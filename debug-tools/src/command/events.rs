@@ -1,16 +1,16 @@
 //! `hakmem events`: a trace's events in the order of time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use hakmem_trace_format::Kind;
 use hakmem_trace_format::reader::{Event, Trace};
+use hakmem_trace_format::{FileName, Kind};
 
-use super::joined;
+use super::{info, joined};
 use crate::answer::{self, Answer, Beside, Choice, parse_address};
 use crate::event::EventPrinter;
 use crate::failure::Failure;
@@ -108,24 +108,69 @@ fn parse_range(text: &str) -> Result<(u64, u64), String> {
     }
 }
 
+/// What has been looked at of a trace that still grows.
+#[derive(Default)]
+struct Followed {
+    files: BTreeMap<FileName, Seen>,
+    /// Events so far.
+    count: u64,
+}
+
+/// Which records of a file have been looked at.
+#[derive(Default)]
+struct Seen {
+    /// The number of the newest one.
+    newest: u64,
+    /// Where several threads write, one may be finished after the next one: all that were there
+    /// at the last look, and at this one.
+    before: HashSet<u64>,
+    now: HashSet<u64>,
+}
+
+impl Followed {
+    /// The number of an event that was not looked at yet.
+    fn number_of(&mut self, trace: &Trace, event: &Event) -> Option<u64> {
+        let file = trace.files().get(event.file)?;
+        let seen = self.files.entry(file.name()).or_default();
+        let seq = event.record.seq();
+        let is_new = if file.header().owners == 0 {
+            seen.now.insert(seq);
+            !seen.before.contains(&seq)
+        } else {
+            seq > seen.newest
+        };
+        seen.newest = seen.newest.max(seq);
+        self.count += u64::from(is_new);
+        is_new.then_some(self.count)
+    }
+
+    /// Ends a look at all files.
+    fn turn(&mut self) {
+        for seen in self.files.values_mut() {
+            seen.before = std::mem::take(&mut seen.now);
+        }
+    }
+}
+
 impl Events {
     /// Prints them.
     pub fn execute(self) -> Result<ExitCode, Failure> {
         let (trace, is_truncated) = joined::trace(&self.source, &self.beside)?;
         let mut output = Output::new();
-        let mut printed = self.print(&trace, &mut HashMap::new(), &mut output)?;
-        if self.follow {
-            printed |= self.go_on(&trace, &mut output)?;
+        let mut followed = self.follow.then(Followed::default);
+        let mut printed = self.print(&trace, followed.as_mut(), &mut output)?;
+        if let Some(followed) = &mut followed {
+            printed |= self.go_on(&trace, followed, &mut output)?;
         }
         output.end()?;
         Ok(answer::status(!printed, is_truncated))
     }
 
-    /// Prints the events that were not seen yet; whether there were any.
+    /// Prints the events that were not looked at yet; whether there were any.
     fn print(
         &self,
         trace: &Trace,
-        seen: &mut HashMap<String, u64>,
+        mut followed: Option<&mut Followed>,
         output: &mut Output,
     ) -> Result<bool, Failure> {
         let since = self.choice.since.map(|moment| moment.since_start(trace));
@@ -141,15 +186,11 @@ impl Events {
         let events = trace.records();
         let events = events.zip(1_u64..);
         for (event, number) in events {
-            let file = trace
-                .files()
-                .get(event.file)
-                .map(|file| file.name().to_string());
-            let newest = seen.entry(file.unwrap_or_default()).or_default();
-            if self.follow && event.record.seq() <= *newest {
-                continue;
-            }
-            *newest = (*newest).max(event.record.seq());
+            let number = match &mut followed {
+                Some(followed) => followed.number_of(trace, &event),
+                None => Some(number),
+            };
+            let Some(number) = number else { continue };
             if !self.is_chosen(trace, &mut printer, &event, number, since) {
                 continue;
             }
@@ -170,6 +211,7 @@ impl Events {
         for (event, number) in &last {
             self.print_one(&mut printer, event, *number, output)?;
         }
+        followed.into_iter().for_each(Followed::turn);
         output.flush()?;
         Ok(printed)
     }
@@ -225,21 +267,30 @@ impl Events {
     }
 
     /// Looks again and again, until the process has ended and all was printed.
-    fn go_on(&self, trace: &Trace, output: &mut Output) -> Result<bool, Failure> {
-        let (mut seen, mut printed) = (HashMap::new(), false);
-        for (name, survey) in trace.surveys() {
-            seen.insert(name.to_string(), survey.last_seq);
+    fn go_on(
+        &self,
+        trace: &Trace,
+        followed: &mut Followed,
+        output: &mut Output,
+    ) -> Result<bool, Failure> {
+        let mut printed = false;
+        // One that is in a core file does not go on.
+        if !trace.directory().is_dir() {
+            return Ok(false);
         }
-        loop {
+        let mut has_ended = false;
+        while !output.is_closed() {
             thread::sleep(Duration::from_millis(200));
-            // Files are made when threads begin, so the directory is opened anew.
+            // Files are made when threads begin, so the directory is opened anew; and once more
+            // after the end, for one may have been made between.
             let now = source::trace(trace.directory())?;
-            let ended = now.session().header().end != 0
-                || !std::path::Path::new(&format!("/proc/{}", now.session().header().pid)).exists();
-            printed |= self.print(&now, &mut seen, output)?;
-            if ended || output.is_closed() {
-                return Ok(printed);
+            printed |= self.print(&now, Some(followed), output)?;
+            if has_ended {
+                break;
             }
+            let header = now.session().header();
+            has_ended = header.end != 0 || !info::runs(header.pid, &header.boot_id);
         }
+        Ok(printed)
     }
 }

@@ -111,13 +111,6 @@ impl Info {
             }
         };
         facts.push(("hakmem version", heap.root.version().into()));
-        if heap.root.version() != env!("CARGO_PKG_VERSION") {
-            say(format_args!(
-                "hakmem: note: the library is version {}, and this command {}: what is newer in one of them may be missing",
-                heap.root.version(),
-                env!("CARGO_PKG_VERSION")
-            ));
-        }
         let build = if heap.layout.session.is_some() {
             "observed, records"
         } else {
@@ -245,7 +238,7 @@ pub fn end(trace: &Trace) -> String {
 }
 
 /// Whether a process of this system still runs.
-fn runs(pid: u32, boot_id: &[u8; 16]) -> bool {
+pub fn runs(pid: u32, boot_id: &[u8; 16]) -> bool {
     let here = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = here.chars().filter(char::is_ascii_hexdigit).collect();
     let of_trace: String = boot_id.iter().map(|byte| format!("{byte:02x}")).collect();

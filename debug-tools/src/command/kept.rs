@@ -82,7 +82,7 @@ impl Kept<'_> {
             json!({
                 "thread": moment.thread,
                 "api": api(function),
-                "stack": stack_json(symbols, &frames, 0),
+                "stack": stack_json(symbols, &frames, false, 0),
             })
         };
         let guards = self.guards.iter().filter(|guard| guard.len > 0);

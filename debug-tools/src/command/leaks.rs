@@ -189,7 +189,7 @@ impl Leaks {
         for group in &groups[..shown] {
             let stack = match group.frames(trace, heap) {
                 (frames, _) if frames.is_empty() => Value::Null,
-                (frames, time) => stack_json(&mut symbols, &frames, time),
+                (frames, time) => stack_json(&mut symbols, &frames, false, time),
             };
             list.push(json!({
                 "blocks": group.blocks.iter().map(|block| output::address(*block)).collect::<Vec<_>>(),

@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod demo;
 mod diff;
 mod events;
 mod history;
@@ -33,6 +34,7 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub enum Command {
     Run(run::Run),
+    Demo(demo::Demo),
     Info(info::Info),
     Report(report::Report),
     History(history::History),
@@ -57,7 +59,8 @@ impl Command {
     /// Does it. The exit status on success is the command's own.
     pub fn execute(self) -> Result<ExitCode, Failure> {
         match self {
-            Self::Run(run) => match run.execute()? {},
+            Self::Run(run) => run.execute(),
+            Self::Demo(demo) => demo.execute(),
             Self::Info(info) => info.execute(),
             Self::Report(report) => report.execute(),
             Self::History(history) => history.execute(),

@@ -16,6 +16,7 @@ use crate::event::{EventPrinter, frames_json, named};
 use crate::failure::Failure;
 use crate::heap::{Finding, Heap, Place};
 use crate::image::{Frame, Image};
+use crate::misdeed::{self, Misdeed};
 use crate::output::{self, Output};
 use crate::printable::Printable;
 use crate::signals;
@@ -73,13 +74,29 @@ impl Report {
             output.json(&self.json_of_trace(trace, &faults))?;
         } else {
             output.line(format_args!("ended: {}", info::end(trace)))?;
+            let misdeeds = self.print_misdeeds(trace, output)?;
             if let Some(page) = trace.crash() {
                 self.print_page(trace, page, output)?;
             }
             self.print_faults(trace, &faults, output)?;
-            self.print_next(trace.crash(), output)?;
+            self.print_next(trace, &misdeeds, output)?;
         }
         Ok(trace.crash().is_some() || !faults.is_empty())
+    }
+
+    /// What was done wrong, and by whom: what most want to know.
+    fn print_misdeeds(&self, trace: &Trace, output: &mut Output) -> Result<Vec<Misdeed>, Failure> {
+        let misdeeds = Misdeed::all(trace);
+        let mut symbols = Symbols::new(trace, &self.answer);
+        for misdeed in misdeeds.iter().take(misdeed::TOLD) {
+            for line in misdeed.lines(&mut symbols) {
+                output.line(line)?;
+            }
+        }
+        if let Some(more) = misdeeds.len().checked_sub(misdeed::TOLD).filter(|n| *n > 0) {
+            output.line(format_args!("and {more} more of these: --json has all"))?;
+        }
+        Ok(misdeeds)
     }
 
     fn print_page(
@@ -92,7 +109,9 @@ impl Report {
         for line in text.lines() {
             output.line(format_args!("  {}", Printable(line)))?;
         }
-        output.line(format_args!("thread {} was at", page.tid))?;
+        if !page.frames().is_empty() {
+            output.line(format_args!("thread {} was at", page.tid))?;
+        }
         let mut symbols = Symbols::new(trace, &self.answer);
         self.print_stack(&mut symbols, &frames_of_page(page), page.time, output)?;
         if self.registers {
@@ -152,15 +171,28 @@ impl Report {
             colours: false,
             address: None,
         };
-        for event in faults {
+        for event in faults.iter().filter(|event| !is_told(trace, event)) {
             output.line(format_args!("fault: {}", printer.line(event).trim_start()))?;
         }
         Ok(())
     }
 
-    fn print_next(&self, page: Option<&CrashPage>, output: &mut Output) -> Result<(), Failure> {
+    fn print_next(
+        &self,
+        trace: &Trace,
+        misdeeds: &[Misdeed],
+        output: &mut Output,
+    ) -> Result<(), Failure> {
         let source = self.source.display();
-        match page.filter(|page| page.fault_address != 0) {
+        print_next_run(trace, misdeeds, output)?;
+        let caught = misdeeds.iter().find(|misdeed| misdeed.address != 0);
+        if let Some(misdeed) = caught {
+            let address = misdeed.address;
+            return output.line(format_args!(
+                "next: hakmem history {source} {address:#x}, hakmem whatis {source} {address:#x}"
+            ));
+        }
+        match trace.crash().filter(|page| page.fault_address != 0) {
             Some(page) => output.line(format_args!(
                 "next: hakmem history {source} {:#x}",
                 page.fault_address
@@ -199,7 +231,9 @@ impl Report {
                 "block_events": events[last..].iter().map(|event| printer.json(event)).collect::<Vec<_>>(),
             })
         });
-        json!({ "ended": info::end(trace), "crash": crash, "faults": faults })
+        let misdeeds = Misdeed::all(trace).into_iter();
+        let misdeeds: Vec<Value> = misdeeds.map(|m| m.json(&mut printer.symbols)).collect();
+        json!({ "ended": info::end(trace), "misdeeds": misdeeds, "crash": crash, "faults": faults })
     }
 
     fn of_image(&self, image: &Image, output: &mut Output) -> Result<bool, Failure> {
@@ -216,6 +250,10 @@ impl Report {
             "ended: {}",
             ended.unwrap_or_else(|| "no signal is known".into())
         ))?;
+        let misdeeds = match &trace {
+            Some(trace) => self.print_misdeeds(trace, output)?,
+            None => vec![],
+        };
         let page = trace.as_ref().and_then(Trace::crash);
         if let (Some(trace), Some(page)) = (&trace, page) {
             self.print_page(trace, page, output)?;
@@ -258,6 +296,9 @@ impl Report {
                 }
             }
             Err(failure) => output.line(format_args!("{failure}"))?,
+        }
+        if let Some(trace) = &trace {
+            print_next_run(trace, &misdeeds, output)?;
         }
         self.print_next_of_image(image, &findings, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
@@ -414,17 +455,35 @@ impl Report {
     }
 }
 
+/// The run that names who did it, if that is not known yet.
+fn print_next_run(trace: &Trace, misdeeds: &[Misdeed], output: &mut Output) -> Result<(), Failure> {
+    match misdeeds.iter().find_map(|misdeed| misdeed.rule.as_ref()) {
+        Some(rule) => {
+            let again = misdeed::run_again(trace, rule);
+            output.line(format_args!("next, to name who did it: {again}"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The faults that were recorded.
 fn faults(trace: &Trace) -> Vec<Event> {
-    let told = |event: &Event| matches!(event.record.kind(), Some(Kind::Fault | Kind::WatchHit));
-    let rare = trace.files().iter().enumerate().filter(|(_, file)| {
-        !matches!(
-            file.name(),
-            hakmem_trace_format::FileName::Full(..) | hakmem_trace_format::FileName::Ring(_)
-        )
-    });
-    let events = rare.flat_map(|(index, _)| trace.records_of(index));
-    events.filter(told).collect()
+    let is_fault =
+        |event: &Event| matches!(event.record.kind(), Some(Kind::Fault | Kind::WatchHit));
+    misdeed::rare(trace).filter(is_fault).collect()
+}
+
+/// Whether an event stands in what was said of misdeeds or in the crash page.
+fn is_told(trace: &Trace, event: &Event) -> bool {
+    let text = trace.crash().map_or(&[][..], CrashPage::text);
+    match event.record.kind() {
+        Some(Kind::WatchHit) => true,
+        // A signal has no text but the page's.
+        _ if event.payload.is_empty() => trace.crash().is_some(),
+        _ => text
+            .windows(event.payload.len())
+            .any(|window| window == event.payload),
+    }
 }
 
 /// The address that the signal is about.

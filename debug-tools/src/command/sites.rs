@@ -311,7 +311,7 @@ impl Groups<'_> {
                     let (frames, _) = self.stacks.of(*key);
                     let stack = symbols
                         .as_mut()
-                        .map(|symbols| stack_json(symbols, &frames, tally.time));
+                        .map(|symbols| stack_json(symbols, &frames, false, tally.time));
                     ("stack", stack.unwrap_or_default())
                 }
             };

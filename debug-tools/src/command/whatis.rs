@@ -275,6 +275,7 @@ fn of_block(
         "offset": offset,
         "class": if slab.is_large() { Value::from("large") } else { Value::from(slab.class) },
         "slab": output::address(slab.start),
+        "header": output::address(slab.header),
         "index": index,
         "part": state.part(),
         "owner": owner.map(|owner| owner.thread),

@@ -48,6 +48,7 @@ pub use slab::{Bits, Kind, Slab, is_set};
 
 use crate::failure::{Failure, Status};
 use crate::image::{Image, Memory};
+use crate::version;
 
 /// Something that is not as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -186,7 +187,10 @@ impl<'i> Heap<'i> {
                  private memory in it (bit 0 of /proc/PID/coredump_filter)",
             ),
             NoRoot::Format(format) => no_heap(
-                format!("its root structure has format {format}, and this hakmem knows 1"),
+                format!(
+                    "its root structure has format {format}, and this is hakmem {}, which knows 1",
+                    version::OWN
+                ),
                 "use the `hakmem` that belongs to the library",
             ),
             NoRoot::Damaged(why) => no_heap(
@@ -194,11 +198,16 @@ impl<'i> Heap<'i> {
                 "look at the trace, if there is one",
             ),
         })?;
-        let layout = Layout::of(&root).map_err(|why| {
-            no_heap(
-                format!("its root structure is damaged, or of another version: {why}"),
+        version::compare(&image.source, &root.version());
+        let layout = Layout::of(&root).map_err(|why| match root.version() {
+            version if version == version::OWN => no_heap(
+                format!("its root structure is damaged: {why}"),
+                "look at the trace, if there is one",
+            ),
+            other => no_heap(
+                format!("its root structure is of hakmem {other}, or damaged: {why}"),
                 "use the `hakmem` that belongs to the library",
-            )
+            ),
         })?;
         tracing::info!(
             address = format!("{:#x}", root.address),

@@ -2,6 +2,11 @@
 
 mod checked;
 mod damage;
+mod debuggers;
+mod demo;
+mod followed;
+mod plain_crate;
+mod runs;
 mod small_core;
 mod stacks;
 mod states;
@@ -10,3 +15,4 @@ mod support;
 mod traces;
 mod truncated;
 mod verify;
+mod versions;

@@ -1,9 +1,12 @@
 //! The story: a program corrupts a neighbour's block and crashes later; from the core file and the
-//! trace alone the tool names the block, who asked for it, and who asked for the one below.
+//! trace alone the tool names the block, who asked for it, and who asked for the one below; with the
+//! checks on, or in a second run that watches the block, the culprit's own write.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use hakmem_tests::{compile, skip};
+use hakmem_tests::{Scratch, compile, skip, watched};
 
 use crate::support::{leave_core, on};
 
@@ -28,7 +31,7 @@ fn behind<'t>(text: &'t str, what: &str) -> &'t str {
     &rest[..end]
 }
 
-fn tell(program: &std::path::Path, file: &str) {
+fn tell(program: &Path, file: &str) {
     let Some(left) = leave_core(program, &[], Some(&unchecked())) else {
         return;
     };
@@ -41,10 +44,7 @@ fn tell(program: &std::path::Path, file: &str) {
         "{report}"
     );
     let session = behind(&report, "live, byte 0 of the block ");
-    let line = |text: &str, what: &str| {
-        text.lines()
-            .any(|line| line.contains(what) && line.contains(&format!("{file}:")))
-    };
+    let line = |text: &str, what: &str| line_with(text, what, file);
     assert!(line(&report, "make_session"), "{report}");
     // The neighbour below, whose end was passed.
     let buffer = behind(&report, "below it ends the block ");
@@ -69,33 +69,105 @@ fn tell(program: &std::path::Path, file: &str) {
     on("verify", core, &[]).ended(0);
 }
 
-/// With the checks on, the damage is found before somebody steps on it.
-#[test]
-fn what_was_found_while_it_ran() {
-    let program = compile::optimized_program("overrun.cpp");
-    let Some(left) = leave_core(&program, &[], Some(&RECORDED)) else {
+/// `FILE:LINE` of the write in a program's source.
+fn the_write(file: &str) -> String {
+    let source = fs::read_to_string(compile::sources().join(file)).unwrap();
+    let index = source
+        .lines()
+        .position(|line| line.contains("// THE WRITE"));
+    format!("{file}:{}", index.unwrap() + 1)
+}
+
+/// The culprits that a report names at its top.
+fn culprits(report: &str) -> Vec<&str> {
+    report
+        .lines()
+        .filter_map(|line| line.strip_prefix("culprit: "))
+        .collect()
+}
+
+/// With the checks on, the damage is found before somebody steps on it, and the core file and the
+/// trace name who did it, on which line.
+fn tell_what_was_found(program: &Path, file: &str) {
+    let Some(left) = leave_core(program, &[], Some(&RECORDED)) else {
         return;
     };
-    let report = on("report", &left.core, &[]).ended(1).stdout;
-    assert!(report.contains("heap-overflow"), "{report}");
-    assert!(report.contains("make_buffer"), "{report}");
-    let of_trace = on("report", &left.scratch.file("trace"), &[])
-        .ended(1)
-        .stdout;
-    assert!(
-        of_trace.contains("heap-overflow") && of_trace.contains("overrun.cpp:"),
-        "{of_trace}"
-    );
+    for source in [&left.core, &left.scratch.file("trace")] {
+        let report = on("report", source, &[]).ended(1).stdout;
+        let [culprit] = culprits(&report)[..] else {
+            panic!("{report}")
+        };
+        assert!(
+            culprit.contains("copy_name") && culprit.contains(&the_write(file)),
+            "{report}"
+        );
+        assert!(
+            culprit.contains(": heap-overflow: memcpy writes "),
+            "{report}"
+        );
+        assert!(line_with(&report, "allocated by", file), "{report}");
+        assert!(report.contains("make_buffer"), "{report}");
+    }
+}
+
+/// The crash has told whose block was written to. In the next run that one is watched, and core file
+/// and trace name each who wrote to it: the last is the culprit.
+fn tell_by_a_watch(program: &Path, file: &str) {
+    if !watched::has_watchpoints() {
+        return;
+    }
+    let watch = ("HAKMEM_WATCH", "site=make_session depth=8 on=alloc do=arm");
+    let variables: Vec<_> = unchecked().into_iter().chain([watch]).collect();
+    let Some(left) = leave_core(program, &[], Some(&variables)) else {
+        return;
+    };
+    for source in [&left.core, &left.scratch.file("trace")] {
+        let report = on("report", source, &[]).ended(1).stdout;
+        let found = culprits(&report);
+        let last = found.last().unwrap_or_else(|| panic!("{report}"));
+        assert!(
+            last.contains("copy_name") && last.contains(&the_write(file)),
+            "{report}"
+        );
+        assert!(last.contains(": watch-hit: 8 bytes at 0x"), "{report}");
+        // Those before are what made it.
+        assert!(
+            found
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|c| c.contains("make_session")),
+            "{report}"
+        );
+    }
+    let json = on("report", &left.core, &["--json"]).ended(1).json();
+    let last = json["misdeeds"].as_array().unwrap().last().unwrap();
+    let name = last["culprit"]["function"].as_str().unwrap();
+    assert!(name.contains("copy_name"), "{json}");
+    assert_eq!(last["address"], json["misdeeds"][0]["address"], "{json}");
+}
+
+/// Whether a line has both, and names a line of the program.
+fn line_with(text: &str, what: &str, file: &str) -> bool {
+    let place = format!("{file}:");
+    text.lines()
+        .any(|line| line.contains(what) && line.contains(&place))
+}
+
+fn all(program: &Path, file: &str) {
+    tell(program, file);
+    tell_what_was_found(program, file);
+    tell_by_a_watch(program, file);
 }
 
 #[test]
 fn a_threaded_optimised_program_in_cpp() {
-    tell(&compile::optimized_program("overrun.cpp"), "overrun.cpp");
+    all(&compile::optimized_program("overrun.cpp"), "overrun.cpp");
 }
 
 #[test]
 fn a_program_in_rust() {
-    let scratch = hakmem_tests::Scratch::new();
+    let scratch = Scratch::new();
     let program = scratch.file("overrun_rust");
     let source = compile::sources().join("overrun.rs");
     let compiled = Command::new("rustc")
@@ -107,5 +179,5 @@ fn a_program_in_rust() {
         skip("rustc does not compile");
         return;
     }
-    tell(&program, "overrun.rs");
+    all(&program, "overrun.rs");
 }

@@ -95,17 +95,26 @@ pub fn leave_core(
     arguments: &[&str],
     observed: Option<&[(&str, &str)]>,
 ) -> Option<Left> {
+    let library = match observed {
+        Some(_) => library::observed(),
+        None => library::shared(),
+    };
+    leave_core_on(Some(library), program, arguments, observed)
+}
+
+/// The same, on a library or by itself.
+pub fn leave_core_on(
+    library: Option<&Path>,
+    program: &Path,
+    arguments: &[&str],
+    variables: Option<&[(&str, &str)]>,
+) -> Option<Left> {
     if !has_cores() {
         return None;
     }
     let scratch = Scratch::new();
     let directory = scratch.path().to_str().unwrap().to_owned();
     let fill = |text: &str| text.replace("%d", &directory);
-    let library = if observed.is_some() {
-        library::observed()
-    } else {
-        library::shared()
-    };
     let mut command = Command::new("/bin/sh");
     command
         .args([
@@ -115,8 +124,8 @@ pub fn leave_core(
         .arg(program)
         .args(arguments.iter().map(|argument| fill(argument)))
         .current_dir(scratch.path())
-        .env("LIBRARY", library);
-    for (name, value) in observed.unwrap_or_default() {
+        .env("LIBRARY", library.unwrap_or(Path::new("")));
+    for (name, value) in variables.unwrap_or_default() {
         command.env(name, fill(value));
     }
     let output = command.output().unwrap();

@@ -113,7 +113,9 @@ fn the_program_is_told_where_to_record_and_so_is_the_user() {
         said.contains(&format!("recording to {}\n", filled.display())),
         "{said}"
     );
-    assert!(said.contains("hakmem history"), "{said}");
+    // The stand-in for the library records nothing.
+    let none = format!("has left no trace in {}\n", filled.display());
+    assert!(said.contains(&none), "{said}");
 
     let (directory, _, said) = run(&["--quiet"], Some("/elsewhere/%p"));
     assert_eq!((directory.as_str(), said.as_str()), ("/elsewhere/%p", ""));
@@ -130,6 +132,102 @@ fn the_production_library_is_told_nothing() {
     command.args(["--release", "--lib"]).arg(room.library());
     let (out, said) = texts(command.args(["--", "sh", "-c", "echo ${HAKMEM_TRACE_DIR-none}"]));
     assert_eq!((out.as_str(), said.as_str()), ("none\n", ""));
+}
+
+/// A stand-in that knows the variables.
+fn knowing(room: &Room) -> std::path::PathBuf {
+    let names = "const char *names[] = {\"HAKMEM_WATCH_ADDR\", \"HAKMEM_GUARD\", \"HAKMEM_LEAKS\", \
+        \"HAKMEM_ON_ERROR\", \"HAKMEM_INTEGRITY_CHECKS\", \"HAKMEM_STACKS\"};";
+    room.shared_library("knowing.so", &format!("{MALLOC}{names}"))
+}
+
+#[test]
+fn options_set_variables() {
+    let room = Room::new();
+    let library = knowing(&room);
+    let mut command = observed(HAKMEM);
+    command.args(["--quiet", "--lib"]).arg(&library).args([
+        "--watch=size=8 do=arm",
+        "--watch=0x10",
+        "--watch=rotate",
+        "--guard=1/8,left",
+        "--leaks",
+        "--on-error=stop",
+        "--check=off",
+        "--stacks=table",
+        "--",
+        "env",
+    ]);
+    command.env("HAKMEM_WATCH", "what was set before");
+    let (out, said) = texts(&mut command);
+    assert_eq!(said, "");
+    for line in [
+        "HAKMEM_WATCH=size=8 do=arm;rotate",
+        "HAKMEM_WATCH_ADDR=0x10",
+        "HAKMEM_GUARD=1/8,left",
+        "HAKMEM_LEAKS=1",
+        "HAKMEM_ON_ERROR=stop",
+        "HAKMEM_INTEGRITY_CHECKS=0",
+        "HAKMEM_STACKS=table",
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line}\n{out}");
+    }
+    assert!(!out.contains("HAKMEM_RUN_WAITED_FOR"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_done_is_told_before_the_program_starts() {
+    let room = Room::new();
+    let library = knowing(&room);
+    for (options, expected) in [
+        (
+            &["--watch", "size=8 od=arm"][..],
+            "`od=arm` is not understood",
+        ),
+        (&["--watch", ""], "it is empty"),
+        (&["--guard", "some"], "all, none, 1/N"),
+        (&["--release", "--leaks"], "leave --release out"),
+        (&["--release", "--watch", "rotate"], "leave --release out"),
+    ] {
+        for quiet in [&["--quiet"][..], &[]] {
+            let mut command = observed(HAKMEM);
+            command.args(options).args(quiet);
+            command
+                .arg("--lib")
+                .arg(&library)
+                .args(["--", "echo", "ran"]);
+            let said = refusal(&mut command, 2);
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+    let mut command = observed(HAKMEM);
+    command.args(["--leaks", "--lib"]).arg(room.library());
+    let said = refusal(command.args(["--", "echo", "ran"]), 2);
+    assert!(said.contains("it does not know HAKMEM_LEAKS"), "{said}");
+    let mut command = observed(HAKMEM);
+    command.args(["--check", "half", "--", "echo", "ran"]);
+    let output = command.output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+}
+
+#[test]
+fn what_is_done_is_said_if_asked_for() {
+    let room = Room::new();
+    let library = knowing(&room);
+    let mut command = Command::new(HAKMEM);
+    command
+        .args(["-v", "run", "--quiet", "--leaks", "--lib"])
+        .arg(&library);
+    let (out, said) = texts(command.args(["--", "true"]).env_remove("LD_PRELOAD"));
+    assert_eq!(out, "");
+    assert!(
+        said.contains("INFO") && said.contains("sets HAKMEM_LEAKS=1"),
+        "{said}"
+    );
+    assert!(
+        said.contains(library.to_str().unwrap()) && !said.contains('\x1b'),
+        "{said}"
+    );
 }
 
 #[test]

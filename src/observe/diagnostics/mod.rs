@@ -213,6 +213,10 @@ impl Observer for Diagnostics {
         Some(block.address)
     }
 
+    fn put_off(local: &Local, block: &Block<'_, ()>, release: &Release) {
+        Self::freeing(local, block, release);
+    }
+
     #[inline(always)]
     fn event(local: &Local, event: Event<'_>) {
         let on = on();

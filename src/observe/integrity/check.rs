@@ -262,6 +262,26 @@ pub(super) fn freeing(
     }
 }
 
+/// The block is freed, and another observer holds it back: it is left as it is.
+pub(super) fn put_off(
+    local: &Local,
+    block: &Block<'_, BlockRecord>,
+    release: &Release,
+    level: Level,
+) {
+    let Some(record) = block.record else {
+        return;
+    };
+    if end(block, record, release).is_none() {
+        return;
+    }
+    let moment = match local.thread() {
+        Some(thread) if level == Level::Full => moment(thread, release.caller),
+        _ => UNKNOWN,
+    };
+    record.set_freed(moment, release.caller.api());
+}
+
 /// Takes a freed block into quarantine; says which one leaves it.
 #[inline(always)]
 fn keep(

@@ -161,6 +161,12 @@ impl Observer for Checking {
         }
     }
 
+    fn put_off(local: &Local, block: &Block<'_, BlockRecord>, release: &Release) {
+        if policy::level() != Level::Off {
+            check::put_off(local, block, release, policy::level());
+        }
+    }
+
     #[inline(always)]
     fn overdue(local: &Local) -> Option<NonNull<u8>> {
         if policy::level() != Level::Off || guard::is_on() {

@@ -133,6 +133,10 @@ impl Observer for Streaming {
         Some(block.address)
     }
 
+    fn put_off(local: &Local, block: &Block<'_, Mark>, release: &Release) {
+        Self::freeing(local, block, release);
+    }
+
     #[inline(always)]
     fn resizing(local: &Local, block: &Block<'_, Mark>, _: &Request) -> Resize {
         if is_on() {

@@ -1,17 +1,18 @@
 //! The rules of the environment, and what is wrong with those that are none.
 
-use super::parse::{self, Malformed};
 use super::rule::Rule;
 use super::{known, rules};
 use crate::observe::report::Line;
 use crate::observe::watch_error::WatchError;
+use crate::options::Malformed;
+use crate::options::rule_text::RuleText;
 
 /// Puts a rule in force; its number.
-pub(super) fn add(rule: Rule) -> Result<u32, WatchError> {
+pub(super) fn add(rule: &RuleText<'_>) -> Result<u32, WatchError> {
     if !known::set_up() {
         return Err(WatchError::NoMemory);
     }
-    rules::add(rule).map_err(|refusal| match refusal {
+    rules::add(Rule::new(rule)).map_err(|refusal| match refusal {
         rules::Refusal::Full => WatchError::TooMany,
         rules::Refusal::NoMemory => WatchError::NoMemory,
     })
@@ -19,8 +20,8 @@ pub(super) fn add(rule: Rule) -> Result<u32, WatchError> {
 
 /// Puts the rules of the environment in force, and says what is wrong with others.
 pub(super) fn set_up([rules, addresses]: [Option<&[u8]>; 2]) {
-    parse::list(rules.unwrap_or(&[]), |_, result| match result {
-        Ok(rule) => say_if_refused(b"HAKMEM_WATCH", add(rule)),
+    RuleText::each(rules.unwrap_or(&[]), |result| match result {
+        Ok(rule) => say_if_refused(b"HAKMEM_WATCH", add(&rule)),
         Err(Malformed { at, accepted }) => {
             let text = rules.unwrap_or(&[]).get(at..).unwrap_or(&[]);
             complain(b"HAKMEM_WATCH", at, text, accepted);
@@ -31,9 +32,9 @@ pub(super) fn set_up([rules, addresses]: [Option<&[u8]>; 2]) {
         .into_iter()
         .flat_map(|list| list.split(|&byte| byte == b','))
     {
-        match parse::of_address(address) {
+        match RuleText::of_address(address) {
             Ok(rules) => {
-                for rule in rules {
+                for rule in &rules {
                     say_if_refused(b"HAKMEM_WATCH_ADDR", add(rule));
                 }
             }

@@ -22,7 +22,6 @@ mod guard;
 mod held;
 mod hit;
 mod known;
-mod parse;
 mod registers;
 mod rule;
 mod rules;
@@ -34,13 +33,14 @@ use super::report::{Line, place};
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
+use crate::options::Malformed;
+use crate::options::rule_text::RuleText;
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::sys::{clock, process, thread};
 use act::Happening;
 use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
-use parse::Malformed;
 use rule::events;
 
 /// The observer.
@@ -172,10 +172,10 @@ impl Observer for Watch {
     fn span(_: Path) {}
 
     fn watch(text: &[u8]) -> Result<u32, WatchError> {
-        let rule = parse::rule(text, 0)
-            .map_err(|Malformed { at, accepted }| WatchError::Malformed { at, accepted })?;
+        let rule = RuleText::parse(text)
+            .map_err(|Malformed { at, accepted, .. }| WatchError::Malformed { at, accepted })?;
         modules::refresh();
-        let number = environment::add(rule)?;
+        let number = environment::add(&rule)?;
         caller::switch(true, true);
         Ok(number)
     }

@@ -10,54 +10,19 @@
 use crate::observe::api::Api;
 use crate::observe::site::Site;
 use crate::observe::{Block, LARGE, Request};
+use crate::options::rule_text::{LARGE_BIT, RuleText, WATCHPOINTS};
+pub(super) use crate::options::rule_text::{actions, events};
+use crate::sys::breakpoint::REGISTERS;
 use crate::sys::process;
 use core::sync::atomic::{AtomicU64, Ordering};
-
-/// What can happen to a block, a bit each.
-pub(super) mod events {
-    pub(in super::super) const ALLOC: u8 = 1;
-    pub(in super::super) const FREE: u8 = 2;
-    pub(in super::super) const REALLOC: u8 = 4;
-    pub(in super::super) const REUSE: u8 = 8;
-    pub(in super::super) const VERIFY: u8 = 16;
-    pub(in super::super) const HIT: u8 = 32;
-
-    /// Their names in rules and in reports.
-    pub(in super::super) const NAMES: [(&str, u8); 6] = [
-        ("alloc", ALLOC),
-        ("free", FREE),
-        ("realloc", REALLOC),
-        ("reuse", REUSE),
-        ("verify", VERIFY),
-        ("hit", HIT),
-    ];
-}
-
-/// What can be done about it, a bit each, in the order in which it is done.
-pub(super) mod actions {
-    pub(in super::super) const LOG: u8 = 1;
-    pub(in super::super) const STACK: u8 = 2;
-    pub(in super::super) const VERIFY: u8 = 4;
-    pub(in super::super) const ARM: u8 = 8;
-    pub(in super::super) const STOP: u8 = 16;
-    pub(in super::super) const ABORT: u8 = 32;
-
-    /// Their names in rules.
-    pub(in super::super) const NAMES: [(&str, u8); 6] = [
-        ("log", LOG),
-        ("stack", STACK),
-        ("verify", VERIFY),
-        ("arm", ARM),
-        ("stop", STOP),
-        ("abort", ABORT),
-    ];
-}
 
 /// Between a function of a Rust program and the allocator are those of the standard library.
 const RUST_DEPTH: u32 = 8;
 
-/// The bit of blocks without a class.
-const LARGE_BIT: u64 = 1 << 63;
+const _: () = assert!(
+    WATCHPOINTS == REGISTERS,
+    "rules name as many words as can be armed"
+);
 
 /// See the head of this file.
 pub(super) struct Rule {
@@ -103,25 +68,25 @@ pub(super) struct Rule {
 const PASSED_OVER: u64 = 32;
 
 impl Rule {
-    /// One without conditions.
-    pub(super) fn new() -> Rule {
+    /// The one that a text says.
+    pub(super) fn new(text: &RuleText<'_>) -> Rule {
         Rule {
-            on: 0,
-            does: 0,
-            addresses: None,
-            sizes: (0, usize::MAX),
-            classes: u64::MAX,
-            site: None,
-            from: None,
-            depth: None,
-            nth: 0,
-            thread: 0,
-            words: None,
-            hold: true,
-            keep: false,
-            hits: 8,
-            hardware: true,
-            rotate: None,
+            on: text.on,
+            does: text.does,
+            addresses: text.addresses,
+            sizes: text.sizes,
+            classes: text.classes,
+            site: text.site.map(Site::new),
+            from: text.from.map(Site::new),
+            depth: text.depth,
+            nth: text.nth,
+            thread: text.thread,
+            words: text.words,
+            hold: text.hold,
+            keep: text.keep,
+            hits: text.hits,
+            hardware: text.hardware,
+            rotate: text.rotate,
             counted: AtomicU64::new(0),
             due: AtomicU64::new(0),
             chance: AtomicU64::new(process::random() as u64 & !(PASSED_OVER - 1)),

@@ -171,6 +171,15 @@ impl Line {
                 let text = format!(" {expected}{}; {fallback}", meant(nearest));
                 ("malformed", variable.name, Some(value), text, nearest)
             }
+            Finding::Misread {
+                variable,
+                value,
+                found,
+            } => {
+                let word = shown(found.word(value));
+                let text = format!(" is not understood at `{word}`: {}", found.accepted);
+                ("malformed", variable.name, Some(value), text, None)
+            }
             Finding::OutOfRange {
                 variable,
                 value,

@@ -13,24 +13,16 @@ use crate::observe::integrity::thread::Local;
 use crate::observe::report::Line;
 use crate::observe::report::turn::Turn;
 use crate::observe::site::Site;
-use crate::observe::{Observed, Observer, Request, modules, numerals, settings, stack};
+use crate::observe::{Observed, Observer, Request, modules, settings, stack};
+use crate::options::guard_text::{self, GuardText};
 use crate::size_class::MID_MAX;
 use crate::sys::{process, thread};
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const NAME: &str = "HAKMEM_GUARD";
-const ACCEPTED: &[u8] = b"all, none, 1/N, size=A-B, site=FUNCTION, site=MODULE+0xOFFSET, \
-    site=0xADDRESS, thread=T, right, left, random, with commas between; no block is guarded for it";
 /// Between a function of a Rust program and the allocator are those of the standard library.
 const RUST_DEPTH: usize = 8;
-
-/// Where blocks lie in their pages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Lie {
-    Always(Side),
-    AtRandom,
-}
 
 /// What the variable asks for.
 struct Plan {
@@ -41,17 +33,7 @@ struct Plan {
     site: Option<Site>,
     /// The kernel's number of a thread; 0 for all.
     thread: u32,
-    lie: Lie,
-}
-
-/// What a text asks for.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to box in, and one of it"
-)]
-enum Wish {
-    Nothing,
-    Blocks(Plan),
+    side: guard_text::Side,
 }
 
 struct PlanCell(UnsafeCell<Option<Plan>>);
@@ -81,14 +63,18 @@ fn plan() -> Option<&'static Plan> {
 /// `large` says whether large ones are, if nothing else is said.
 pub(super) fn read(large: bool) -> bool {
     let mut large = large;
-    let wish = settings::text(NAME).map(|text| (text, parse(text)));
-    match wish {
-        Some((_, Some(Wish::Blocks(plan)))) => {
+    let text = settings::text(NAME);
+    match text.map(GuardText::parse) {
+        Some(Some(GuardText { one_in: 0, .. })) => large = false,
+        Some(Some(guard)) => {
             // SAFETY: nobody reads it before `start`.
-            unsafe { *PLAN.0.get() = Some(plan) };
+            unsafe { *PLAN.0.get() = Some(Plan::new(&guard)) };
         }
-        Some((_, Some(Wish::Nothing))) => large = false,
-        Some((text, None)) => complain(NAME, text, ACCEPTED),
+        Some(None) => complain(
+            NAME,
+            text.unwrap_or_default(),
+            GuardText::ACCEPTED.as_bytes(),
+        ),
         None => {}
     }
     if large {
@@ -127,10 +113,11 @@ pub(super) fn side(local: &Local, request: &Request) -> Option<Side> {
     if let Some(plan) = plan()
         && plan.selects(local, request)
     {
-        return Some(match plan.lie {
-            Lie::Always(side) => side,
-            Lie::AtRandom if random() & 1 == 0 => Side::Left,
-            Lie::AtRandom => Side::Right,
+        return Some(match plan.side {
+            guard_text::Side::Left => Side::Left,
+            guard_text::Side::Right => Side::Right,
+            guard_text::Side::Random if random() & 1 == 0 => Side::Left,
+            guard_text::Side::Random => Side::Right,
         });
     }
     // What runs below the start of a large block is found at no other place.
@@ -138,6 +125,16 @@ pub(super) fn side(local: &Local, request: &Request) -> Option<Side> {
 }
 
 impl Plan {
+    fn new(text: &GuardText<'_>) -> Plan {
+        Plan {
+            one_in: text.one_in,
+            sizes: text.sizes,
+            site: text.site.map(Site::new),
+            thread: text.thread,
+            side: text.side,
+        }
+    }
+
     #[inline]
     fn selects(&self, local: &Local, request: &Request) -> bool {
         let (least, most) = self.sizes;
@@ -220,105 +217,10 @@ pub(super) fn forked() {
     TURN.reset();
 }
 
-/// What a text asks for; `None` if it is not understood.
-fn parse(text: &[u8]) -> Option<Wish> {
-    if text == b"none" || text == b"0" {
-        return Some(Wish::Nothing);
-    }
-    let mut plan = Plan {
-        one_in: 1,
-        sizes: (0, usize::MAX),
-        site: None,
-        thread: 0,
-        lie: Lie::Always(Side::Right),
-    };
-    // What was said, a bit each: nothing is said twice.
-    let mut said = 0u8;
-    for word in text.split(|&byte| byte == b',') {
-        let bit = term(&mut plan, word)?;
-        if said & bit != 0 {
-            return None;
-        }
-        said |= bit;
-    }
-    Some(Wish::Blocks(plan))
-}
-
-/// Takes a word into the plan; the bit of what it is about.
-fn term(plan: &mut Plan, word: &[u8]) -> Option<u8> {
-    let (key, value) = match numerals::split(word, b'=') {
-        Some((key, value)) => (key, Some(value)),
-        None => (word, None),
-    };
-    match (key, value) {
-        (b"all", None) => return Some(1),
-        (b"right", None) => plan.lie = Lie::Always(Side::Right),
-        (b"left", None) => plan.lie = Lie::Always(Side::Left),
-        (b"random", None) => plan.lie = Lie::AtRandom,
-        (b"size", Some(value)) => {
-            plan.sizes = numerals::range(value)?;
-            return Some(2);
-        }
-        (b"site", Some(value)) => {
-            plan.site = Some(Site::parse(value)?);
-            return Some(4);
-        }
-        (b"thread", Some(value)) => {
-            plan.thread = u32::try_from(numerals::positive(value)?).ok()?;
-            return Some(8);
-        }
-        (_, None) => {
-            let of = key.strip_prefix(b"1/")?;
-            plan.one_in = u32::try_from(numerals::positive(of)?).ok()?;
-            return Some(1);
-        }
-        _ => return None,
-    }
-    Some(16)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use core::cell::Cell;
-
-    fn understood(text: &str) -> Option<Plan> {
-        match parse(text.as_bytes())? {
-            Wish::Blocks(plan) => Some(plan),
-            Wish::Nothing => None,
-        }
-    }
-
-    #[test]
-    fn each_word_is_understood() {
-        let plan = understood("1/1000,size=16-512,thread=7,site=0x1234,left").expect("a plan");
-        assert_eq!((plan.one_in, plan.sizes, plan.thread), (1000, (16, 512), 7));
-        assert!(plan.site.is_some() && plan.lie == Lie::Always(Side::Left));
-        let all = understood("all").expect("a plan");
-        assert_eq!((all.one_in, all.sizes), (1, (0, usize::MAX)));
-        assert_eq!(all.lie, Lie::Always(Side::Right));
-        assert_eq!(understood("random").expect("a plan").lie, Lie::AtRandom);
-        assert!(matches!(parse(b"none"), Some(Wish::Nothing)));
-        for wrong in [
-            "",
-            "al",
-            "all,",
-            "1/0",
-            "1/x",
-            "2/3",
-            "size=9-3",
-            "size",
-            "thread=0",
-            "site=",
-            "site=a+b",
-            "left,right",
-            "all,1/3",
-            "all=1",
-            "none,all",
-        ] {
-            assert!(parse(wrong.as_bytes()).is_none(), "{wrong}");
-        }
-    }
 
     #[test]
     fn one_in_so_many_is_drawn() {
