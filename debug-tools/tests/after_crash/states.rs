@@ -426,8 +426,6 @@ fn redis_with_many_keys() {
     if !has_cores() {
         return;
     }
-    const KEYS: &str =
-        "for i = 1, 1000000 do redis.call('set', 'key:' .. i, 'value:' .. i) end return 'OK'";
     let socket = "redis.sock";
     // A crash handler of its own would run for seconds, and use the heap.
     let arguments = [
@@ -443,10 +441,12 @@ fn redis_with_many_keys() {
     let mut server = Server::start(&redis, &arguments);
     let path = server.scratch.file(socket);
     wait(|| path.exists());
+    let fill = "for i = 1, 1000000 do redis.call('SET', 'key:' .. i, string.rep('x', i % 100)) end \
+                return redis.call('DBSIZE')";
     let filled = Command::new(client)
         .arg("-s")
         .arg(&path)
-        .args(["EVAL", KEYS, "0"])
+        .args(["EVAL", fill, "0"])
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&filled.stdout).trim(), "1000000");
