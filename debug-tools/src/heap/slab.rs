@@ -1,6 +1,7 @@
 //! A slab as its header says it is, and its bitmaps.
 
 use super::layout::Layout;
+use super::records::Record;
 use crate::image::Memory;
 
 /// What a slab's memory is.
@@ -83,6 +84,8 @@ pub struct Bits {
     pub listed: Vec<u64>,
     /// Returned by other threads.
     pub remote: Vec<u64>,
+    /// What a checked build keeps of each; empty where there is nothing.
+    pub records: Vec<Record>,
 }
 
 /// Whether a bit is set; those that are not there are not.
@@ -237,6 +240,7 @@ impl Slab {
             free: words(self.free),
             listed: listed.unwrap_or_default(),
             remote: words(self.remote),
+            records: vec![],
         }
     }
 }
