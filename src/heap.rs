@@ -41,9 +41,9 @@ pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
             }
             return block.as_ptr();
         }
-        return allocate_slow(size, caller);
+        return allocate_slow(size, caller.copy());
     }
-    allocate_medium(size, caller)
+    allocate_medium(size, caller.copy())
 }
 
 /// As [`allocate`], for POOL and MID; and LARGE passes through here.
@@ -57,7 +57,7 @@ fn allocate_medium(size: usize, caller: Caller) -> *mut u8 {
         allocated(front, block, size, MIN_ALIGN, caller);
         return block.as_ptr();
     }
-    allocate_slow(size, caller)
+    allocate_slow(size, caller.copy())
 }
 
 #[cold]
@@ -280,18 +280,29 @@ fn diverted(
     let Some(front) = real(front) else {
         return Err(caller);
     };
-    let Some(block) = Observed::divert(ThreadCache::of(front).local(), &{ request }) else {
+    let Some(block) = Observed::divert(ThreadCache::of(front).local(), &request) else {
         return Err(if only_diverts() { Caller::NONE } else { caller });
     };
-    allocated_diverted(front, block.start, request);
+    allocated_diverted(front, block.start, size, align, caller.copy());
     Ok(block)
 }
 
 #[cold]
 #[inline(never)]
-fn allocated_diverted(front: &'static Front, block: NonNull<u8>, request: Request) {
+fn allocated_diverted(
+    front: &'static Front,
+    block: NonNull<u8>,
+    size: usize,
+    align: usize,
+    caller: Caller,
+) {
     let local = ThreadCache::of(front).local();
-    Observed::allocated(local, &apart(block, request.size), &request);
+    let request = Request {
+        size,
+        align,
+        caller,
+    };
+    Observed::allocated(local, &apart(block, size), &request);
 }
 
 /// A block that is none of a slab's, as observers see it.
@@ -316,7 +327,7 @@ fn allocated(front: &'static Front, block: NonNull<u8>, size: usize, align: usiz
         caller,
     };
     if !front.is_real() {
-        return allocated_apart(block, request);
+        return allocated_apart(block, size, align, caller.copy());
     }
     if let Some(block) = handed_out(block) {
         Observed::allocated(ThreadCache::of(front).local(), &block, &request);
@@ -339,7 +350,7 @@ fn allocated_tiny(
         caller,
     };
     if !front.is_real() {
-        return allocated_apart(block, request);
+        return allocated_apart(block, size, MIN_ALIGN, caller.copy());
     }
     let address = block.as_ptr() as usize;
     // A TINY slab is one slot.
@@ -376,9 +387,14 @@ fn handed_out(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Rec
 
 #[cold]
 #[inline(never)]
-fn allocated_apart(block: NonNull<u8>, request: Request) {
+fn allocated_apart(block: NonNull<u8>, size: usize, align: usize, caller: Caller) {
     Observed::missed();
     if let Some((_, block)) = seen(block) {
+        let request = Request {
+            size,
+            align,
+            caller,
+        };
         Observed::allocated_apart(&block, &request);
     }
 }
@@ -450,11 +466,11 @@ fn freeing(front: &'static Front, block: *mut u8, caller: Caller) -> Option<*mut
     }
     let start = NonNull::new(block)?;
     let Some(front) = real(front) else {
-        return freeing_apart(start, caller);
+        return freeing_apart(start, caller.copy());
     };
     let cache = ThreadCache::of(front);
     let Some((slab, seen)) = seen(start) else {
-        return freeing_stray(cache, start, caller);
+        return freeing_stray(cache, start, caller.copy());
     };
     let is_remote = slab.kind() == Kind::Blocks && !cache.owns(slab);
     let release = Release { caller, is_remote };

@@ -14,7 +14,8 @@
 //! All of `filled` is in memory if the program writes to the blocks that it asks for, as none of
 //! such a slab is larger than half a page. So huge pages add at most one SuperSlab and an
 //! eighth of what was filled to the resident set.
-//! LARGE mappings get none.
+//! LARGE mappings get none. What is brought in ahead because a variable says so (prewarming) is in
+//! huge pages always: all of it is there then, either way.
 //!
 //! A SuperSlab of which a part is given back takes small pages from there on, until it is
 //! empty and its pages are chosen anew.
@@ -39,9 +40,21 @@ fn are_wanted() -> bool {
         && tuning::allows_huge(filled, counters::slots_unfilled())
 }
 
+/// Has a new SuperSlab that is to be brought in at once, all of it, be in a huge page.
+pub(crate) fn choose_ahead(superslab: &SuperSlab) {
+    if config::get().huge_pages && arena::advise(superslab.base(), Pages::Huge) {
+        superslab.note_unfilled(ALL);
+        counters::add(Counter::SuperSlabsHuge, 1);
+    }
+}
+
 /// Chooses the pages of a SuperSlab that the caller holds whole and that reads as zero.
 pub(crate) fn choose(superslab: &SuperSlab) {
     let base = superslab.base();
+    // It is there already.
+    if has(superslab) && superslab.is_all_unfilled() {
+        return;
+    }
     if are_wanted() && arena::advise(base, Pages::Huge) {
         superslab.note_unfilled(ALL);
         counters::add(Counter::SuperSlabsHuge, 1);

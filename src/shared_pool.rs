@@ -905,6 +905,7 @@ pub(crate) fn prewarm() {
         // SAFETY: records are never unmapped.
         let meta = unsafe { meta.as_ref() };
         let superslab = meta.superslab();
+        huge_pages::choose_ahead(superslab);
         // SAFETY: mapped just now, and held by us.
         unsafe { memory::populate(superslab.base(), SUPERSLAB_BYTES) };
         counters::add(Counter::Prewarmed, 1);

@@ -34,12 +34,14 @@
 //! 7. A LARGE slab is one block. It has no owner, and no bitmap but `remote` word 0,
 //!    whose bit says that the block has been freed.
 
+pub(crate) mod contradiction;
+
 use crate::counters;
 use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
 use crate::name::{Name, name};
-use crate::observe::{Event, Observed, Observer, Record, SlabCounts};
+use crate::observe::{Block, Event, Observed, Observer, Record, SlabCounts, Wish};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::superslab::SuperSlab;
 use crate::sync::{self, AtomicPtr, AtomicU32, AtomicU64, Cell, Ordering};
@@ -53,6 +55,9 @@ use core::sync::atomic::compiler_fence;
 const INLINE_WORDS: usize = 8;
 /// 1 in builds whose observers keep records of blocks, else 0.
 const RECORDS: usize = (size_of::<Record>() > 0) as usize;
+/// Bytes of places that observers are shown ahead of those that are handed out next; one place at
+/// least.
+const CARVED_AHEAD: usize = 4 << 10;
 /// Bitmap sizes that headers come in, words.
 const WORD_STEPS: [usize; 4] = [INLINE_WORDS, 16, 32, 64];
 
@@ -81,13 +86,13 @@ pub(crate) struct Slab {
     summary: Cell<u64>,
     used: Cell<u16>,
     fresh: Cell<u16>,
+    /// Places below have been shown to observers before somebody had them. Nothing in a build
+    /// without observers.
+    carved: [Cell<u16>; RECORDS],
     listed: Cell<bool>,
     /// Free words, and as many listed words behind them.
     inline_free: Aligned<[Cell<u64>; 2 * INLINE_WORDS]>,
     remote: Remote,
-    /// What observers keep of each block; null without memory for it. Nothing in a build
-    /// without observers.
-    records: [Cell<*const Record>; RECORDS],
 }
 
 /// What changes only when nobody else can be looking: read by all threads, so in a cache line
@@ -108,6 +113,9 @@ struct Constant {
     slots: Cell<u8>,
     kind: Cell<u8>,
     words: Cell<u8>,
+    /// What observers keep of each block; null without memory for it. Nothing in a build
+    /// without observers.
+    records: [Cell<*const Record>; RECORDS],
 }
 
 #[repr(C, align(64))]
@@ -130,8 +138,7 @@ const _: () = if sync::IS_CORE {
     assert!(size_of::<Constant>() == 64);
     assert!(offset_of!(Slab, inline_free) == 128);
     assert!(offset_of!(Slab, remote) == 256);
-    // The records' address, in builds whose observers keep some, and the padding behind it.
-    assert!(size_of::<Slab>() == 384 + RECORDS * align_of::<Slab>());
+    assert!(size_of::<Slab>() == 384);
 };
 
 /// Headers that no slab uses, by bitmap size; linked by `after`.
@@ -217,7 +224,10 @@ impl Slab {
 
     /// Where a reader finds the address of what observers keep of the blocks; none in a build that
     /// keeps nothing.
-    pub(crate) const RECORDS: [usize; RECORDS] = [offset_of!(Slab, records); RECORDS];
+    pub(crate) const RECORDS: [usize; RECORDS] = [offset_of!(Slab, constant.records); RECORDS];
+
+    /// As [`Slab::RECORDS`], how many blocks have been shown to observers.
+    pub(crate) const CARVED: [usize; RECORDS] = [offset_of!(Slab, carved); RECORDS];
 
     /// The first block that may be handed out.
     pub(crate) const FIRST: usize = Observed::SKIPS_FIRST as usize;
@@ -266,7 +276,7 @@ impl Slab {
     /// Gives the header what observers keep of `blocks` blocks, if they do, and if there is
     /// memory.
     fn add_records(&self, blocks: usize) {
-        for records in &self.records {
+        for records in &self.constant.records {
             if let Some(memory) = metadata::allocate(blocks * size_of::<Record>()) {
                 records.set(memory.as_ptr().cast());
             }
@@ -276,7 +286,7 @@ impl Slab {
     /// What observers keep of a block, if they do.
     #[inline(always)]
     pub(crate) fn record(&'static self, index: usize) -> Option<&'static Record> {
-        let records = self.records.first()?.get();
+        let records = self.constant.records.first()?.get();
         if records.is_null() {
             return None;
         }
@@ -287,12 +297,13 @@ impl Slab {
 
     fn wipe_records(&self) {
         let bytes = self.blocks() * size_of::<Record>();
-        for records in self.records.iter().map(Cell::get) {
+        for records in self.constant.records.iter().map(Cell::get) {
             if !records.is_null() {
                 // SAFETY: there is a record for each block; none of them is in use any more.
                 unsafe { records.cast_mut().cast::<u8>().write_bytes(0, bytes) };
             }
         }
+        self.carved.iter().for_each(|carved| carved.set(0));
     }
 
     /// A closed header with its inline words.
@@ -325,6 +336,7 @@ impl Slab {
                 slots: Cell::new(0),
                 kind: Cell::new(Kind::Closed as u8),
                 words: Cell::new(INLINE_WORDS as u8),
+                records: core::array::from_fn(|_| Cell::new(ptr::null())),
             },
             before: Cell::new(ptr::null()),
             after: Cell::new(ptr::null()),
@@ -339,7 +351,7 @@ impl Slab {
                 next: Cell::new(ptr::null()),
                 inline: core::array::from_fn(|_| AtomicU64::new(0)),
             },
-            records: core::array::from_fn(|_| Cell::new(ptr::null())),
+            carved: core::array::from_fn(|_| Cell::new(0)),
         }
     }
 
@@ -617,6 +629,57 @@ impl Slab {
         }
         let lowest = word * 64 + self.free_word(word).get().trailing_zeros() as usize;
         lowest >= usize::from(self.fresh.get())
+    }
+
+    /// Shows observers the places that nobody has had since the slab was opened: those of the
+    /// next `want` free blocks, and some that follow.
+    #[inline(always)]
+    pub(crate) fn carve(&'static self, want: usize) {
+        for carved in &self.carved {
+            if usize::from(carved.get()) < self.blocks() && Observed::wants(Wish::Places) {
+                self.carve_slow(carved, want);
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carve_slow(&'static self, carved: &Cell<u16>, want: usize) {
+        let bytes = self.class().bytes();
+        let from = usize::from(carved.get());
+        let to = self.end_of_free(want) + (CARVED_AHEAD / bytes).max(1);
+        let to = to.min(self.blocks());
+        for index in from..to {
+            // The observer's own, or free; of others it is not known whose they are.
+            if (index < Slab::FIRST || self.bits_of(index).0)
+                && let Some(address) = NonNull::new(self.block(index))
+            {
+                Observed::carved(&Block {
+                    address,
+                    bytes,
+                    class: self.class().index(),
+                    record: self.record(index),
+                });
+            }
+        }
+        carved.set(to.max(from) as u16);
+    }
+
+    /// The index behind the first `want` free blocks, or behind all if there are fewer.
+    fn end_of_free(&self, mut want: usize) -> usize {
+        for word in 0..self.blocks().div_ceil(64) {
+            let mut bits = self.free_word(word).get();
+            let count = bits.count_ones() as usize;
+            if want > count {
+                want -= count;
+                continue;
+            }
+            for _ in 1..want {
+                bits &= bits - 1;
+            }
+            return word * 64 + bits.trailing_zeros() as usize + 1;
+        }
+        self.blocks()
     }
 
     /// Takes up to `want` free blocks, lowest addresses first, and hands them to `each`,

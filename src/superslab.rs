@@ -185,6 +185,11 @@ impl SuperSlab {
         self.unfilled.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether a huge page has brought all of it, and nobody has filled any slot.
+    pub(crate) fn is_all_unfilled(&self) -> bool {
+        self.unfilled.load(Ordering::Relaxed) == ALL
+    }
+
     /// Of a SuperSlab that the caller holds whole, keeps the first `held` slots, which
     /// count as dirty from here on, and gives back the others. Returns how many of those
     /// kept were dirty before.

@@ -4,6 +4,7 @@ use crate::arena;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
+use crate::slab::contradiction::{Contradiction, Look};
 use crate::slab::{Kind, Slab};
 use crate::superslab::SUPERSLAB_BYTES;
 use crate::thread_cache::ThreadCache;
@@ -190,6 +191,43 @@ pub(crate) fn for_each_place<B>(mut each: impl FnMut(&Found) -> ControlFlow<B>) 
             None => ControlFlow::Continue(()),
         })
     })
+}
+
+/// Calls `each` with where a slab begins, and what of its header contradicts the rest; slabs that
+/// somebody is changing are passed over. `is_out` says whether a record's block is not free, and
+/// `wait` lets others go on for a moment.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn for_each_contradiction(
+    is_out: fn(&Record) -> bool,
+    wait: fn(),
+    each: &mut dyn FnMut(usize, Contradiction),
+) {
+    /// So often it has to be there, with moments in between.
+    const TIMES: usize = 5;
+    for slab in REGISTRY.slabs() {
+        let Some(seen) = settled(slab, is_out) else {
+            continue;
+        };
+        let is_there = |_| {
+            wait();
+            settled(slab, is_out) == Some(seen)
+        };
+        if (1..TIMES).all(is_there) {
+            each(slab.start(), seen);
+        }
+    }
+}
+
+/// What is wrong with a slab that nobody is changing.
+fn settled(slab: &'static Slab, is_out: fn(&Record) -> bool) -> Option<Contradiction> {
+    let is_alone = ThreadCache::is_alone();
+    let owner = ThreadCache::all().find(|cache| cache.owns(slab))?;
+    let is_quiet = || owner.is_quiet(is_alone) && owner.owns(slab) && slab.kind() == Kind::Blocks;
+    if !is_quiet() {
+        return None;
+    }
+    let seen = slab.contradiction(Look { is_alone, is_out })?;
+    is_quiet().then_some(seen)
 }
 
 fn found(slab: &'static Slab, index: usize) -> Option<Found> {

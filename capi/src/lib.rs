@@ -13,6 +13,7 @@ mod start;
 
 hakmem_alloc::if_checked! {
     mod memory;
+    mod signals;
 }
 
 #[cfg(not(test))]

@@ -57,14 +57,24 @@ pub struct Misdeed {
 }
 
 impl Misdeed {
-    /// All of a trace: those that were told in a report, then writes that a watch caught.
+    /// All of a trace: those whose culprit is known come first.
     pub fn all(trace: &Trace) -> Vec<Self> {
         let mut all = match trace.crash() {
             Some(page) => told(trace, &String::from_utf8_lossy(page.text()), page.time),
             None => vec![],
         };
         all.extend(caught(trace));
+        all.sort_by_key(|misdeed| misdeed.by.is_none());
         all
+    }
+
+    /// The rule of the next run; none where a watch has caught somebody in this one.
+    pub fn next_rule(all: &[Self]) -> Option<&str> {
+        let is_caught = |misdeed: &Self| misdeed.kind == CAUGHT && misdeed.by.is_some();
+        match all.iter().any(is_caught) {
+            true => None,
+            false => all.iter().find_map(|misdeed| misdeed.rule.as_deref()),
+        }
     }
 
     /// The function that did it, and where: the innermost that is not a library's.

@@ -1,7 +1,11 @@
 //! What a run has left, said at its end: what was found, where the trace lies, what to run next.
+//!
+//! A run is a process and those that it started: each that recorded has a session of its own, whose
+//! directory begins with the same name.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hakmem_trace_format::reader::Trace;
 
@@ -10,24 +14,62 @@ use crate::failure::say;
 use crate::misdeed::{Misdeed, shell_word};
 use crate::printable::Printable;
 use crate::symbols::Symbols;
+use crate::trace::TraceDirectory;
 
-/// Findings that are said.
+/// Findings of a process that are said, and processes of which they are.
 const TOLD: usize = 5;
-/// Sessions of one process that are looked for.
-const SESSIONS: u32 = 9;
+/// Directories that are looked into.
+const LOOKED_AT: usize = 1000;
 
-/// Says it of the process `pid`, which was to record to a directory.
-pub fn say_end(directory: &Path, pid: u32) {
-    let Some(trace) = session_of(directory, pid) else {
-        say(format_args!(
+/// Says it of the process `pid`, which was started at a time, and of its children.
+pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
+    let sessions = sessions(directory, pid, since);
+    let of_program = |trace: &Trace| trace.session().header().pid == pid;
+    match sessions.first().filter(|trace| of_program(trace)) {
+        Some(trace) => say(format_args!(
+            "hakmem: the trace lies in {}",
+            shown(trace.directory())
+        )),
+        None => say(format_args!(
             "hakmem: note: the program has left no trace in {}",
-            directory.display()
+            directory.of_process(pid).display()
+        )),
+    }
+    let wrong: Vec<(&Trace, Vec<Misdeed>)> = sessions
+        .iter()
+        .map(|trace| (trace, Misdeed::all(trace)))
+        .filter(|(trace, misdeeds)| !misdeeds.is_empty() || trace.crash().is_some())
+        .collect();
+    for (trace, misdeeds) in wrong.iter().take(TOLD) {
+        if !of_program(trace) {
+            let program = trace.session().exe().to_string_lossy().into_owned();
+            let number = trace.session().header().pid;
+            say(format_args!(
+                "hakmem: in process {number}, {}:",
+                Printable(&program)
+            ));
+        }
+        say_findings(trace, misdeeds);
+    }
+    if let Some(more) = wrong.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        say(format_args!(
+            "hakmem: and in {more} more processes: hakmem report says it of each"
         ));
-        return;
-    };
-    let directory = shown(trace.directory());
-    let misdeeds = Misdeed::all(&trace);
-    let mut symbols = Symbols::new(&trace, &Answer::default());
+    }
+    if let ([], Some(trace)) = (&wrong[..], sessions.first()) {
+        let directory = shown(trace.directory());
+        say(format_args!(
+            "hakmem: nothing was found{}. Next: hakmem live {directory}, hakmem history {directory} ADDRESS",
+            match sessions.len() {
+                1 => String::new(),
+                processes => format!(" in {processes} processes"),
+            }
+        ));
+    }
+}
+
+fn say_findings(trace: &Trace, misdeeds: &[Misdeed]) {
+    let mut symbols = Symbols::new(trace, &Answer::default());
     for misdeed in misdeeds.iter().take(TOLD) {
         if let Some(line) = misdeed.lines(&mut symbols).first() {
             say(format_args!("hakmem: {line}"));
@@ -36,43 +78,40 @@ pub fn say_end(directory: &Path, pid: u32) {
     if let Some(more) = misdeeds.len().checked_sub(TOLD).filter(|more| *more > 0) {
         say(format_args!("hakmem: and {more} more of these"));
     }
-    say(format_args!("hakmem: the trace lies in {directory}"));
-    let is_unknown = |misdeed: &&Misdeed| misdeed.by.is_none() && misdeed.rule.is_some();
-    if let Some(rule) = misdeeds
-        .iter()
-        .find(is_unknown)
-        .and_then(|m| m.rule.as_ref())
-    {
+    if let Some(rule) = Misdeed::next_rule(misdeeds) {
         say(format_args!(
             "hakmem: who wrote there is named by: {}",
             again(rule)
         ));
     }
-    if misdeeds.is_empty() && trace.crash().is_none() {
-        say(format_args!(
-            "hakmem: nothing was found. Next: hakmem live {directory}, hakmem history {directory} ADDRESS"
-        ));
-    } else {
-        say(format_args!("hakmem: all of it: hakmem report {directory}"));
-    }
+    say(format_args!(
+        "hakmem: all of it: hakmem report {}",
+        shown(trace.directory())
+    ));
 }
 
-/// The session that a process has left: in the directory, or beside it if that was taken.
-fn session_of(directory: &Path, pid: u32) -> Option<Trace> {
-    let beside = |number: u32| {
-        let mut name = directory.as_os_str().to_owned();
-        name.push(match number {
-            0 => String::new(),
-            1 => format!(".{pid}"),
-            number => format!(".{pid}.{number}"),
-        });
-        PathBuf::from(name)
-    };
-    // The last one: an earlier process may have had the same number.
-    (0..=SESSIONS).rev().map(beside).find_map(|path| {
-        let trace = Trace::open(path).ok()?;
-        (trace.session().header().pid == pid).then_some(trace)
-    })
+/// The sessions of a run, that of the program first.
+fn sessions(directory: &TraceDirectory, pid: u32, since: SystemTime) -> Vec<Trace> {
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let directories = directory.of_run(pid);
+    if let Some(more) = directories.len().checked_sub(LOOKED_AT).filter(|n| *n > 0) {
+        say(format_args!(
+            "hakmem: note: {more} more directories of this name were not looked into"
+        ));
+    }
+    let opened = directories
+        .into_iter()
+        .take(LOOKED_AT)
+        .filter_map(|path| Trace::open(path).ok());
+    // What an earlier run has left there is not this one's.
+    let mut sessions: Vec<Trace> = opened
+        .filter(|trace| u128::from(trace.session().header().start_realtime) >= since.as_nanos())
+        .collect();
+    sessions.sort_by_key(|trace| {
+        let number = trace.session().header().pid;
+        (number != pid, number)
+    });
+    sessions
 }
 
 /// A path as it is typed here.

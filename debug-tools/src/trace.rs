@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{self, Path, PathBuf};
 use std::process;
@@ -62,6 +63,28 @@ impl TraceDirectory {
         }
         filled.extend_from_slice(rest);
         OsString::from_vec(filled).into()
+    }
+
+    /// Where processes of a run may have recorded to, that of a process first: what is called as this
+    /// up to the process id, or has a number appended.
+    pub fn of_run(&self, id: u32) -> Vec<PathBuf> {
+        let own = self.of_process(id);
+        let mut all = vec![own.clone()];
+        let (Some(around), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return all;
+        };
+        let name = name.as_bytes();
+        let end = name.windows(2).position(|pair| pair == b"%p");
+        let begin = &name[..end.unwrap_or(name.len())];
+        let entries = fs::read_dir(around).into_iter().flatten().flatten();
+        let named = entries.filter(|entry| entry.file_name().as_bytes().starts_with(begin));
+        let directories = named.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        all.extend(
+            directories
+                .map(|entry| entry.path())
+                .filter(|path| *path != own),
+        );
+        all
     }
 
     /// Says where the trace of this very process goes.

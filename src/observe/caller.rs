@@ -75,6 +75,18 @@ impl Caller {
         }
     }
 
+    /// This one, word by word. What is not inlined is given a pointer to a caller; to a plain copy
+    /// the compiler would give it a pointer to the original, which then had to be in memory also
+    /// where nothing of the kind is called.
+    #[inline(always)]
+    pub(crate) fn copy(self) -> Caller {
+        Caller {
+            frame: self.frame,
+            what: self.what,
+            told: self.told,
+        }
+    }
+
     /// As this one, in the middle of a resize, whose other block is at `other`.
     #[inline(always)]
     pub(crate) fn resizing(self, other: usize) -> Caller {

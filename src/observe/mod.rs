@@ -25,6 +25,8 @@ mod diagnostics;
 pub(crate) mod integrity;
 #[cfg(feature = "trace")]
 mod known_stacks;
+#[cfg(any(feature = "diagnostics", feature = "integrity", feature = "trace"))]
+mod line_file;
 #[cfg(feature = "integrity")]
 pub(crate) use integrity::ranges as memory;
 #[cfg(not(feature = "integrity"))]
@@ -45,8 +47,12 @@ pub(crate) mod settings;
 mod site;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
+#[cfg(any(feature = "trace", feature = "integrity"))]
+mod stack_ids;
 #[cfg(feature = "trace")]
 mod trace;
+#[cfg(any(feature = "diagnostics", feature = "trace"))]
+mod trace_lines;
 #[cfg(feature = "watch")]
 pub(crate) mod watch;
 pub(crate) mod watch_error;
@@ -91,6 +97,29 @@ pub(crate) struct Release {
     pub(crate) caller: Caller,
     /// The block goes home to another thread's slab.
     pub(crate) is_remote: bool,
+}
+
+impl Request {
+    /// As [`Caller::copy`].
+    #[inline(always)]
+    fn copy(&self) -> Request {
+        Request {
+            size: self.size,
+            align: self.align,
+            caller: self.caller.copy(),
+        }
+    }
+}
+
+impl Release {
+    /// As [`Caller::copy`].
+    #[inline(always)]
+    fn copy(&self) -> Release {
+        Release {
+            caller: self.caller.copy(),
+            is_remote: self.is_remote,
+        }
+    }
 }
 
 /// A block, as hooks see it.
@@ -226,6 +255,9 @@ pub(crate) enum Event<'a> {
 pub(crate) enum Wish {
     /// [`Event::Taken`], for which bits are counted.
     Counts,
+    /// [`Observer::carved`]: it writes into places that nobody has had, so none is known to be
+    /// zero.
+    Places,
 }
 
 /// A path through the allocator that can be timed.
@@ -289,8 +321,6 @@ pub(crate) trait Observer: 'static {
     const ACTIVE: bool = true;
     /// Bytes added to each request before its class is chosen.
     const TAIL: usize = 0;
-    /// The observer writes into fresh memory, so none is known to be zero.
-    const DIRTIES: bool = false;
     /// The first block of each slab stays the observer's, so that every other one has a block
     /// below it.
     const SKIPS_FIRST: bool = false;
@@ -368,6 +398,12 @@ pub(crate) trait Observer: 'static {
     fn resize_diverted(_: usize, _: usize) -> bool {
         false
     }
+
+    /// A place that nobody has had since its slab was opened may be handed out from now on: the
+    /// block is free, or the observer's own first one. The slab's owner is in the middle of a
+    /// change, so no signal handler of its thread will have the block meanwhile.
+    #[inline(always)]
+    fn carved(_: &Block<'_, Self::Record>) {}
 
     /// A block is handed out. The thread's cache is real.
     #[inline(always)]
@@ -496,7 +532,6 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     type Span = (A::Span, B::Span);
     const ACTIVE: bool = A::ACTIVE || B::ACTIVE;
     const TAIL: usize = A::TAIL + B::TAIL;
-    const DIRTIES: bool = A::DIRTIES || B::DIRTIES;
     const SKIPS_FIRST: bool = A::SKIPS_FIRST || B::SKIPS_FIRST;
 
     fn set_up() -> bool {
@@ -570,6 +605,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline(always)]
     fn resize_diverted(address: usize, size: usize) -> bool {
         A::resize_diverted(address, size) || B::resize_diverted(address, size)
+    }
+
+    #[inline(always)]
+    fn carved(block: &Block<'_, Self::Record>) {
+        A::carved(&block.first());
+        B::carved(&block.second());
     }
 
     #[inline(always)]

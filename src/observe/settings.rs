@@ -35,6 +35,14 @@ const AREAS: [(&str, &str, &str); 15] = [
 /// The area that `HAKMEM_TRACE=1` stands for.
 const FIRST_TRACE: &str = "alloc";
 
+/// The word of `HAKMEM_TRACE` that is no area: lines are objects.
+const JSON: &str = "json";
+
+/// Whether the lines of `HAKMEM_TRACE`'s areas are to be JSON.
+pub(crate) fn traces_as_json() -> bool {
+    text(TRACE).is_some_and(|list| words(list).any(|word| word == JSON.as_bytes()))
+}
+
 /// The areas of a master switch.
 fn areas(of: &str) -> impl Iterator<Item = &'static str> {
     AREAS
@@ -49,7 +57,7 @@ fn every_area(of: &str) -> impl Iterator<Item = &'static str> {
     let row = PRODUCTION.iter().find(|row| row.name == of);
     let words: &[&str] = match row.map(|row| row.kind) {
         Some(Kind::List(words)) => words,
-        _ => &["all"],
+        _ => &["all", JSON],
     };
     words.iter().copied().chain(areas(of))
 }
@@ -182,7 +190,8 @@ mod tests {
         let Kind::List(listed) = trace.kind else {
             panic!("no list: {trace:?}")
         };
-        let known: Vec<&str> = ["all"].into_iter().chain(areas(TRACE)).collect();
+        let mut known: Vec<&str> = every_area(TRACE).collect();
+        known.sort_unstable();
         assert_eq!(listed, known);
     }
 

@@ -16,6 +16,11 @@ impl Caller {
         false
     }
 
+    #[inline(always)]
+    pub(crate) const fn copy(self) -> Caller {
+        self
+    }
+
     /// Whether somebody observes who it is.
     #[inline(always)]
     pub const fn is_known(self) -> bool {

@@ -57,7 +57,7 @@ pub const DEBUG: &[Variable] = &[
         "HAKMEM_QUARANTINE_KB",
         Kind::Count,
         (0, 1 << 20),
-        256,
+        64,
         "How many KiB of freed blocks a thread keeps from being used again.",
     ),
     debug_text(
@@ -135,14 +135,20 @@ pub const DEBUG: &[Variable] = &[
     debug_list(
         "HAKMEM_TRACE",
         &[
-            "all", "alloc", "free", "learn", "lookup", "lru", "mask", "p0", "prewarm", "ptr", "reg",
+            "all", "alloc", "free", "json", "learn", "lookup", "lru", "mask", "p0", "prewarm",
+            "ptr", "reg",
         ],
-        "Switches logs and traces on by their areas; 1 traces allocations.",
+        "Switches logs and traces on by their areas, json as lines of JSON; 1 traces allocations.",
     ),
     debug("HAKMEM_TRACE_ALLOCATIONS", 0, "Traces every allocation."),
     debug_text(
         "HAKMEM_TRACE_DIR",
         "The directory to trace into; %p in it stands for the process's number.",
+    ),
+    debug_text(
+        "HAKMEM_TRACE_FILE",
+        "The file to append the lines of HAKMEM_TRACE's areas to, in place of standard error; %p \
+         in it stands for the process's number.",
     ),
     debug_text(
         "HAKMEM_TRACE_FILTER",

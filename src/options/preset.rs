@@ -67,6 +67,7 @@ pub const PRESETS: &[Preset] = &[
         settings: &[
             (Setting::SuperslabLazy, 1),
             (Setting::SuperslabLruCap, 128),
+            (Setting::SuperslabPrewarm, 16),
             (Setting::TinySfcCapacity, 64),
             (Setting::TinyTlsCap, 32),
             (Setting::TinyTlsRefill, 4),
@@ -77,10 +78,11 @@ pub const PRESETS: &[Preset] = &[
         name: "high-throughput",
         text: "the most work done, and memory for it",
         settings: &[
+            (Setting::PurgeDelayMs, 1000),
             (Setting::SuperslabLruCap, 512),
             (Setting::SuperslabPrewarm, 16),
-            (Setting::TinyP0Batch, 32),
-            (Setting::TinySfcCapacity, 256),
+            (Setting::TinySfcCapacity, 512),
+            (Setting::TinySfcHotClasses, 16),
             (Setting::TinyTlsCap, 256),
             (Setting::TinyTlsRefill, 32),
         ],
@@ -90,10 +92,14 @@ pub const PRESETS: &[Preset] = &[
         name: "memory-efficient",
         text: "the least memory held",
         settings: &[
+            (Setting::AllocLearn, 1),
+            (Setting::MemLearn, 1),
             (Setting::PoolTlsArenaMbMax, 2),
+            (Setting::PurgeDelayMs, 10),
             (Setting::SuperslabLazy, 0),
             (Setting::SuperslabLruCap, 32),
             (Setting::SuperslabSoftCap, 16),
+            (Setting::TinyDrainThresh, 16),
             (Setting::TinySfcCapacity, 64),
             (Setting::TinyTlsCap, 32),
         ],
@@ -113,7 +119,7 @@ pub(super) const NAMES: [&str; PRESETS.len()] = {
 };
 
 /// The most that one sets.
-const MOST: usize = 8;
+const MOST: usize = 10;
 
 /// What each sets, without the words and without addresses: what the parser keeps.
 pub(super) static SETTINGS: [[Option<(Setting, u32)>; MOST]; PRESETS.len()] = {

@@ -1,13 +1,13 @@
 //! Signals that end a process: their handlers, and the stack that these run on.
 
-use super::keep_errno;
 use super::memory::{self, PAGE};
+use super::{action, keep_errno};
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;
 
 #[cfg(feature = "integrity")]
-pub(crate) use libc::SIGBUS;
+pub(crate) use libc::{SIGABRT, SIGBUS};
 pub(crate) use libc::{SIGSEGV, siginfo_t as Info};
 
 /// The signals that a fault of the program raises, and what ends it for a reason of its own.
@@ -69,6 +69,9 @@ pub(crate) fn general(registers: &[u64; REGISTERS]) -> [(&'static str, u64); 15]
     ]
 }
 
+/// A handler that is given all there is.
+pub(crate) type Entry = extern "C" fn(i32, *mut Info, *mut c_void);
+
 /// The actions that were there before ours.
 pub(crate) struct Before([MaybeUninit<libc::sigaction>; FATAL.len()]);
 
@@ -81,10 +84,7 @@ impl Before {
 ///
 /// # Safety
 /// Nobody else uses `before` meanwhile.
-pub(crate) unsafe fn install(
-    entry: extern "C" fn(i32, *mut Info, *mut c_void),
-    before: *mut Before,
-) {
+pub(crate) unsafe fn install(entry: Entry, before: *mut Before) {
     keep_errno(|| {
         for (index, &signal) in FATAL.iter().enumerate() {
             // SAFETY: all zero bytes are a valid action.
@@ -95,13 +95,16 @@ pub(crate) unsafe fn install(
             let old = unsafe { (&raw mut (*before).0[index]).cast::<libc::sigaction>() };
             // SAFETY: both are valid places, and the handler is a static function.
             unsafe {
-                if libc::sigaction(signal, ptr::null(), old) != 0
-                    || (*old).sa_sigaction == libc::SIG_IGN
-                {
+                if action::set(signal, ptr::null(), old) != 0 {
+                    continue;
+                }
+                #[cfg(feature = "integrity")]
+                super::program_signal::note(signal, &*old);
+                if (*old).sa_sigaction == libc::SIG_IGN {
                     continue;
                 }
                 action.sa_mask = (*old).sa_mask;
-                libc::sigaction(signal, &action, old);
+                action::set(signal, &action, old);
             }
         }
     });
@@ -113,11 +116,7 @@ pub(crate) unsafe fn install(
 /// # Safety
 /// Nobody else uses `before` meanwhile.
 #[cfg(feature = "integrity")]
-pub(crate) unsafe fn install_over(
-    first: extern "C" fn(i32, *mut Info, *mut c_void),
-    entry: extern "C" fn(i32, *mut Info, *mut c_void),
-    before: *mut Before,
-) -> bool {
+pub(crate) unsafe fn install_over(first: Entry, entry: Entry, before: *mut Before) -> bool {
     let mut is_over = false;
     keep_errno(|| {
         for (index, &signal) in FATAL.iter().enumerate() {
@@ -128,7 +127,7 @@ pub(crate) unsafe fn install_over(
             let now = unsafe { (&raw mut (*before).0[index]).cast::<libc::sigaction>() };
             // SAFETY: a valid place, and the kernel's answer in it.
             let is_another = unsafe {
-                libc::sigaction(signal, ptr::null(), now) == 0
+                action::set(signal, ptr::null(), now) == 0
                     && (*now).sa_sigaction != first as *const () as usize
                     && (*now).sa_sigaction != libc::SIG_DFL
                     && (*now).sa_sigaction != libc::SIG_IGN
@@ -141,7 +140,7 @@ pub(crate) unsafe fn install_over(
                     action.sa_sigaction = entry as *const () as usize;
                     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
                     action.sa_mask = (*now).sa_mask;
-                    libc::sigaction(signal, &action, now);
+                    action::set(signal, &action, now);
                 }
                 is_over = true;
             }
@@ -201,6 +200,17 @@ impl Delivery {
         (of(libc::REG_RIP), of(libc::REG_RSP), of(libc::REG_RBP))
     }
 
+    /// Calls a handler of the program's with it.
+    ///
+    /// # Safety
+    /// `handler` is the address of one.
+    #[cfg(feature = "integrity")]
+    pub(crate) unsafe fn call(self, handler: usize) {
+        // SAFETY: the caller's clause. One that wants the number alone does not look at the rest.
+        let handler = unsafe { core::mem::transmute::<usize, Entry>(handler) };
+        handler(self.signal, self.info, self.context);
+    }
+
     /// Whether nobody but us wants it.
     ///
     /// # Safety
@@ -226,7 +236,9 @@ impl Delivery {
             // SAFETY: the caller's clause, and `new`'s.
             unsafe {
                 let action = (&raw const (*before).0[index]).cast::<libc::sigaction>();
-                libc::sigaction(self.signal, action, ptr::null_mut());
+                #[cfg(feature = "integrity")]
+                let action = super::program_signal::behind(self.signal, action);
+                action::set(self.signal, action, ptr::null_mut());
                 let process = libc::syscall(libc::SYS_getpid);
                 let thread = libc::syscall(libc::SYS_gettid);
                 let signal = self.signal as usize;

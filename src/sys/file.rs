@@ -225,7 +225,7 @@ pub(crate) fn working_directory(buffer: &mut [u8]) -> Option<usize> {
 }
 
 /// Adds bytes at the end of a file, which is made if there is none.
-#[cfg(feature = "integrity")]
+#[cfg(any(feature = "diagnostics", feature = "integrity", feature = "trace"))]
 pub(crate) fn append(path: &CStr, mut bytes: &[u8]) -> Result<(), Refusal> {
     let file = open(
         libc::AT_FDCWD,

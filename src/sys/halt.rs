@@ -7,7 +7,7 @@
 //!
 //! While threads are stopped nothing may be waited for that one of them may hold: no lock.
 
-use super::{keep_errno, process, thread};
+use super::{action, keep_errno, process, thread};
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -98,7 +98,7 @@ fn signal() -> Option<i32> {
     let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
     let mut now = |signal| {
         // SAFETY: a valid place for the answer.
-        let failed = unsafe { libc::sigaction(signal, ptr::null(), &mut action) };
+        let failed = unsafe { action::set(signal, ptr::null(), &mut action) };
         (failed == 0).then_some(action.sa_sigaction)
     };
     if known != 0 && now(known) == Some(handler) {
@@ -115,7 +115,7 @@ fn signal() -> Option<i32> {
     // SAFETY: fills a set; sets an action whose handler is a static function.
     let set = unsafe {
         libc::sigfillset(&mut action.sa_mask);
-        libc::sigaction(signal, &action, ptr::null_mut())
+        action::set(signal, &action, ptr::null_mut())
     };
     SIGNAL.store(signal, Ordering::Relaxed);
     (set == 0).then_some(signal)

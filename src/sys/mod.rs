@@ -6,6 +6,8 @@
 //! that is named is one more that the dynamic loader looks up at every start of a program.
 //! What the kernel takes as a `long` is passed as a word: an `i32` has no upper half.
 
+#[cfg(any(feature = "trace", feature = "watch", feature = "integrity"))]
+pub mod action;
 pub(crate) mod append;
 #[cfg(feature = "watch")]
 pub(crate) mod breakpoint;
@@ -23,7 +25,7 @@ pub(crate) mod environment;
     allow(dead_code, reason = "the flight recorder uses all")
 )]
 pub(crate) mod fatal_signal;
-#[cfg(any(feature = "trace", feature = "integrity"))]
+#[cfg(any(feature = "trace", feature = "integrity", feature = "diagnostics"))]
 #[cfg_attr(
     not(feature = "trace"),
     allow(dead_code, reason = "the flight recorder uses all")
@@ -47,7 +49,13 @@ pub(crate) mod originals;
 #[cfg(feature = "integrity")]
 pub(crate) mod peek;
 pub(crate) mod process;
-#[cfg(feature = "watch")]
+#[cfg(feature = "integrity")]
+pub(crate) mod program_signal;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+#[cfg_attr(
+    not(feature = "watch"),
+    allow(dead_code, reason = "the watch uses all")
+)]
 pub(crate) mod signal;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;

@@ -9,7 +9,7 @@
 //! 1. A handler of ours runs with all signals blocked.
 //! 2. The large stack is used by the thread alone whose number stands in `HOLDER`.
 
-use super::keep_errno;
+use super::{action, keep_errno};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr;
@@ -232,7 +232,7 @@ impl Handler {
         // SAFETY: all zero bytes are a valid action.
         let mut now: libc::sigaction = unsafe { core::mem::zeroed() };
         // SAFETY: `now` is a valid place for the result.
-        if keep_errno(|| unsafe { libc::sigaction(self.number, ptr::null(), &mut now) }) != 0 {
+        if keep_errno(|| unsafe { action::set(self.number, ptr::null(), &mut now) }) != 0 {
             return false;
         }
         if now.sa_sigaction == entry {
@@ -250,7 +250,7 @@ impl Handler {
         // SAFETY: fills a set; then sets an action whose handler is a static function.
         let set = keep_errno(|| unsafe {
             libc::sigfillset(&mut ours.sa_mask);
-            libc::sigaction(self.number, &ours, ptr::null_mut())
+            action::set(self.number, &ours, ptr::null_mut())
         });
         self.changing.store(false, Ordering::Release);
         set == 0
@@ -322,7 +322,7 @@ impl Handler {
         // SAFETY: sets an action and sends this thread a signal, which is blocked until the
         // handler returns.
         unsafe {
-            libc::sigaction(self.number, &default, ptr::null_mut());
+            action::set(self.number, &default, ptr::null_mut());
             if !is_synchronous(stopped) || self.number == libc::SIGTRAP {
                 let (process, thread) = (libc::getpid() as usize, super::thread::id() as usize);
                 libc::syscall(libc::SYS_tgkill, process, thread, self.number as usize);
@@ -348,7 +348,7 @@ static LARGE: AtomicUsize = AtomicUsize::new(0);
 static HOLDER: AtomicU32 = AtomicU32::new(0);
 
 /// Maps the large stack; false without memory.
-fn make_large_stack() -> bool {
+pub(crate) fn make_large_stack() -> bool {
     if LARGE.load(Ordering::Acquire) != 0 {
         return true;
     }
@@ -378,6 +378,16 @@ fn on_large_stack(f: extern "C" fn(*mut c_void), argument: *mut c_void) {
             Err(_) => super::process::nap(),
         }
     }
+}
+
+/// As [`on_large_stack`], from a handler of another module; where there is no such stack, on this
+/// one.
+#[cfg(feature = "integrity")]
+pub(crate) fn run_on_large_stack(f: extern "C" fn(*mut c_void), argument: *mut c_void) {
+    if LARGE.load(Ordering::Acquire) == 0 {
+        return f(argument);
+    }
+    keep_errno(|| on_large_stack(f, argument));
 }
 
 /// The one thread of a fork's child has the large stack for itself.

@@ -152,9 +152,15 @@ impl Line {
 
     /// Ends the line and writes it, unless descriptor 2 is not the standard error
     /// that the program started with.
-    pub(crate) fn write(mut self) {
+    pub(crate) fn write(self) {
+        self.end_with(write);
+    }
+
+    /// Ends the line and hands it to `out`.
+    #[inline(always)]
+    pub(crate) fn end_with(mut self, out: impl FnOnce(&[u8])) {
         self.bytes[self.len] = b'\n';
-        write(&self.bytes[..=self.len]);
+        out(&self.bytes[..=self.len]);
     }
 }
 

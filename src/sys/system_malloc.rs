@@ -50,9 +50,13 @@ pub(crate) fn available() -> bool {
 ///
 /// Compares the address that the dynamic linker has found for `malloc` with [`own_file`].
 pub(crate) fn is_the_process_s() -> bool {
+    is_exported() && !own_file().contains(&address!("malloc"))
+}
+
+/// Whether we export a `malloc`.
+pub(crate) fn is_exported() -> bool {
     // Defined by the C ABI crate, which exports `malloc`.
-    let exports = address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0;
-    exports && !own_file().contains(&address!("malloc"))
+    address!("__hakmem_exports_malloc", ".weak", ".hidden") != 0
 }
 
 /// The addresses of the library, or in a static program those of the program.

@@ -1,7 +1,7 @@
 //! A signal that somebody outside sends to ask for something.
 
 use super::fatal_signal::FATAL;
-use super::keep_errno;
+use super::{action, keep_errno};
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -55,7 +55,7 @@ pub(crate) fn install(signal: i32, asked: fn()) -> bool {
     action.sa_sigaction = entry as extern "C" fn(i32) as usize;
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: the handler is a static function.
-    keep_errno(|| unsafe { libc::sigaction(signal, &action, ptr::null_mut()) == 0 })
+    keep_errno(|| unsafe { action::set(signal, &action, ptr::null_mut()) == 0 })
 }
 
 #[cfg(test)]

@@ -397,6 +397,25 @@ impl ThreadCache {
         self.front.set_view(view.base, limit, view.owners);
     }
 
+    /// Whether nobody is in the middle of a change of the cache, or of its slabs. Of one that
+    /// nobody has that is known if this thread is alone.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn is_quiet(&self, is_alone: bool) -> bool {
+        match self.state() {
+            State::Live => self.thread.get() != 0 && self.busy.get() == 0,
+            State::Parked => is_alone && self.busy.get() == 0,
+            State::Frozen => false,
+        }
+    }
+
+    /// Whether one thread alone has a cache.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn is_alone() -> bool {
+        let is_in_use =
+            |cache: &&ThreadCache| cache.state() == State::Live && cache.thread.get() != 0;
+        Self::all().filter(is_in_use).count() <= 1
+    }
+
     /// Whether a slab is this cache's.
     pub(crate) fn owns(&self, slab: &Slab) -> bool {
         ptr::eq(slab.owner(), &self.inbox.0)
@@ -612,7 +631,8 @@ impl ThreadCache {
 
     /// Takes blocks of a slab, as [`Slab::take`].
     #[inline(always)]
-    fn take_from(&self, slab: &Slab, want: usize, each: impl FnMut(Run)) -> usize {
+    fn take_from(&self, slab: &'static Slab, want: usize, each: impl FnMut(Run)) -> usize {
+        slab.carve(want);
         let before = Observed::wants(Wish::Counts).then(|| slab.counts());
         let taken = slab.take(want, each);
         if let Some(before) = before {
@@ -746,7 +766,7 @@ impl ThreadCache {
 
     /// One block of `class` that reads as zero, if a slab at hand has such a one.
     pub(crate) fn take_fresh(&self, class: SizeClass) -> Option<NonNull<u8>> {
-        if Observed::DIRTIES {
+        if Observed::wants(Wish::Places) {
             return None;
         }
         self.notice_miss(class);

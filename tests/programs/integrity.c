@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline, noclone))
@@ -155,6 +156,51 @@ static void all_at_once(void) {
     write_late(item, 1);
 }
 
+/* Far behind the last block: over all that is kept around it, into a place that nobody has had. */
+static void far_overflow(void) {
+    begin();
+    write_at(above, 300, 1);
+}
+
+/* The same, and then the place is handed out. */
+static void far_overflow_found_at_use(void) {
+    char *far[8];
+    begin();
+    write_at(above, 5 * 64 + 20, 1);
+    for (int i = 0; i < 8; i++) far[i] = make_item(SIZE);
+    for (int i = 0; i < 8; i++) drop_item(far[i]);
+}
+
+/* Without a gap through all that is kept behind the last block, and through three more places. */
+static void long_overflow(void) {
+    begin();
+    for (int at = SIZE; at < SIZE + 180; at++) write_at(above, at, 1);
+}
+
+/* Far in front of the first block of a slab, whose first place nobody gets. */
+static void far_underflow(void) {
+    begin();
+    write_at(below, -50, 1);
+}
+
+/* Far behind a block that was freed since: nobody else has been near. */
+static void far_overflow_of_a_freed(void) {
+    begin();
+    write_at(above, 300, 1);
+    drop_item(above);
+}
+
+/* Places ahead of what is handed out are filled, the end of the slab is not in memory. */
+static void ahead(void) {
+    enum { PLACE = 2560, AHEAD = 4096 };
+    char *block = hidden(make_item(2100));
+    char *slab = (char *)((uintptr_t)block & -(uintptr_t)65536);
+    unsigned char resident = 1;
+    if (mincore(slab + 60 * 1024, 4096, &resident) != 0 || resident & 1) exit(1);
+    for (char *at = block + PLACE + 8; at < block + PLACE + AHEAD; at++)
+        if (*(unsigned char *)at != 0xde && (at - slab) % PLACE >= 8) exit(3);
+}
+
 static void large_overflow(void) {
     char *large = make_item(100000);
     say_address("item", large);
@@ -293,7 +339,9 @@ static const struct {
     CASE(underflow_never_freed), CASE(late_write), CASE(realloc_after_free),
     CASE(realloc_of_damaged), CASE(use_of_filling), CASE(overflow_and_abort), CASE(all_at_once),
     CASE(large_overflow), CASE(aligned_overflow), CASE(exact_end), CASE(server),
-    CASE(freed_by_two), CASE(forked), CASE(with_handler),
+    CASE(freed_by_two), CASE(forked), CASE(with_handler), CASE(far_overflow),
+    CASE(far_overflow_found_at_use), CASE(long_overflow), CASE(far_underflow),
+    CASE(far_overflow_of_a_freed), CASE(ahead),
     CASE(freed_and_held), CASE(held_and_freed_again),
 };
 

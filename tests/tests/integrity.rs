@@ -39,6 +39,73 @@ fn a_sound_program_is_left_alone() {
     }
 }
 
+/// Over all that is kept around blocks, into memory that nobody has had.
+#[test]
+fn what_is_written_far_from_blocks_is_told() {
+    if !applies() {
+        return;
+    }
+    for (case, block, kind, distance) in [
+        (
+            "far_overflow",
+            "above ",
+            "heap-overflow",
+            "260 bytes behind the end of a block",
+        ),
+        (
+            "far_overflow_of_a_freed",
+            "above ",
+            "heap-overflow",
+            "260 bytes behind the end of a freed block",
+        ),
+        (
+            "far_underflow",
+            "below ",
+            "heap-underflow",
+            "49 bytes in front of a block",
+        ),
+    ] {
+        let (outcome, finding) = the_finding(case);
+        assert_eq!(finding.kind, kind, "{}", outcome.report());
+        let block = address(&outcome, block);
+        let told = format!("1 byte was written {distance} of 40 bytes at {block:#x}");
+        assert!(finding.says(&told), "{}", outcome.report());
+        assert!(finding.says("found by the scan at exit"));
+    }
+    let (outcome, finding) = the_finding("far_overflow_found_at_use");
+    assert_eq!(finding.kind, "heap-overflow", "{}", outcome.report());
+    assert!(
+        finding.says("found by the first use of a place"),
+        "{}",
+        outcome.report()
+    );
+}
+
+/// What runs through all places behind a block is one finding.
+#[test]
+fn a_long_overflow_is_told_once() {
+    if !applies() {
+        return;
+    }
+    let (outcome, finding) = the_finding("long_overflow");
+    assert_eq!(finding.kind, "heap-overflow");
+    let above = address(&outcome, "above ");
+    let told = format!(
+        "180 bytes were written directly behind the end of a block of 40 bytes at {above:#x}"
+    );
+    assert!(finding.says(&told), "{}", outcome.report());
+}
+
+#[test]
+fn places_ahead_are_filled_and_no_others() {
+    if !applies() {
+        return;
+    }
+    let outcome = checked("ahead").output();
+    assert_eq!(outcome.status.code(), Some(STATUS), "{}", outcome.report());
+    assert_eq!(outcome.stderr_text(), "", "{}", outcome.report());
+}
+
 #[test]
 fn a_double_free_names_both_frees() {
     if !applies() {

@@ -137,7 +137,7 @@ fn over_the_end_of_blocks_of_all_sizes() {
         (3 << 20, 1 << 20),
     ];
     for (size, offset) in places.into_iter().chain(large) {
-        for function in ["memcpy", "strlen", "memcmp", "strcpy"] {
+        for function in ["memcpy", "strlen", "memcmp", "strcpy", "read"] {
             let outcome = wrong("over", function, size, offset).output();
             let text = outcome.aborted().stderr_text();
             let error = told(&text, function, &caller(function), &outcome);

@@ -754,6 +754,8 @@ fn huge_pages() {
 
 // Prewarm.
 
+const PREWARM_4: (&str, &str) = ("HAKMEM_SUPERSLAB_PREWARM", "4");
+
 /// Resident bytes at the first allocation.
 #[test]
 fn superslab_prewarm() {
@@ -763,11 +765,29 @@ fn superslab_prewarm() {
     let steps = ["take a 32768 64", "report first"];
     let [none, four] = ["0", "4"].map(|count| {
         let first = under("HAKMEM_SUPERSLAB_PREWARM", count, &steps).at("first");
-        let stages = ["prewarmed", "acquire_cached", "acquire_new"].map(|name| first.pool(name));
-        (stages, first.resident)
+        let stages = [
+            "prewarmed",
+            "superslabs_huge",
+            "acquire_cached",
+            "acquire_new",
+        ];
+        (stages.map(|name| first.pool(name)), first.resident)
     });
-    assert_eq!(none.0, [0, 0, 1]);
-    assert_eq!(four.0, [4, 1, 0]);
+    assert_eq!(none.0, [0, 0, 0, 1]);
+    // All of them is there anyway, so in huge pages.
+    assert_eq!(four.0, [4, 4, 1, 0]);
+    let small = [PREWARM_4, ("HAKMEM_HUGE_PAGES", "0")];
+    let small = exercise(&small, &steps).at("first");
+    assert_eq!(
+        [small.pool("prewarmed"), small.pool("superslabs_huge")],
+        [4, 0]
+    );
+    // What was brought in ahead stays so when it is taken.
+    if huge_pages_on_request() {
+        let used = exercise(&[PREWARM_4], &["take a 1024 7000", "report used"]).at("used");
+        assert!(used.huge >= 3 * SUPERSLAB, "{} bytes are huge", used.huge);
+        assert_eq!(small.huge, 0);
+    }
     // One of the four is in use, as without.
     let more = four.1.saturating_sub(none.1);
     assert!(
@@ -989,6 +1009,8 @@ fn profile() {
     assert_eq!(kept(&[("HAKMEM_PROFILE", "production")]), 5);
     let fast = under("HAKMEM_PROFILE", "high-throughput", &steps).at("first");
     assert_eq!(fast.pool("prewarmed"), 16);
+    // As many as the front has room for.
+    assert_eq!(fast.class(48, "refilled"), 31);
     // In a build without observers it sets nothing.
     let debug = under("HAKMEM_PROFILE", "debug", &steps);
     assert_eq!(debug.said(), [""; 0]);

@@ -3,14 +3,18 @@
 use super::{checked, copy, fill, fortify, plain, seek};
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use hakmem_alloc::c_abi::{Call, UNLIMITED, left};
+use hakmem_alloc::c_abi::{Call, UNLIMITED, is_clear_in_page, left};
 
 /// Compares as far as the blocks go, and tells if they are equal so far and it would go on.
 ///
 /// # Safety
 /// As of `memcmp`.
 unsafe fn compare(call: Call, a: *const u8, b: *const u8, len: usize) -> c_int {
-    let both = len.min(left(a as usize)).min(left(b as usize));
+    let room = |at: *const u8| match is_clear_in_page(at as usize, len) {
+        true => len,
+        false => left(at as usize),
+    };
+    let both = len.min(room(a)).min(room(b));
     // SAFETY: the caller's clause.
     let result = unsafe { plain::compare(a, b, both) };
     if result != 0 || both == len {

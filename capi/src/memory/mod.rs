@@ -17,12 +17,13 @@
 //! handlers, and before anything is set up.
 
 use core::ffi::c_void;
-use hakmem_alloc::c_abi::{Call, UNLIMITED, left};
+use hakmem_alloc::c_abi::{Call, UNLIMITED, beginning, is_clear, left};
 
 mod blocks;
 mod plain;
 mod printed;
 mod received;
+mod sent;
 mod strings;
 mod wide;
 
@@ -83,6 +84,7 @@ macro_rules! checked {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
+                checks = sym hakmem_alloc::c_abi::CHECKS,
                 window = sym hakmem_alloc::c_abi::WINDOW,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
@@ -97,7 +99,9 @@ use checked;
 /// registers of arguments as they are.
 macro_rules! look {
     (1) => {
-        "mov r11, rdi
+        "cmp byte ptr [rip + {checks}], 0
+         je 3f
+         mov r11, rdi
          sub r11, [rip + {window}]
          cmp r11, [rip + {window} + 8]
          jb 2f
@@ -105,10 +109,13 @@ macro_rules! look {
          test r11, r11
          jz 2f
          jmp r11
+         3: jmp [rip + {originals} + {index}]
          2:"
     };
     (2) => {
-        "mov r11, rdi
+        "cmp byte ptr [rip + {checks}], 0
+         je 3f
+         mov r11, rdi
          sub r11, [rip + {window}]
          cmp r11, [rip + {window} + 8]
          jb 2f
@@ -120,6 +127,7 @@ macro_rules! look {
          test r11, r11
          jz 2f
          jmp r11
+         3: jmp [rip + {originals} + {index}]
          2:"
     };
 }
@@ -175,6 +183,12 @@ unsafe fn seek(
     byte: u8,
     or: u8,
 ) -> Result<usize, usize> {
+    // SAFETY: the caller's clause.
+    if let Some(index) = unsafe { seek_near(start, byte, or) }
+        && index < limit
+    {
+        return Ok(index);
+    }
     let len = limit.min(left(start as usize));
     // SAFETY: the caller's clause.
     match unsafe { plain::find(start, len, byte, or) } {
@@ -186,6 +200,18 @@ unsafe fn seek(
             unsafe { plain::find(start, len, byte, or) }.ok_or(len)
         }
     }
+}
+
+/// As [`seek`], of what is found among the first bytes, and is seen to be in the block.
+///
+/// # Safety
+/// As of that.
+#[inline(always)]
+unsafe fn seek_near(start: *const u8, byte: u8, or: u8) -> Option<usize> {
+    let bytes = beginning(start as usize)?;
+    // SAFETY: they can be read.
+    let index = unsafe { plain::find_in(bytes, byte, or) }?;
+    is_clear(start as usize, index + 1).then_some(index)
 }
 
 /// Bytes in front of a string's end; of one without an end those that may be read.

@@ -6,7 +6,7 @@
 use super::original;
 use core::arch::asm;
 use core::arch::x86_64::{
-    __m128i, _mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    __m128i, _mm_cmpeq_epi8, _mm_load_si128, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
 };
 use core::ffi::{c_int, c_void};
 
@@ -162,6 +162,18 @@ pub(super) unsafe fn find(start: *const u8, len: usize, byte: u8, or: u8) -> Opt
     }
 }
 
+/// The index of the first of these bytes that is `byte` or `or`.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+pub(super) unsafe fn find_in(bytes: *const [u8; VECTOR], byte: u8, or: u8) -> Option<usize> {
+    // SAFETY: the caller's clause; SSE2 is part of x86-64.
+    let bytes = unsafe { _mm_loadu_si128(bytes.cast()) };
+    let hits = hits_in(bytes, byte, or);
+    (hits != 0).then(|| hits.trailing_zeros() as usize)
+}
+
 /// A bit for each byte of the vector that is `byte` or `or`.
 ///
 /// # Safety
@@ -169,8 +181,14 @@ pub(super) unsafe fn find(start: *const u8, len: usize, byte: u8, or: u8) -> Opt
 #[inline(always)]
 unsafe fn hits(vector: *const __m128i, byte: u8, or: u8) -> u32 {
     // SAFETY: the caller's clause; SSE2 is part of x86-64.
+    hits_in(unsafe { _mm_load_si128(vector) }, byte, or)
+}
+
+/// A bit for each of these bytes that is `byte` or `or`.
+#[inline(always)]
+fn hits_in(bytes: __m128i, byte: u8, or: u8) -> u32 {
+    // SAFETY: SSE2 is part of x86-64.
     unsafe {
-        let bytes = _mm_load_si128(vector);
         let is_byte = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8));
         let is_or = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(or as i8));
         _mm_movemask_epi8(_mm_or_si128(is_byte, is_or)) as u32

@@ -229,6 +229,7 @@ macro_rules! variadic {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
+                checks = sym hakmem_alloc::c_abi::CHECKS,
                 window = sym hakmem_alloc::c_abi::WINDOW,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,

@@ -10,10 +10,10 @@ use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals};
 
 /// What was passed, in the order of the arguments.
-type Passed = [usize; 6];
+pub(super) type Passed = [usize; 6];
 
 /// Looks libc's functions up, for one that is called before anything is set up.
-extern "C" fn find() {
+pub(super) extern "C" fn find() {
     find_originals();
 }
 
@@ -72,6 +72,7 @@ macro_rules! received {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
+                checks = sym hakmem_alloc::c_abi::CHECKS,
                 window = sym hakmem_alloc::c_abi::WINDOW,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,

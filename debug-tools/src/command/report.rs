@@ -457,7 +457,7 @@ impl Report {
 
 /// The run that names who did it, if that is not known yet.
 fn print_next_run(trace: &Trace, misdeeds: &[Misdeed], output: &mut Output) -> Result<(), Failure> {
-    match misdeeds.iter().find_map(|misdeed| misdeed.rule.as_ref()) {
+    match Misdeed::next_rule(misdeeds) {
         Some(rule) => {
             let again = misdeed::run_again(trace, rule);
             output.line(format_args!("next, to name who did it: {again}"))

@@ -23,6 +23,7 @@ use std::ffi::OsString;
 use std::os::unix::process::{CommandExt, parent_id};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
+use std::time::SystemTime;
 
 use clap::Args;
 use nix::sys::personality::{self, Persona};
@@ -132,13 +133,13 @@ impl Run {
             .arg0("hakmem")
             .args(env::args_os().skip(1))
             .env(WAITED_FOR, process::id().to_string());
+        let since = SystemTime::now();
         let ended = supervisor::supervise(&mut command).map_err(failed)?;
         info!("process {} ended: {}", ended.pid, ended.status);
         // What hakmem itself ends with where it could not become the program.
         let is_refused = matches!(ended.status.code(), Some(2 | 126 | 127));
-        let directory = directory.of_process(ended.pid);
-        if !is_refused || directory.exists() {
-            summary::say_end(&directory, ended.pid);
+        if !is_refused || directory.of_process(ended.pid).exists() {
+            summary::say_end(&directory, ended.pid, since);
         }
         Ok(supervisor::end_like(ended.status))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use hakmem_tests::{Scratch, compile, library};
 use serde_json::Value;
 
-use crate::support::HAKMEM;
+use crate::support::{HAKMEM, Started};
 
 /// More than anything here takes.
 const LONG: Duration = Duration::from_secs(120);
 
 /// `steps.c`, recorded in a mode.
 struct Steps {
-    child: Child,
+    child: Started,
     orders: Option<ChildStdin>,
     replies: BufReader<ChildStdout>,
     scratch: Scratch,
@@ -37,7 +37,7 @@ impl Steps {
         let orders = child.stdin.take();
         let replies = BufReader::new(child.stdout.take().unwrap());
         Self {
-            child,
+            child: Started(child),
             orders,
             replies,
             scratch,
@@ -55,7 +55,7 @@ impl Steps {
 
 /// `hakmem events --follow` on what the program asks for.
 struct Follower {
-    child: Child,
+    child: Started,
     lines: Receiver<String>,
 }
 
@@ -75,6 +75,7 @@ impl Follower {
             let lines = stdout.lines().map_while(Result::ok);
             lines.map(|line| send.send(line)).all(|sent| sent.is_ok())
         });
+        let child = Started(child);
         Self { child, lines }
     }
 
@@ -90,9 +91,9 @@ impl Follower {
     fn ends(mut self) {
         let rest: Vec<String> = self.lines.iter().collect();
         let mut said = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
+        let mut stderr = self.child.0.stderr.take().unwrap();
         stderr.read_to_string(&mut said).unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{said}");
+        assert_eq!(self.child.0.wait().unwrap().code(), Some(0), "{said}");
         assert_eq!(rest, [""; 0], "{said}");
     }
 }
@@ -107,7 +108,7 @@ fn follow(mode: &str) {
         events.push(follower.next());
     }
     drop(steps.orders.take());
-    assert!(steps.child.wait().unwrap().success());
+    assert!(steps.child.0.wait().unwrap().success());
     follower.ends();
     // Each is another one, they are in order, and the threads' own files were found.
     let distinct = |key: &str| -> BTreeSet<String> {
@@ -136,7 +137,7 @@ fn a_program_that_is_killed_ends_it() {
     steps.step(b'a');
     let follower = Follower::of(&steps);
     follower.next();
-    steps.child.kill().unwrap();
-    steps.child.wait().unwrap();
+    steps.child.0.kill().unwrap();
+    steps.child.0.wait().unwrap();
     follower.ends();
 }

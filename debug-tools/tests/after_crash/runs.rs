@@ -258,3 +258,27 @@ fn a_directory_that_was_taken_is_not_mixed_up() {
         "{second}"
     );
 }
+
+#[test]
+fn what_a_child_did_is_said() {
+    let scratch = Scratch::new();
+    let program = case("late_write").join(" ");
+    let script = format!("{program}; {program} & wait; exit 0");
+    let end = said(run(&scratch, &["--", "sh", "-c", &script]));
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
+    let found = end
+        .stderr
+        .matches("hakmem: found: write-after-free")
+        .count();
+    assert_eq!(found, 2, "{}", end.stderr);
+    let number = behind(&end.stderr, "hakmem: in process ");
+    assert!(number.ends_with("integrity_c_optimized:"), "{}", end.stderr);
+    assert!(!end.stderr.contains("nothing was found"), "{}", end.stderr);
+    // An earlier run's are not this one's.
+    let end = said(run(&scratch, &["--", "sh", "-c", "sh -c :; exit 0"]));
+    assert!(
+        end.stderr.contains("nothing was found in 2 processes"),
+        "{}",
+        end.stderr
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use hakmem_tests::{Scratch, library, skip};
 use serde_json::Value;
@@ -161,4 +161,15 @@ pub fn number(value: &Value) -> u64 {
         .as_str()
         .unwrap_or_else(|| panic!("{value} is no address"));
     u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
+}
+
+/// A program that does not outlive its test, whatever becomes of that: what it has inherited would keep
+/// who waits for the test's output waiting.
+pub struct Started(pub Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

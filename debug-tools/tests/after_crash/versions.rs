@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use hakmem_tests::{compile, library};
 
-use crate::support::{Answer, leave_core, on};
+use crate::support::{Answer, Started, leave_core, on};
 use crate::traces::{Recorded, recorded};
 
 /// What is said of a source that version 7.8.9 wrote.
@@ -83,21 +83,20 @@ fn nothing_is_said_of_its_own_version() {
 
 #[test]
 fn a_process_of_another_version_is_read_and_told() {
-    let mut child = Command::new(compile::program("other_version.c"))
+    let child = Command::new(compile::program("other_version.c"))
         .args(["version", "wait"])
         .env("LD_PRELOAD", library::shared())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut child = Started(child);
     let mut block = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = BufReader::new(child.0.stdout.take().unwrap());
     stdout.read_line(&mut block).unwrap();
-    let pid = format!("pid:{}", child.id());
+    let pid = format!("pid:{}", child.0.id());
     let whatis = on("whatis", Path::new(&pid), &[block.trim()]).ended(0);
     assert!(whatis.stdout.starts_with("live: "), "{}", whatis.stdout);
     says_once(&whatis);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// Overwrites bytes of a trace's file `session`.

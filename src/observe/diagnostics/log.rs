@@ -1,6 +1,7 @@
 //! The log: a line for each event of an area that is on.
 
 use super::super::Event;
+use super::super::trace_lines::{self, Object};
 use super::Area;
 use crate::size_class::SizeClass;
 use crate::sys::stderr::Line;
@@ -8,7 +9,11 @@ use crate::sys::stderr::Line;
 /// Writes the line of an event, if its area is on.
 pub(super) fn write(event: &Event<'_>, on: u32) {
     if let Some(area) = area_of(event).filter(|area| area.is_in(on)) {
-        tell(area.line_of_thread(), event).write();
+        let line = match trace_lines::as_json() {
+            true => object(area, event).end(),
+            false => tell(area.line_of_thread(), event),
+        };
+        line.end_with(trace_lines::write);
     }
 }
 
@@ -99,6 +104,71 @@ fn tell(line: Line, event: &Event<'_>) -> Line {
             line.text(b" -> ").number(to as u64)
         }
         _ => line,
+    }
+}
+
+/// The same as an object.
+fn object(area: Area, event: &Event<'_>) -> Object {
+    let of = |event| Object::of(area.name(), event);
+    let superslab = |event, base| of(event).address("superslab", base);
+    match *event {
+        Event::SuperSlabFreed { base } => superslab("given back", base),
+        Event::LookedUp { address, found } => {
+            let object = of("looked up").address("address", address);
+            match found {
+                0 => object,
+                found => object.address("slab", found),
+            }
+        }
+        Event::CacheKept { base, cached } => {
+            superslab("kept", base).number("cached", cached as u64)
+        }
+        Event::CacheTaken { base, cached } => {
+            superslab("taken", base).number("cached", cached as u64)
+        }
+        Event::CacheEvicted { base, cached, why } => superslab("evicted", base)
+            .number("cached", cached as u64)
+            .word("why", why),
+        Event::CachePurged { base, why } => superslab("purged", base).word("why", why),
+        Event::MaskChanged {
+            slab,
+            word,
+            before,
+            after,
+        } => of("mask changed")
+            .address("slab", slab)
+            .number("word", word as u64)
+            .address("before", before as usize)
+            .address("after", after as usize),
+        Event::Prewarmed { base, class, left } => {
+            let object = superslab("prewarmed", base).number("left", left as u64);
+            match class {
+                Some(class) => object.number("bytes", SizeClass::from_index(class).bytes() as u64),
+                None => object,
+            }
+        }
+        Event::Registered { start, slots } => of("entered")
+            .address("slab", start)
+            .number("slots", slots as u64),
+        Event::Unregistered { start, slots } => of("cleared")
+            .address("slab", start)
+            .number("slots", slots as u64),
+        Event::SuperSlabRegistered { base } => superslab("entered", base),
+        Event::SuperSlabUnregistered { base } => superslab("cleared", base),
+        Event::Learnt {
+            what,
+            class,
+            from,
+            to,
+        } => {
+            let object = of("learnt").word("what", what);
+            let object = match class {
+                Some(class) => object.number("class", class as u64),
+                None => object,
+            };
+            object.number("from", from as u64).number("to", to as u64)
+        }
+        _ => of("?"),
     }
 }
 

@@ -8,8 +8,8 @@
 //!                                                     └──► Timing     histograms
 //! ```
 //!
-//! Lines go to standard error, each with one write. A hook whose area is off tests [`ON`] and
-//! returns.
+//! Lines go to standard error, those of events and refills also to a file
+//! (`trace_lines.rs`), each with one write. A hook whose area is off tests [`ON`] and returns.
 //!
 //! 1. What is written here causes no event: nothing of the heap is called but the views of a
 //!    cache, which look up without notice.
@@ -24,7 +24,9 @@ mod refill_check;
 mod state;
 mod timing;
 
-use super::{Block, Event, Observer, Occasion, Path, Release, Request, Wish, settings};
+use super::{
+    Block, Event, Observer, Occasion, Path, Release, Request, Wish, settings, trace_lines,
+};
 use crate::sys::stderr::{self, Line};
 use crate::sys::thread;
 use core::ptr::NonNull;
@@ -183,6 +185,7 @@ impl Observer for Diagnostics {
         if on != 0 {
             // Programs close it before what is written at exit.
             stderr::keep();
+            trace_lines::set_up();
         }
         if Area::Timing.is_in(on) {
             Timing::begin();
@@ -195,6 +198,7 @@ impl Observer for Diagnostics {
     fn wants(wish: Wish) -> bool {
         match wish {
             Wish::Counts => Area::Refills.is_in(on()),
+            Wish::Places => false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Whether a slab's counts fit what a batch refill took from it.
 
+use super::super::trace_lines::{self, Object};
 use super::super::{Event, SlabCounts};
 use super::Area;
 use crate::size_class::SizeClass;
@@ -75,8 +76,28 @@ impl RefillCheck {
             .number(self.after.free as u64)
     }
 
+    fn object(&self) -> Object {
+        let object = Object::of(Area::Refills.name(), "refilled")
+            .address("slab", self.slab)
+            .number("bytes", SizeClass::from_index(self.class).bytes() as u64)
+            .number("wanted", self.wanted as u64)
+            .number("taken", self.taken as u64)
+            .number("used_before", self.before.used as u64)
+            .number("used", self.after.used as u64)
+            .number("free_before", self.before.free as u64)
+            .number("free", self.after.free as u64);
+        match self.fault() {
+            Some(fault) => object.word("error", fault),
+            None => object,
+        }
+    }
+
     pub(super) fn write(&self) {
-        self.line().write();
+        let line = match trace_lines::as_json() {
+            true => self.object().end(),
+            false => self.line(),
+        };
+        line.end_with(trace_lines::write);
     }
 }
 

@@ -9,11 +9,12 @@ use super::policy::{self, Level};
 use super::quarantine::Entry;
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
-use super::{guard, stacks, wrong};
+use super::{guard, stacks, untouched, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::{self, Block, LARGE, Release, Request, Resize};
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
+use crate::walk;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -62,7 +63,7 @@ pub(super) const UNKNOWN: Moment = Moment {
 /// # Safety
 /// The record is that of a block in a slab; the first one is never handed out.
 #[inline(always)]
-unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
+pub(super) unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
     let stride = size_of::<observe::Record>();
     // SAFETY: the records of a slab stand one behind the other, and this is not the first.
     unsafe { &*ptr::from_ref(record).byte_sub(stride) }
@@ -81,10 +82,24 @@ fn guard_front(block: &Block<'_, BlockRecord>, record: &BlockRecord) {
     // SAFETY: a block in a slab.
     let below = unsafe { record_below(record) };
     if below.asked().state() == State::New {
-        let bytes = front_bytes(block.bytes);
-        // SAFETY: the end of the place below, which is the pattern's, whoever has it.
-        unsafe { pattern::fill(block.address.as_ptr() as usize - bytes, bytes, FREED) };
+        guard_front_slow(block.address.as_ptr() as usize, block.bytes, below);
     }
+}
+
+/// What is below the first block of a slab is nobody's: once all of it has the pattern, no more has
+/// to be done.
+#[cold]
+#[inline(never)]
+fn guard_front_slow(start: usize, place: usize, below: &BlockRecord) {
+    let is_first = walk::first_above(start - place).is_some();
+    let bytes = if is_first {
+        below.set_state(State::Freed);
+        place.min(PAGE)
+    } else {
+        front_bytes(place)
+    };
+    // SAFETY: the end of the place below, which is the pattern's, whoever has it.
+    unsafe { pattern::fill(start - bytes, bytes, FREED) };
 }
 
 #[inline(always)]
@@ -101,12 +116,16 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
         return;
     };
     let start = block.address.as_ptr() as usize;
-    let was = record.asked().state();
+    let was = match record.asked().state() {
+        State::Untouched => untouched::handed_out(block, record),
+        was => was,
+    };
     if was == State::Filled {
         // SAFETY: the block's place.
         let is_whole = unsafe { pattern::is_whole(start + LINK, block.bytes - LINK) };
         if !is_whole {
-            wrong::written_after_free(block, record, LINK, b"the reuse of its place", None);
+            let when = b"the reuse of its place";
+            wrong::written_after_free(&block.copy(), record, LINK, when, None);
         }
     }
     if is_in_slab(block) {
@@ -219,11 +238,11 @@ fn end(
     release: &Release,
 ) -> Option<(Asked, bool)> {
     let (asked, was_live) = record.end(State::Freed, release.is_remote);
-    if !was_live && !wrong::freed_again(block, record, asked, release) {
+    if !was_live && !wrong::freed_again(&block.copy(), record, asked, &release.copy()) {
         return None;
     }
     if was_live && !is_sound(block, asked, release) {
-        wrong::freed(block, asked, release);
+        wrong::freed(&block.copy(), asked, &release.copy());
     }
     Some((asked, was_live))
 }
@@ -289,12 +308,9 @@ fn keep(
     block: &Block<'_, BlockRecord>,
     record: &BlockRecord,
 ) -> Option<NonNull<u8>> {
-    let entry = Entry {
-        address: block.address.as_ptr() as usize,
-        bytes: block.bytes,
-        // SAFETY: records lie in metadata memory, which is never unmapped.
-        record: unsafe { &*ptr::from_ref(record) },
-    };
+    // SAFETY: records lie in metadata memory, which is never unmapped.
+    let for_good = unsafe { &*ptr::from_ref(record) };
+    let entry = Entry::new(block.address.as_ptr() as usize, block.bytes, for_good);
     record.set_state(State::Quarantined);
     if !thread.quarantine.push(entry) {
         // A signal handler has come in the middle.
@@ -308,11 +324,11 @@ fn keep(
 #[inline(always)]
 fn leave(entry: Entry) -> Option<NonNull<u8>> {
     // SAFETY: the block is in quarantine, so its place is nobody's.
-    if !unsafe { pattern::is_whole(entry.address, entry.bytes) } {
-        wrong::written_in_quarantine(entry.address, entry.record);
+    if !unsafe { pattern::is_whole(entry.address(), entry.bytes()) } {
+        wrong::written_in_quarantine(entry.address(), entry.record());
     }
-    entry.record.set_state(State::Filled);
-    NonNull::new(entry.address as *mut u8)
+    entry.record().set_state(State::Filled);
+    NonNull::new(entry.address() as *mut u8)
 }
 
 /// A block that leaves the quarantine because there is more in it than there may be.

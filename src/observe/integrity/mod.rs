@@ -15,16 +15,19 @@
 //! processor.
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
-//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `scan.rs` looks at
+//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones,
+//! `untouched.rs` in places that nobody has had; `scan.rs` looks at
 //! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the
 //! program. `description.rs` tells a reader of a core file where all that is.
 
 mod ask;
 mod check;
 mod description;
+mod foreign_free;
 mod guard;
 mod kind;
 mod leaks;
+mod metadata;
 mod pattern;
 mod placed_stacks;
 mod policy;
@@ -36,12 +39,15 @@ mod scan;
 mod signals;
 mod stacks;
 mod thread;
+mod untouched;
 mod wild;
 mod wrong;
 mod wrong_range;
 
 use super::caller::Caller;
-use super::{Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, modules, stack};
+use super::{
+    Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, Wish, modules, stack,
+};
 use crate::fault::{Call, Fault};
 use crate::sys::originals;
 use core::ptr::NonNull;
@@ -66,6 +72,7 @@ impl Observer for Checking {
         leaks::set_up(level);
         let guards = guard::set_up(level == Level::Full);
         if level == Level::Off && !guards {
+            ranges::set_off();
             return false;
         }
         if level == Level::Full || guards {
@@ -107,6 +114,7 @@ impl Observer for Checking {
         thread::forked();
         report::forked();
         leaks::forked();
+        signals::forked();
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -135,12 +143,25 @@ impl Observer for Checking {
     }
 
     #[inline(always)]
+    fn wants(wish: Wish) -> bool {
+        wish == Wish::Places && policy::level() == Level::Full
+    }
+
+    fn carved(block: &Block<'_, BlockRecord>) {
+        untouched::fill(block);
+    }
+
+    #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
-        match policy::level() {
-            Level::Off => {}
-            // Copies: references would have the hook keep in memory what it has in registers.
-            Level::Light => check::allocated_light(&block.copy(), &{ *request }),
-            Level::Full => check::allocated(local, &block.copy(), &{ *request }),
+        if policy::is_off() {
+            return;
+        }
+        if policy::is_light() {
+            // Copies, here and wherever a hook calls what is not inlined: a reference would have
+            // the hook keep in memory what it has in registers, and read it from there.
+            check::allocated_light(&block.copy(), &request.copy());
+        } else {
+            check::allocated(local, block, request);
         }
     }
 
@@ -151,13 +172,15 @@ impl Observer for Checking {
         release: &Release,
     ) -> Option<NonNull<u8>> {
         if is_guarded(block) {
-            guard::freeing(Some(local), block, release);
+            guard::freeing(Some(local), &block.copy(), &release.copy());
             return None;
         }
-        match policy::level() {
-            Level::Off => Some(block.address),
-            Level::Light => check::freeing_light(&block.copy(), &{ *release }),
-            Level::Full => check::freeing(local, &block.copy(), &{ *release }),
+        if policy::is_off() {
+            Some(block.address)
+        } else if policy::is_light() {
+            check::freeing_light(&block.copy(), &release.copy())
+        } else {
+            check::freeing(local, block, release)
         }
     }
 

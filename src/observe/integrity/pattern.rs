@@ -43,17 +43,28 @@ const MANY: usize = 256;
 /// They are the caller's to write.
 #[inline(always)]
 pub(super) unsafe fn fill(start: usize, len: usize, byte: u8) {
-    if !(STEP..=MANY).contains(&len) {
+    if len < STEP {
         // SAFETY: the caller's clause.
-        return unsafe { fill_slow(start, len, byte) };
+        return unsafe { fill_short(start, len, byte) };
+    }
+    if len > MANY {
+        // SAFETY: the caller's clause.
+        return unsafe { originals::fill(start as *mut u8, len, byte) };
     }
     // SAFETY: SSE2 is part of x86-64.
     let pattern = unsafe { _mm_set1_epi8(byte as i8) };
     // The last step may overlap the one before.
     let last = start + len - STEP;
     let mut at = start;
+    while at + 3 * STEP < last {
+        for step in 0..4 {
+            // SAFETY: in front of the last step, here and below.
+            unsafe { _mm_storeu_si128((at + step * STEP) as *mut __m128i, pattern) };
+        }
+        at += 4 * STEP;
+    }
     while at < last {
-        // SAFETY: `STEP` bytes from before the last step on are within the range.
+        // SAFETY: as above.
         unsafe { _mm_storeu_si128(at as *mut __m128i, pattern) };
         at += STEP;
     }
@@ -61,19 +72,28 @@ pub(super) unsafe fn fill(start: usize, len: usize, byte: u8) {
     unsafe { _mm_storeu_si128(last as *mut __m128i, pattern) };
 }
 
-/// As [`fill`], of few bytes or many.
+/// As [`fill`], of few bytes.
 ///
 /// # Safety
 /// As there.
-#[inline(never)]
-unsafe fn fill_slow(start: usize, len: usize, byte: u8) {
-    if len >= STEP {
-        // SAFETY: the caller's clause.
-        return unsafe { originals::fill(start as *mut u8, len, byte) };
-    }
-    for at in start..start + len {
-        // SAFETY: the caller's clause.
-        unsafe { (at as *mut u8).write_volatile(byte) };
+#[inline(always)]
+unsafe fn fill_short(start: usize, len: usize, byte: u8) {
+    let pattern = u64::from_ne_bytes([byte; 8]);
+    let end = start + len;
+    // SAFETY: the first and the last bytes of the range, which has as many. One by one volatile,
+    // or the compiler would make a call of it.
+    unsafe {
+        if len >= 8 {
+            (start as *mut u64).write_unaligned(pattern);
+            ((end - 8) as *mut u64).write_unaligned(pattern);
+        } else if len >= 4 {
+            (start as *mut u32).write_unaligned(pattern as u32);
+            ((end - 4) as *mut u32).write_unaligned(pattern as u32);
+        } else {
+            for at in start..end {
+                (at as *mut u8).write_volatile(byte);
+            }
+        }
     }
 }
 
@@ -92,13 +112,22 @@ pub(super) unsafe fn is_whole(start: usize, len: usize) -> bool {
     let last = start + len - STEP;
     // SAFETY: the last bytes of the range, which has as many.
     let mut same = unsafe { _mm_cmpeq_epi8(_mm_loadu_si128(last as *const __m128i), pattern) };
+    // SAFETY: a step that begins in front of the last one is within the range, here and below.
+    let is_same =
+        |at: usize| unsafe { _mm_cmpeq_epi8(_mm_loadu_si128(at as *const __m128i), pattern) };
     let mut at = start;
-    while at < last {
-        // SAFETY: `STEP` bytes from before the last step on are within the range.
+    while at + 3 * STEP < last {
+        // SAFETY: SSE2, here and below.
         unsafe {
-            let here = _mm_cmpeq_epi8(_mm_loadu_si128(at as *const __m128i), pattern);
-            same = _mm_and_si128(same, here);
+            let first = _mm_and_si128(is_same(at), is_same(at + STEP));
+            let second = _mm_and_si128(is_same(at + 2 * STEP), is_same(at + 3 * STEP));
+            same = _mm_and_si128(same, _mm_and_si128(first, second));
         }
+        at += 4 * STEP;
+    }
+    while at < last {
+        // SAFETY: as above.
+        same = unsafe { _mm_and_si128(same, is_same(at)) };
         at += STEP;
     }
     // SAFETY: as above.

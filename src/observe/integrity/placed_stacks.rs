@@ -24,22 +24,40 @@ const PLACES: usize = 256;
 /// The most return addresses of one, but for the first.
 pub(super) const MOST: usize = 15;
 
+/// Two cache lines, as long as no more than 8 words are compared.
+#[repr(C, align(64))]
 struct Place {
     pc: Cell<usize>,
     sp: Cell<usize>,
     fp: Cell<usize>,
     id: Cell<u32>,
-    count: Cell<u16>,
+    /// Groups of [`GROUP`] words; the last one is filled up with its first word.
+    groups: Cell<u8>,
     is_written: Cell<bool>,
+    /// Some bits of what was looked for last and not found.
+    wanted: Cell<u16>,
     /// In words.
-    distances: [Cell<u16>; MOST],
-    addresses: [Cell<u64>; MOST],
+    distances: [[Cell<u16>; GROUP]; GROUPS],
+    addresses: [[Cell<u64>; GROUP]; GROUPS],
 }
+
+/// Words that are compared at a time.
+const GROUP: usize = 4;
+const GROUPS: usize = MOST.div_ceil(GROUP);
 
 /// See the head of this file. All bytes zero: none.
 pub(super) struct PlacedStacks([Place; PLACES]);
 
-const _: () = assert!(PLACES.is_power_of_two());
+const _: () = assert!(PLACES.is_power_of_two() && core::mem::offset_of!(Place, addresses) == 64);
+
+impl Place {
+    #[inline(always)]
+    fn set_word(&self, index: usize, distance: u16, address: u64) {
+        let (group, place) = (index / GROUP, index % GROUP);
+        self.distances[group][place].set(distance);
+        self.addresses[group][place].set(address);
+    }
+}
 
 impl PlacedStacks {
     /// Forgets all: another thread, another stack.
@@ -66,15 +84,27 @@ impl PlacedStacks {
         }
         let id = place.id.get();
         compiler_fence(Ordering::SeqCst);
-        let count = usize::from(place.count.get()).min(MOST);
+        let count = usize::from(place.groups.get()).min(GROUPS);
         let mut differs = 0;
-        for (distance, address) in place.distances[..count].iter().zip(&place.addresses) {
-            let word = sp + usize::from(distance.get()) * size_of::<u64>();
-            // SAFETY: above the stack pointer of a call that waits, on the thread's own stack (1).
-            differs |= unsafe { *(word as *const u64) } ^ address.get();
+        for (distances, addresses) in place.distances[..count].iter().zip(&place.addresses) {
+            for (distance, address) in distances.iter().zip(addresses) {
+                let word = sp + usize::from(distance.get()) * size_of::<u64>();
+                // SAFETY: above the stack pointer of a call that waits, on the thread's own
+                // stack (1).
+                differs |= unsafe { *(word as *const u64) } ^ address.get();
+            }
         }
         compiler_fence(Ordering::SeqCst);
         (differs == 0 && place.id.get() == id).then_some(id)
+    }
+
+    /// Whether a stack that is not known is to be kept: the place was asked for it last as well.
+    /// What comes once, as in deep recursion, is not worth it.
+    #[inline]
+    pub(super) fn wants(&self, caller: Caller) -> bool {
+        let what = caller.pc() ^ caller.sp() >> 4 ^ caller.fp();
+        let what = (what ^ what >> 16) as u16;
+        self.place(caller).wanted.replace(what) == what
     }
 
     /// Remembers a stack and its id: these return addresses, of which those behind the first stand
@@ -102,14 +132,18 @@ impl PlacedStacks {
             if unsafe { *(word as *const u64) } != *address {
                 break;
             }
-            place.distances[kept].set(distance);
-            place.addresses[kept].set(*address);
+            place.set_word(kept, distance, *address);
             kept += 1;
+        }
+        for index in kept..kept.next_multiple_of(GROUP) {
+            let group = index / GROUP;
+            let (distance, address) = (&place.distances[group][0], &place.addresses[group][0]);
+            place.set_word(index, distance.get(), address.get());
         }
         place.sp.set(caller.sp());
         place.fp.set(caller.fp());
         place.id.set(id);
-        place.count.set(kept as u16);
+        place.groups.set(kept.div_ceil(GROUP) as u8);
         compiler_fence(Ordering::SeqCst);
         if kept == outer.len() {
             place.pc.set(caller.pc());

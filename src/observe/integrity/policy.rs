@@ -48,6 +48,18 @@ pub(super) fn level_address() -> usize {
     &raw const LEVEL as usize
 }
 
+/// Whether it is [`Level::Off`], and whether it is [`Level::Light`]: for hooks, which ask one after
+/// the other.
+#[inline(always)]
+pub(super) fn is_off() -> bool {
+    LEVEL.load(Ordering::Relaxed) == Level::Off as u8
+}
+
+#[inline(always)]
+pub(super) fn is_light() -> bool {
+    LEVEL.load(Ordering::Relaxed) == Level::Light as u8
+}
+
 pub(super) fn on_error() -> OnError {
     match ON_ERROR.load(Ordering::Relaxed) {
         0 => OnError::Abort,

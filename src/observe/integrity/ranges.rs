@@ -9,17 +9,23 @@
 //! A range that begins in a live block ends in it. What begins in a freed block, behind what was
 //! asked for or in front of a slab's first block has nothing left. Of everything else, as stacks
 //! and statics are, nothing is known, and all is left.
+//!
+//! A range of few bytes is seen to be in order by the pattern alone, which is less than to look a
+//! block up ([`is_clear`]).
 
 use super::guard;
+use super::pattern::{FREED, FRONT, LINK};
 use super::policy;
 use super::record::State;
+pub use super::signals::{Action, set_action};
 use super::wrong_range;
 use crate::observe;
 use crate::observe::api::Api;
 use crate::observe::caller::Caller;
+use crate::sys::memory::PAGE;
 pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
 use crate::walk;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// What is known of, in the place of an end that is not known.
 pub const UNLIMITED: usize = usize::MAX;
@@ -28,6 +34,14 @@ pub const UNLIMITED: usize = usize::MAX;
 /// nothing is checked. Relaxed: who reads too early does not check.
 pub static WINDOW: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 
+/// 0 where nothing is checked and libc's functions are known: then each is a jump to libc's.
+/// Relaxed: who reads too early finds that in another way.
+pub static CHECKS: AtomicU8 = AtomicU8::new(1);
+
+/// As [`WINDOW`], of the slabs in which all that is not a live block's has the pattern: no bytes
+/// where large blocks are among them. Relaxed, as above.
+static PATTERNED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
 /// What only a build with checked memory functions has.
 #[doc(hidden)]
 #[macro_export]
@@ -35,9 +49,17 @@ macro_rules! if_checked {
     ($($item:item)*) => { $($item)* };
 }
 
+/// Nothing will be checked.
+pub(super) fn set_off() {
+    let are_known = ORIGINALS.iter().all(|it| it.load(Ordering::Relaxed) != 0);
+    CHECKS.store(u8::from(!are_known), Ordering::Relaxed);
+}
+
 /// Checks from now on, if all is to be checked.
 pub(super) fn set_up() {
-    if policy::level() == policy::Level::Full {
+    if policy::level() != policy::Level::Full {
+        set_off();
+    } else {
         let (base, span) = match (walk::arena(), guard::bounds()) {
             // Blocks may be anywhere.
             ((_, 0), _) => (0, UNLIMITED),
@@ -51,6 +73,11 @@ pub(super) fn set_up() {
         };
         WINDOW[0].store(base, Ordering::Relaxed);
         WINDOW[1].store(span, Ordering::Relaxed);
+        if guard::takes_large_ones() {
+            let (base, span) = walk::arena();
+            PATTERNED[0].store(base, Ordering::Relaxed);
+            PATTERNED[1].store(span, Ordering::Relaxed);
+        }
     }
 }
 
@@ -83,7 +110,7 @@ impl Call {
     #[inline(always)]
     #[must_use]
     pub fn writable(self, address: usize, len: usize) -> usize {
-        if len <= left(address) {
+        if is_clear(address, len) || len <= left(address) {
             return len;
         }
         wrong_range::written(self, address, len)
@@ -93,7 +120,7 @@ impl Call {
     #[inline(always)]
     #[must_use]
     pub fn readable(self, address: usize, len: usize) -> usize {
-        if len <= left(address) {
+        if is_clear(address, len) || len <= left(address) {
             return len;
         }
         wrong_range::read(self, address, len)
@@ -102,6 +129,7 @@ impl Call {
     /// It has written `len` bytes: tells if that was too many, and puts the pattern back.
     #[inline(always)]
     pub fn has_written(self, address: usize, len: usize) {
+        // The pattern may have been overwritten.
         if len > left(address) {
             wrong_range::has_written(self, address, len);
         }
@@ -122,6 +150,54 @@ impl Call {
     pub fn past_end(self, address: usize) -> usize {
         wrong_range::not_found(self, address)
     }
+}
+
+/// Whether the pattern says of a range of few bytes that all of it is a live block's: then it
+/// stands neither where the range begins nor where it ends, nor so near in between that none
+/// would fit.
+///
+/// ```text
+///  live   │ asked for  xxxxxxxx│DE DE … DE, 16 bytes or more │
+///  freed  │ link   8 │DE DE DE … DE                          │
+/// ```
+///
+/// What begins in a freed block or behind a live one has it at the first byte, or 8 bytes on where
+/// a link may be; what begins in a live block and ends farther on reaches its last byte or the one
+/// 15 bytes on. A program that has the same byte there is looked at more closely.
+#[inline(always)]
+#[must_use]
+pub fn is_clear(address: usize, len: usize) -> bool {
+    const FEW: usize = 2 * FRONT;
+    let [base, span] = PATTERNED.each_ref().map(|it| it.load(Ordering::Relaxed));
+    if len.wrapping_sub(1) >= FEW || address.wrapping_sub(base) >= span {
+        return false;
+    }
+    let last = address + (len - 1);
+    is_other(address | LINK) & is_other(last.min(address + (FRONT - 1))) & is_other(last)
+}
+
+/// As [`is_clear`], of a range that need not be there beyond the page of its first byte.
+#[inline(always)]
+#[must_use]
+pub fn is_clear_in_page(address: usize, len: usize) -> bool {
+    address % PAGE + len <= PAGE && is_clear(address, len)
+}
+
+/// Whether an address in a slab has another byte than the pattern.
+#[inline(always)]
+fn is_other(address: usize) -> bool {
+    // SAFETY: in the arena, and the caller is about to use it or another byte of the 16 that it
+    // is one of.
+    (unsafe { (address as *const u8).read_volatile() }) != FREED
+}
+
+/// The 16 bytes from an address on, if they can be read and it is in a live block of which the
+/// first one is: of those that follow nothing is known.
+#[inline(always)]
+#[must_use]
+pub fn beginning(address: usize) -> Option<*const [u8; FRONT]> {
+    let is_near = address % PAGE <= PAGE - FRONT;
+    (is_near && is_clear(address, 1)).then_some(address as *const [u8; FRONT])
 }
 
 /// Bytes from an address to the end of what it may be used for, as at the head of this file.

@@ -44,6 +44,8 @@ pub(super) enum State {
     Filled = 3,
     /// It is the allocator's, or on its way there; not filled.
     Freed = 4,
+    /// Nobody has had it since its slab was opened; filled, as `untouched.rs` says.
+    Untouched = 5,
 }
 
 /// What was asked for, and what became of it.
@@ -91,6 +93,7 @@ impl Asked {
             2 => State::Quarantined,
             3 => State::Filled,
             4 => State::Freed,
+            5 => State::Untouched,
             _ => State::New,
         }
     }

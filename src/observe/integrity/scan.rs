@@ -1,4 +1,5 @@
-//! Looks at all blocks: the pattern around live ones, the filling of freed ones.
+//! Looks at all blocks: the pattern around live ones, the filling of freed ones and of places that
+//! nobody has had; and before at the structures that say where they are.
 //!
 //! Other threads go on meanwhile. A block that changes while it is looked at is passed over: its
 //! record says so.
@@ -8,10 +9,10 @@ use super::policy::{self, Level};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
-use super::{check, guard};
+use super::{check, guard, metadata, untouched};
 use crate::observe::{self, Block};
 use crate::sys::{process, thread};
-use crate::walk;
+use crate::walk::{self, Found};
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
@@ -57,6 +58,11 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
     if policy::level() == Level::Off {
         return found;
     }
+    // Where these do not agree, it is not known where blocks are.
+    let wrong = metadata::examine(when);
+    if wrong > 0 {
+        return found + wrong;
+    }
     let _ = walk::for_each_place(|place| {
         let Some(record) = place.block.record.map(observe::checked) else {
             return ControlFlow::Continue(());
@@ -67,10 +73,33 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             class: place.block.class,
             record: Some(record),
         };
+        if let Some((kept, record)) = kept_back(place, record) {
+            found += usize::from(is_damaged(&kept, record, (found < MOST).then_some(when)));
+        }
         found += usize::from(is_damaged(&block, record, (found < MOST).then_some(when)));
         ControlFlow::<()>::Continue(())
     });
     found
+}
+
+/// The place that a slab keeps back, if this is the first one behind.
+fn kept_back(
+    place: &Found,
+    record: &'static BlockRecord,
+) -> Option<(Block<'static, BlockRecord>, &'static BlockRecord)> {
+    if place.block.class == observe::LARGE || place.index != 1 {
+        return None;
+    }
+    let address = NonNull::new(place.slab as *mut u8)?;
+    // SAFETY: of a block in a slab.
+    let record = unsafe { check::record_below(record) };
+    let block = Block {
+        address,
+        bytes: place.block.bytes,
+        class: place.block.class,
+        record: Some(record),
+    };
+    Some((block, record))
 }
 
 /// Whether a block is damaged, which is told if it is said in what.
@@ -93,6 +122,7 @@ fn is_damaged(
             }
             State::Quarantined if block.class != observe::LARGE => is_filled(0),
             State::Filled => is_filled(LINK),
+            State::Untouched => untouched::is_whole(start, block.bytes),
             _ => true,
         }
     };
@@ -103,15 +133,17 @@ fn is_damaged(
     let Some(when) = when else {
         return true;
     };
+    let finder = Finder {
+        what: when,
+        thread: thread::id(),
+        frames: &[],
+        returns: true,
+    };
     match asked.state() {
-        State::Live => {
-            let finder = Finder {
-                what: when,
-                thread: thread::id(),
-                frames: &[],
-                returns: true,
-            };
-            wrong::around(block, asked, finder, report::only_tell)
+        State::Live => wrong::around(block, asked, finder, report::only_tell),
+        State::Untouched => {
+            untouched::written(start, block.bytes, finder, report::only_tell);
+            true
         }
         state => {
             let skip = if state == State::Filled { LINK } else { 0 };

@@ -16,7 +16,7 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable};
+use hakmem_trace_format::{STACK_FULL, STACK_NONE, StackTable, hash_of_frames};
 
 /// Places in the table's index, and words in its log: memory that is used as it fills.
 const INDEX: u64 = 1 << 17;
@@ -82,7 +82,7 @@ fn table() -> Option<&'static StackTable> {
 pub(super) fn id(thread: &Thread, caller: Caller) -> u32 {
     match thread.known.id(caller) {
         Some(id) => id,
-        None => id_slow(thread, caller),
+        None => id_slow(thread, caller.copy()),
     }
 }
 
@@ -98,15 +98,48 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let by_tables = BY_TABLES.load(Ordering::Relaxed);
     let most = DEPTH.load(Ordering::Relaxed);
     let frames = if by_tables {
-        stack::capture_by_tables(&thread.stack, caller, &mut room, most, |end| {
-            if let Some(place) = ends.get_mut(count) {
-                *place = end;
-            }
-            count += 1;
-        })
+        stack::capture_by_tables(
+            &thread.stack,
+            &thread.steps,
+            caller,
+            &mut room,
+            most,
+            |end| {
+                if let Some(place) = ends.get_mut(count) {
+                    *place = end;
+                }
+                count += 1;
+            },
+        )
     } else {
         stack::capture_into(&thread.stack, caller, &mut room)
     };
+    let hash = hash_of_frames(frames);
+    let id = match thread.ids.known(hash) {
+        STACK_NONE => add(table, frames),
+        known => known,
+    };
+    if id == STACK_NONE {
+        return STACK_NONE;
+    }
+    thread.ids.keep(hash, id);
+    let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
+    // Along frame pointers nothing is known of a function that keeps none.
+    if by_tables
+        && thread.known.wants(caller)
+        && let Some(ends) = ends.get(..count)
+        && is_own(&caller.sp())
+        && ends.iter().all(is_own)
+    {
+        // SAFETY: the call waits; the own stack is mapped.
+        unsafe { thread.known.keep(caller, frames, ends, id) };
+    }
+    id
+}
+
+/// The number of a stack in the table, where it is put if it is new.
+#[inline(never)]
+fn add(table: &StackTable, frames: &[u64]) -> u32 {
     let (id, is_new) = table.insert_new(frames);
     if id == STACK_FULL {
         return STACK_NONE;
@@ -115,16 +148,6 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
         for &frame in frames {
             modules::meet(frame as usize);
         }
-    }
-    let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
-    // Along frame pointers nothing is known of a function that keeps none.
-    if by_tables
-        && let Some(ends) = ends.get(..count)
-        && is_own(&caller.sp())
-        && ends.iter().all(is_own)
-    {
-        // SAFETY: the call waits; the own stack is mapped.
-        unsafe { thread.known.keep(caller, frames, ends, id) };
     }
     id
 }

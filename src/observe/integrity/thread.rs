@@ -5,6 +5,8 @@
 
 use super::placed_stacks::PlacedStacks;
 use super::quarantine::Quarantine;
+use crate::observe::stack::steps::Steps;
+use crate::observe::stack_ids::StackIds;
 use crate::observe::{own_memory, stack};
 use crate::sys::fatal_signal;
 use crate::sys::memory::PAGE;
@@ -17,6 +19,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 /// See the head of this file.
 pub(super) struct Thread {
     pub(super) known: PlacedStacks,
+    pub(super) steps: Steps,
+    pub(super) ids: StackIds,
     pub(super) stack: stack::Local,
     /// The kernel's number of the thread.
     pub(super) number: Cell<u32>,
@@ -113,8 +117,8 @@ impl Local {
         let bytes = size_of::<Thread>().next_multiple_of(PAGE);
         let thread = own_memory::map(bytes).map(|address| {
             let place = address as *mut Thread;
-            // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks that are
-            // known and for an empty quarantine; the rest is written.
+            // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks, steps
+            // and ids that are known and for an empty quarantine; the rest is written.
             unsafe {
                 (&raw mut (*place).stack).write(stack::Local::NEW);
                 &*place
@@ -134,6 +138,7 @@ impl Local {
     pub(super) fn began(&self) {
         if let Some(thread) = self.known_thread() {
             thread.known.forget();
+            thread.steps.forget();
             thread.stack.began();
             thread.number.set(thread::id());
             use_signal_stack(thread);

@@ -2,9 +2,11 @@
 //! address is, and what is near it.
 
 use super::guard::How;
-use super::report::Subject;
+use super::kind::Kind;
+use super::report::{self, Finder, Finding, Subject};
 use crate::observe::modules;
 use crate::observe::report::Line;
+use crate::size_class::MIN_ALIGN;
 use crate::sys::fatal_signal::{self, Delivery};
 use crate::sys::memory::PAGE;
 use crate::sys::stack;
@@ -16,6 +18,59 @@ const NULL_END: usize = 64 << 10;
 const NEAR: usize = 1 << 20;
 /// How far below its stack pointer a program may access a stack that is used up.
 const RED: usize = 16 * PAGE;
+
+/// How far from a block an access is its block's, where no memory is.
+const BESIDE: usize = PAGE;
+
+/// An access to where no memory is, close to a live block: tells it; says whether it is one.
+pub(super) fn beside(delivery: Delivery, how: How, finder: Finder<'_>) -> bool {
+    let address = delivery.address();
+    let steps = (0..BESIDE).step_by(MIN_ALIGN);
+    let live = |at: usize| Subject::of(at).filter(Subject::is_live);
+    let nearest = steps
+        .flat_map(|step| [address.wrapping_sub(step), address.wrapping_add(step)])
+        .find_map(live);
+    let Some(block) = nearest.filter(|_| delivery.page_fault().is_some() && how != How::Execution)
+    else {
+        return false;
+    };
+    let end = block.address + block.size;
+    let is_in_front = address < block.address;
+    if !is_in_front && address < end {
+        return false;
+    }
+    let mut sentence = Line::part();
+    sentence.text(how.name()).text(b" ");
+    if is_in_front {
+        sentence
+            .number(block.address - address)
+            .text(b" bytes in front of");
+    } else {
+        sentence
+            .number(address - end)
+            .text(b" bytes behind the end of");
+    }
+    sentence
+        .text(b" a block of ")
+        .number(block.size)
+        .text(b" bytes at ")
+        .address(block.address)
+        .text(b", where there is no memory");
+    report::only_tell(&Finding {
+        kind: if is_in_front {
+            Kind::HeapUnderflow
+        } else {
+            Kind::HeapOverflow
+        },
+        sentence: sentence.bytes(),
+        address,
+        subject: Some(block),
+        damage: None,
+        finder,
+        unknown: b"which block was meant: this one is the nearest",
+    });
+    true
+}
 
 /// Says what it is.
 pub(super) fn tell(delivery: Delivery, how: How, thread: u32) {

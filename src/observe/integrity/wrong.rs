@@ -6,6 +6,7 @@ use super::kind::{Family, Kind, is_same_form};
 use super::pattern::{self, FREED, FRONT};
 use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder, Finding, Subject};
+use super::untouched;
 use crate::fault::{Call, Fault};
 use crate::observe::caller::Caller;
 use crate::observe::report::{Line, name_of, place::Place};
@@ -68,7 +69,7 @@ pub(super) fn freed_again(
     let kind = match asked.state() {
         State::Live => return true,
         State::New if walk::state_of(address) == Ok(BlockState::Live) => return true,
-        State::New => {
+        State::New | State::Untouched => {
             sentence
                 .text(name_of(release.caller.api()))
                 .text(b"(")
@@ -175,7 +176,8 @@ pub(super) fn around(
     let [front, tail] = check::guards(block, asked.size());
     let mut found = false;
     // SAFETY: the end of the place below, and the rest of the block's own.
-    if let Some(damage) = unsafe { pattern::damage(tail.0, tail.1) } {
+    if let Some((first, last)) = unsafe { pattern::damage(tail.0, tail.1) } {
+        let damage = (first, untouched::through(address, block.bytes, last));
         let below = Subject::of(address).map(Subject::as_live);
         let above = below.and_then(|block| block.neighbour(1));
         gap(below, above, damage, finder, tell);
@@ -197,7 +199,7 @@ pub(super) fn around(
 
 /// Tells of damage between what was asked for of one block and the start of the next one: who
 /// ran over its end, or below its start?
-fn gap(
+pub(super) fn gap(
     below: Option<Subject>,
     above: Option<Subject>,
     damage: (usize, usize),

@@ -3,7 +3,9 @@
 use super::kind::Kind;
 use super::pattern::{self, FREED};
 use super::ranges::{Call, UNLIMITED, left};
+use super::record::State;
 use super::report::{self, Finder, Finding, Subject};
+use super::untouched;
 use crate::observe::api::Api;
 use crate::observe::caller::Caller;
 use crate::observe::report::{Line, name_of};
@@ -156,6 +158,11 @@ fn subject(address: usize, wanted: usize) -> Option<Subject> {
             .map(|first| Subject::from(&first))
             .filter(Subject::is_live);
     };
+    if block.state == State::Untouched {
+        // Far from where it belongs.
+        let nearest = |step| untouched::nearest(block.address, step);
+        return nearest(-1).or_else(|| nearest(1));
+    }
     let is_behind = address >= block.address + block.size;
     let above = block.neighbour(1).filter(Subject::is_live);
     match above {

@@ -23,6 +23,7 @@ mod exact;
 mod frame_pointers;
 mod rule;
 mod rules;
+pub(crate) mod steps;
 mod table;
 mod unwind_table;
 
@@ -33,6 +34,7 @@ use bounds::Bounds;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use steps::Steps;
 
 /// The most return addresses that a walk may be asked for.
 pub(crate) const FRAMES: usize = 64;
@@ -173,12 +175,14 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     unsafe { room[..count].assume_init_ref() }
 }
 
-/// As [`capture_into`], by unwind tables whatever the mode, and `most` addresses at most; `each` is told where on the stack each
+/// As [`capture_into`], by unwind tables whatever the mode, and `most` addresses at most, with the
+/// steps that the thread has taken lately; `each` is told where on the stack each
 /// return address but the first stands, as far as they are found in the words below it.
 #[allow(dead_code, reason = "asked by integrity")]
 #[inline]
 pub(crate) fn capture_by_tables<'a>(
     local: &Local,
+    steps: &Steps,
     caller: Caller,
     room: &'a mut Room,
     most: usize,
@@ -189,7 +193,8 @@ pub(crate) fn capture_by_tables<'a>(
         sp: caller.sp(),
         fp: caller.fp(),
     };
-    let count = table::walk(&local.bounds, registers, room, most.min(depth()), each);
+    let most = most.min(depth());
+    let count = table::walk_again(&local.bounds, steps, registers, room, most, each);
     // SAFETY: the walk initialises as many as it says.
     unsafe { room[..count].assume_init_ref() }
 }

@@ -57,6 +57,12 @@ impl Rules {
         }
     }
 
+    /// Which state that is.
+    #[inline(always)]
+    pub(super) fn generation(self) -> u64 {
+        self.generation
+    }
+
     /// The rule for what is on the stack while the instruction at `address` runs; of a call that
     /// is the byte before the return address, for the next one may be another function's.
     #[inline(always)]

@@ -9,10 +9,11 @@
 //! stack; what is not plain, and other stacks, by the slow twin. Code of no file (a compiler's at
 //! run time) is taken to keep frame pointers.
 
-use super::bounds::{Bounds, LOWEST_CODE};
+use super::bounds::{Bounds, LOWEST_CODE, Range};
 use super::frame_pointers::{self, Reader};
 use super::rule::{Kind, SavedFp};
 use super::rules::Rules;
+use super::steps::Steps;
 use super::{Registers, Room};
 use crate::observe::modules;
 
@@ -39,25 +40,11 @@ pub(super) fn walk(
     let mut at = from;
     let mut count = 1;
     while count < most {
-        let rule = rules.at(at.pc.wrapping_sub(1));
-        let base = if rule.is_from_fp() { at.fp } else { at.sp };
-        let cfa = base.wrapping_add(rule.offset());
-        let slot = cfa.wrapping_add(rule.fp_offset());
-        // Upwards, and on the stack; all words aligned.
-        let fits = cfa.wrapping_sub(at.sp + 8) <= own.hi.wrapping_sub(at.sp + 8)
-            && slot.wrapping_sub(own.lo) <= (own.hi - 8).wrapping_sub(own.lo)
-            && (cfa | slot).is_multiple_of(8);
-        if !rule.is_plain() || !fits {
+        // SAFETY: the own stack is mapped.
+        let Some((next, _)) = (unsafe { plain_step(rules, own, at) }) else {
             return walk_slow(bounds, at, true, room, count, most, &mut each);
-        }
-        // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
-        unsafe {
-            at.pc = *((cfa - 8) as *const usize);
-            if rule.saves_fp() {
-                at.fp = *(slot as *const usize);
-            }
-        }
-        at.sp = cfa;
+        };
+        at = next;
         if at.pc < LOWEST_CODE {
             break;
         }
@@ -66,6 +53,78 @@ pub(super) fn walk(
         count += 1;
     }
     count
+}
+
+/// As [`walk`], with the steps that the thread has taken lately.
+#[inline(always)]
+pub(super) fn walk_again(
+    bounds: &Bounds,
+    steps: &Steps,
+    from: Registers,
+    room: &mut Room,
+    most: usize,
+    mut each: impl FnMut(usize),
+) -> usize {
+    let own = bounds.known();
+    let rules = Rules::now();
+    if !own.contains(from.sp) || !steps.take(rules.generation()) {
+        return walk(bounds, from, room, most, each);
+    }
+    room[0].write(from.pc as u64);
+    let mut at = from;
+    let mut count = 1;
+    while count < most {
+        let step = steps.place(at, count);
+        // SAFETY: the walk has come to the frame, and it is of a call that waits.
+        at = match unsafe { step.from(at) } {
+            Some(next) => next,
+            None => {
+                // SAFETY: as above; the own stack is mapped.
+                let Some((next, slot)) = (unsafe { plain_step(rules, own, at) }) else {
+                    steps.give_back();
+                    return walk_slow(bounds, at, true, room, count, most, &mut each);
+                };
+                step.keep(at, next, slot);
+                next
+            }
+        };
+        if at.pc < LOWEST_CODE {
+            break;
+        }
+        room[count].write(at.pc as u64);
+        each(at.sp);
+        count += 1;
+    }
+    steps.give_back();
+    count
+}
+
+/// A step by a plain rule that stays on the thread's own stack, and where the frame pointer was
+/// saved, or 0.
+///
+/// # Safety
+/// `own` is mapped.
+#[inline(always)]
+unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<(Registers, usize)> {
+    let rule = rules.at(at.pc.wrapping_sub(1));
+    let base = if rule.is_from_fp() { at.fp } else { at.sp };
+    let cfa = base.wrapping_add(rule.offset());
+    let slot = cfa.wrapping_add(rule.fp_offset());
+    // Upwards, and on the stack; all words aligned.
+    let fits = cfa.wrapping_sub(at.sp + 8) <= own.hi.wrapping_sub(at.sp + 8)
+        && slot.wrapping_sub(own.lo) <= (own.hi - 8).wrapping_sub(own.lo)
+        && (cfa | slot).is_multiple_of(8);
+    if !rule.is_plain() || !fits {
+        return None;
+    }
+    // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
+    let pc = unsafe { *((cfa - 8) as *const usize) };
+    if !rule.saves_fp() {
+        return Some((Registers { pc, sp: cfa, ..at }, 0));
+    }
+    // SAFETY: as above.
+    let fp = unsafe { *(slot as *const usize) };
+    Some((Registers { pc, sp: cfa, fp }, slot))
 }
 
 /// As [`walk`], on any stack and by any rule; `count` addresses are there, and `at` is where the

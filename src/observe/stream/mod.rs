@@ -121,14 +121,14 @@ impl Observer for Streaming {
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
         if HAS_BEEN_ON.load(Ordering::Relaxed) {
-            has_allocated(local, block.copy(), *request);
+            has_allocated(local, block.copy(), request.copy());
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Mark>, release: &Release) -> Option<NonNull<u8>> {
         if HAS_BEEN_ON.load(Ordering::Relaxed) {
-            has_freed(local, block.copy(), *release);
+            has_freed(local, block.copy(), release.copy());
         }
         Some(block.address)
     }

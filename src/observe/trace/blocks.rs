@@ -8,7 +8,7 @@ use super::local::Local;
 use super::module_file;
 use super::session;
 use super::writer::Writer;
-use super::{OFF, ON, clock, is_filtered, say_if_verbose, state};
+use super::{ON, clock, is_filtered, say_if_verbose, state};
 use crate::observe::caller::Caller;
 use crate::observe::known_stacks::Innermost;
 use crate::observe::modules;
@@ -71,9 +71,6 @@ pub(super) fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Reco
 #[cold]
 #[inline(never)]
 pub(super) fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Request) {
-    if state() == OFF {
-        return;
-    }
     let caller = request.caller;
     if is_filtered() {
         local.begin_if_new();
@@ -103,9 +100,6 @@ pub(super) fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Req
 #[cold]
 #[inline(never)]
 pub(super) fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
-    if state() == OFF {
-        return;
-    }
     if is_filtered() && !block.record.is_some_and(Life::is_traced) {
         return;
     }

@@ -46,6 +46,7 @@ use super::caller::Caller;
 use super::modules;
 use super::settings;
 use super::stack;
+use super::trace_lines;
 use super::{Block, Event, Observer, Path as Way, Release, Request, Resize};
 use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
@@ -179,6 +180,9 @@ impl Observer for Recorder {
         stack::set_up();
         modules::set_up();
         clock::choose();
+        if plan.is_verbose {
+            trace_lines::set_up();
+        }
         let is_plain = clock::kind() == ClockKind::Tsc
             && matches!(stack::mode(), stack::Mode::Off | stack::Mode::FramePointers)
             && plan.mode == Mode::Ring
@@ -253,24 +257,29 @@ impl Observer for Recorder {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Life>, request: &Request) {
-        if state() == ON
+        let state = state();
+        if state == OFF {
+            return;
+        }
+        if state == ON
             && let Some((writer, stack)) = known(local, request.caller)
         {
             let record = allocation(block, request, time_stamp::now());
             return writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
         }
-        allocated_slow(local, block.copy(), *request);
+        allocated_slow(local, block.copy(), request.copy());
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Life>, release: &Release) -> Option<NonNull<u8>> {
-        if state() == ON
+        let state = state();
+        if state == ON
             && let Some((writer, stack)) = known(local, release.caller)
         {
             let record = free(block, release, time_stamp::now());
             writer.put_known(record.with_stack(stack).with_thread(writer.thread()));
-        } else {
-            freeing_slow(local, block.copy(), *release);
+        } else if state != OFF {
+            freeing_slow(local, block.copy(), release.copy());
         }
         Some(block.address)
     }
@@ -406,11 +415,11 @@ fn is_filtered() -> bool {
     state() == OTHERWISE && session::plan().filter != Filter::NONE
 }
 
-/// Says a record on standard error, if all are said.
+/// Logs a record, if all are logged.
 #[cold]
 fn say_if_verbose(record: &Record) {
     if state() == OTHERWISE && session::plan().is_verbose {
-        text::say(record);
+        text::log(record);
     }
 }
 

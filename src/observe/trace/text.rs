@@ -1,5 +1,6 @@
 //! A record as a line of text.
 
+use crate::observe::trace_lines::{self, Object};
 use crate::sys::stderr;
 use core::fmt::{self, Write};
 use hakmem_trace_format::{Api, Flags, Kind, Record};
@@ -33,10 +34,10 @@ impl Text {
         &self.bytes[..self.len]
     }
 
-    /// Writes it to standard error, as a line.
-    pub(super) fn write(mut self) {
+    /// Writes it as a line.
+    fn write(mut self, out: impl FnOnce(&[u8])) {
         self.bytes[self.len.min(LENGTH - 1)] = b'\n';
-        stderr::write(&self.bytes[..=self.len.min(LENGTH - 1)]);
+        out(&self.bytes[..=self.len.min(LENGTH - 1)]);
     }
 }
 
@@ -52,14 +53,70 @@ impl Write for Text {
 
 /// Writes a record to standard error.
 pub(super) fn say(record: &Record) {
+    if record.kind() != Some(Kind::Continuation) {
+        line(record).write(stderr::write);
+    }
+}
+
+/// Writes a record as a line of the area `ptr`.
+pub(super) fn log(record: &Record) {
     if record.kind() == Some(Kind::Continuation) {
         return;
     }
+    match trace_lines::as_json() {
+        true => object(record).end().end_with(trace_lines::write),
+        false => line(record).write(trace_lines::write),
+    }
+}
+
+fn line(record: &Record) -> Text {
     let mut text = Text::new();
     // A line that is full says so to nobody.
     let _ = write!(text, "hakmem: trace: ");
     let _ = describe(record, &mut text);
-    text.write();
+    text
+}
+
+/// What this thread has recorded, as an object; what is 0 or says nothing is left out.
+fn object(record: &Record) -> Object {
+    let event = record.kind().map_or("?", Kind::name);
+    let mut object = Object::of("ptr", event).number("time", record.time());
+    if record.address() != 0 {
+        object = object.address("address", record.address() as usize);
+    }
+    if record.kind().is_some_and(Kind::has_block) {
+        object = object.number("size", record.size());
+        if record.align_log2() != 0 {
+            object = object.number("align", 1u64 << (record.align_log2() & 63));
+        }
+    }
+    match record.kind() {
+        Some(Kind::Allocate) => object = object.number("bytes", record.value()),
+        Some(Kind::ResizeIn) => object = object.address("from", record.value() as usize),
+        Some(Kind::ResizeOut) => object = object.address("to", record.value() as usize),
+        Some(Kind::Refill | Kind::Drain | Kind::Collect) => {
+            object = object.number("blocks", record.value());
+        }
+        Some(Kind::Mark) => object = object.number("value", record.value()),
+        _ => {}
+    }
+    if record.class() < 254 {
+        object = object.number("class", u64::from(record.class()));
+    }
+    if record.generation() != 0 {
+        object = object.number("life", u64::from(record.generation()));
+    }
+    if record.flags().has(Flags::FAILED) {
+        object = object.word("result", "refused");
+    } else if record.flags().has(Flags::IN_PLACE) {
+        object = object.word("result", "in place");
+    }
+    if record.caller() != 0 {
+        let api = record.api().map_or("?", Api::name);
+        object = object.word("api", api);
+        object = object.address("caller", record.caller() as usize);
+    }
+    object
 }
 
 fn describe(record: &Record, text: &mut Text) -> fmt::Result {

@@ -22,15 +22,13 @@ use super::local::Local;
 use super::session::Session;
 use crate::observe::known_stacks::KnownStacks;
 use crate::observe::own_memory;
+use crate::observe::stack_ids::StackIds;
 use crate::sys::file::Refusal;
 use crate::sys::memory::{self, PAGE};
 use crate::sys::ticket;
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 use hakmem_trace_format::{Record, Slot};
-
-/// Stacks whose ids a thread keeps at hand.
-const STACKS: usize = 1024;
 
 /// See the head of this file. All bytes zero: without a ring.
 #[repr(C, align(128))]
@@ -79,7 +77,7 @@ static NO_WRITER: NoWriter = NoWriter(Writer {
     is_traced: Cell::new(false),
     segments: full::Segments::NONE,
     known: KnownStacks::NONE,
-    ids: StackIds([const { Cell::new(0) }; STACKS]),
+    ids: StackIds::NONE,
 });
 
 impl Writer {
@@ -98,9 +96,7 @@ impl Writer {
     /// Forgets all: for a forked child.
     pub(super) fn wipe(&self) {
         self.known.forget();
-        for entry in &self.ids.0 {
-            entry.set(0);
-        }
+        self.ids.forget();
         self.slots.set(ptr::null());
         self.next.set(0);
         self.skip.set(0);
@@ -262,28 +258,6 @@ impl Writer {
             super::complain(b"cannot write to ", session.directory().bytes(), refusal);
         }
         made.is_ok()
-    }
-}
-
-/// The ids of stacks, by their hash. An entry is the upper half of the hash and the id: written at
-/// once, so that a signal handler finds a whole one.
-struct StackIds([Cell<u64>; STACKS]);
-
-const _: () = assert!(STACKS.is_power_of_two());
-
-impl StackIds {
-    /// The id of a stack with this hash; 0 if it is not known here.
-    #[inline(always)]
-    fn known(&self, hash: u64) -> u32 {
-        let entry = self.0[hash as usize % STACKS].get();
-        match (entry ^ hash) >> 32 {
-            0 => entry as u32,
-            _ => 0,
-        }
-    }
-
-    fn keep(&self, hash: u64, id: u32) {
-        self.0[hash as usize % STACKS].set(hash >> 32 << 32 | u64::from(id));
     }
 }
 

@@ -121,13 +121,13 @@ impl Observer for Watch {
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
         if rules::have_been() {
-            allocated_of_interest(local, block.copy(), *request);
+            allocated_of_interest(local, block.copy(), request.copy());
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> Option<NonNull<u8>> {
-        if rules::have_been() && freeing_of_interest(local, block.copy(), *release) {
+        if rules::have_been() && freeing_of_interest(local, block.copy(), release.copy()) {
             return None;
         }
         Some(block.address)

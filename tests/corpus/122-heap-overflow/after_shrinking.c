@@ -1,6 +1,6 @@
 /* CWE: 122
  * Kinds: heap-overflow
- * Found: guards
+ * Found: default
  *
  * Shrinks a block by realloc and writes its old last element. */
 #include "../corpus.h"

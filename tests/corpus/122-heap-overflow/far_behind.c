@@ -1,6 +1,6 @@
 /* CWE: 122
  * Kinds: heap-overflow
- * Found: guards
+ * Found: default
  *
  * Writes one element far behind the end, so that what stands right behind it stays whole. */
 #include "../corpus.h"

@@ -49,6 +49,11 @@ pub(super) fn is_on() -> bool {
     plan::is_on()
 }
 
+/// Whether all large blocks are to be guarded.
+pub(super) fn takes_large_ones() -> bool {
+    plan::takes_large_ones() && bounds().1 != 0
+}
+
 /// The program ends.
 pub(super) fn at_exit() {
     plan::at_exit();
@@ -112,13 +117,13 @@ pub(super) fn divert(local: &Local, request: &Request) -> Option<Diverted> {
     if !plan::may_want(request.size) {
         return None;
     }
-    divert_slow(local, request)
+    divert_slow(local, request.copy())
 }
 
 #[inline(never)]
-fn divert_slow(local: &Local, request: &Request) -> Option<Diverted> {
-    let side = plan::side(local, request)?;
-    allocate(local, request, side)
+fn divert_slow(local: &Local, request: Request) -> Option<Diverted> {
+    let side = plan::side(local, &request)?;
+    allocate(local, &request, side)
 }
 
 #[cold]

@@ -108,6 +108,11 @@ pub(super) fn is_on() -> bool {
     FROM.load(Ordering::Relaxed) != usize::MAX
 }
 
+/// Whether each large request is to get one.
+pub(super) fn takes_large_ones() -> bool {
+    LARGE_FROM.load(Ordering::Relaxed) != usize::MAX
+}
+
 /// Where a request's block is to lie in its pages, if it is to be guarded.
 pub(super) fn side(local: &Local, request: &Request) -> Option<Side> {
     if let Some(plan) = plan()

@@ -16,14 +16,26 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     match finding.kind {
         Kind::WriteAfterFree | Kind::LinkCorruption => watch_writer(paper, finding, true),
         Kind::HeapOverflow | Kind::HeapUnderflow if finding.damage.is_some() => {
-            watch_writer(paper, finding, false);
+            if is_in_place(finding) {
+                watch_writer(paper, finding, false);
+            }
             if let Some(block) = finding.subject.filter(|block| block.is_guarded) {
                 return other_side(paper, finding.kind, &block);
             }
-            paper.line(Line::new().text(
-                b"     or: HAKMEM_GUARD=all stops the program at the instruction that writes there",
-            ));
+            paper.line(
+                Line::new()
+                    .text(if is_in_place(finding) {
+                        b"     or: "
+                    } else {
+                        b"  next: "
+                    })
+                    .text(
+                        b"HAKMEM_GUARD=all stops the program at the instruction that writes there",
+                    ),
+            );
         }
+        // The call that uses it stands in the report already.
+        Kind::UseAfterFree if finding.finder.returns && !finding.finder.frames.is_empty() => {}
         Kind::UseAfterFree if !finding.subject.is_some_and(|block| block.is_guarded) => {
             paper.line(Line::new().text(
                 b"  next: HAKMEM_GUARD=all stops the program at the first access after the free",
@@ -31,6 +43,14 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
         }
         _ => {}
     }
+}
+
+/// Whether the damage begins in the block's place, or the one below: words of those can be watched.
+fn is_in_place(finding: &Finding<'_>) -> bool {
+    let first = finding.damage.map_or(0, |(first, _)| first);
+    finding
+        .subject
+        .is_none_or(|block| first < block.address + block.bytes)
 }
 
 /// The side of its pages on which a guarded block has to lie for the write to be stopped.

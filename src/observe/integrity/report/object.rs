@@ -100,6 +100,12 @@ impl Object {
         }
     }
 
+    pub(super) fn flag(&mut self, name: &str, is_set: bool) {
+        if self.member(name, 5) {
+            self.raw(if is_set { b"true" } else { b"false" });
+        }
+    }
+
     fn digits(&mut self, mut number: usize) {
         let mut digits = [0u8; 20];
         let mut at = digits.len();

@@ -55,6 +55,16 @@ impl Subject {
         walk::neighbour(&found, step).map(|found| Subject::from(&found))
     }
 
+    /// The place so many places on from one that begins at `start`, which may be the one that a
+    /// slab keeps back.
+    pub(in super::super) fn at_place(start: usize, step: isize) -> Option<Subject> {
+        match walk::find(start) {
+            Some(found) => walk::neighbour(&found, step).map(|found| Subject::from(&found)),
+            None if step > 0 => walk::first_above(start).map(|found| Subject::from(&found)),
+            None => None,
+        }
+    }
+
     /// A block that was found.
     pub(crate) fn from(found: &walk::Found) -> Subject {
         let mut subject = Subject {
@@ -99,7 +109,7 @@ impl Subject {
     pub(in super::super) fn tell(&mut self, record: &BlockRecord) {
         let asked = record.asked();
         self.state = asked.state();
-        if self.state == State::New {
+        if matches!(self.state, State::New | State::Untouched) {
             return;
         }
         self.size = asked.size();
@@ -139,10 +149,19 @@ impl Subject {
         self.state == State::Quarantined
     }
 
+    /// Whether the program had it and has freed it.
+    pub(crate) fn is_freed(&self) -> bool {
+        matches!(
+            self.state,
+            State::Quarantined | State::Filled | State::Freed
+        )
+    }
+
     /// What it is doing, in a word.
     pub(crate) fn state_name(&self) -> &'static str {
         match self.state {
             State::New => "never handed out since its slab was opened, as far as was seen",
+            State::Untouched => "never handed out since its slab was opened",
             State::Live => "live",
             State::Quarantined => "freed, in quarantine",
             State::Filled | State::Freed => "freed",
@@ -153,6 +172,7 @@ impl Subject {
     pub(crate) fn state_word(&self) -> &'static str {
         match self.state {
             State::New => "unseen",
+            State::Untouched => "untouched",
             State::Live => "live",
             State::Quarantined => "quarantined",
             State::Filled | State::Freed => "freed",

@@ -9,6 +9,7 @@ use super::subject::Subject;
 use super::{advice, dump};
 use crate::observe::report::{Line, name_of};
 use crate::observe::{Observed, Observer, stack};
+use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
 
 /// Frames of a neighbour's stack that are told.
@@ -102,7 +103,7 @@ fn show_damage(paper: &mut Paper, subject: &Subject, damage: (usize, usize)) {
         } else {
             (first & !(PAGE - 1)).min(subject.address)
         },
-        (subject.address + subject.bytes).max(last + 1),
+        (subject.address + subject.bytes).max((last + 1).next_multiple_of(MIN_ALIGN)),
     );
     dump::write(paper, place, damage);
 }

@@ -1,8 +1,8 @@
 //! CWE: 762
 //! Kinds: mismatched-free, invalid-free
-//! Found: none
+//! Found: default
 //!
-//! Gives the block of a box to the system's free, which no Rust allocator is told of.
+//! Gives the block of a box to the system's free, which aborts: it knows nothing of the block.
 
 use hakmem_corpus::{seen, wrong};
 

@@ -1,0 +1,93 @@
+//! Functions that read what goes outside: `write`, `fwrite` and their kin.
+//!
+//! What is to be read is looked at before, and then libc's function has the program's frame and
+//! arguments: threads are cancelled in there, and nothing of ours is on the stack.
+
+use super::look;
+use super::received::{Passed, find};
+use hakmem_alloc::c_abi::{Call, Function};
+
+/// Defines functions. The body says where memory is read and how many bytes, of what was passed.
+macro_rules! sent {
+    ($(
+        $(#[$attribute:meta])*
+        fn $name:ident of $count:tt |$passed:ident| $body:expr;
+    )*) => {$(
+        $(#[$attribute])*
+        ///
+        /// # Safety
+        /// As libc's.
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() {
+            extern "C" fn seen($passed: &Passed, frame: *const usize) {
+                // SAFETY: the function around makes the frame and waits.
+                let call = unsafe { Call::new(frame, Function::$name) };
+                let (address, len): (usize, usize) = $body;
+                // One byte is how programs ask whether memory can be read. What is told is sent all
+                // the same: the call is the program's.
+                if len > 1 {
+                    let _ = call.readable(address, len);
+                }
+            }
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                look!($count),
+                "push rbp",
+                ".cfi_adjust_cfa_offset 8",
+                ".cfi_rel_offset rbp, 0",
+                "mov rbp, rsp",
+                ".cfi_def_cfa_register rbp",
+                "sub rsp, 48",
+                "mov [rsp], rdi",
+                "mov [rsp + 8], rsi",
+                "mov [rsp + 16], rdx",
+                "mov [rsp + 24], rcx",
+                "mov [rsp + 32], r8",
+                "mov [rsp + 40], r9",
+                "cmp qword ptr [rip + {originals} + {index}], 0",
+                "jne 3f",
+                "call {find}",
+                "3:",
+                "mov rdi, rsp",
+                "mov rsi, rbp",
+                "call {seen}",
+                "mov rdi, [rsp]",
+                "mov rsi, [rsp + 8]",
+                "mov rdx, [rsp + 16]",
+                "mov rcx, [rsp + 24]",
+                "mov r8, [rsp + 32]",
+                "mov r9, [rsp + 40]",
+                "leave",
+                ".cfi_def_cfa rsp, 8",
+                "jmp qword ptr [rip + {originals} + {index}]",
+                ".cfi_endproc",
+                window = sym hakmem_alloc::c_abi::WINDOW,
+                originals = sym hakmem_alloc::c_abi::ORIGINALS,
+                index = const Function::$name as usize * 8,
+                find = sym find,
+                seen = sym seen,
+            )
+        }
+    )*};
+}
+
+sent! {
+    /// POSIX `write`.
+    fn write of 2 |passed| (passed[1], passed[2]);
+
+    /// POSIX `pwrite`.
+    fn pwrite of 2 |passed| (passed[1], passed[2]);
+
+    /// The same.
+    fn pwrite64 of 2 |passed| (passed[1], passed[2]);
+
+    /// POSIX `send`.
+    fn send of 2 |passed| (passed[1], passed[2]);
+
+    /// POSIX `sendto`.
+    fn sendto of 2 |passed| (passed[1], passed[2]);
+
+    /// C11 `fwrite`.
+    fn fwrite of 1 |passed| (passed[0], passed[1].saturating_mul(passed[2]));
+}

@@ -1,0 +1,166 @@
+//! What the header of a slab of blocks says twice, compared: class and sizes, bitmaps and their
+//! summary, the count of blocks that are out.
+//!
+//! 1. A slab that nobody is changing has no contradiction. Of one that somebody is changing, any may
+//!    be seen.
+
+use super::{Kind, Slab};
+use crate::observe::Record;
+use crate::registry::REGISTRY;
+use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
+use crate::superslab::SUPERSLAB_BYTES;
+use crate::sync::Ordering;
+use core::ptr;
+
+/// A field that is not what others make of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Contradiction {
+    /// The field, as the root structure names it.
+    pub(crate) field: &'static str,
+    pub(crate) is: u64,
+    pub(crate) expected: u64,
+    /// What it was compared with.
+    pub(crate) by: &'static str,
+}
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    /// No other thread frees blocks: the count of blocks that are out is exact.
+    pub(crate) is_alone: bool,
+    /// Whether a record says that its block is not free.
+    pub(crate) is_out: fn(&Record) -> bool,
+}
+
+impl Slab {
+    /// The first field that others contradict.
+    #[cold]
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn contradiction(&'static self, look: Look) -> Option<Contradiction> {
+        if self.kind() != Kind::Blocks {
+            return None;
+        }
+        self.of_shape()
+            .or_else(|| self.of_registry())
+            .or_else(|| self.of_bitmaps(look))
+            .or_else(|| self.of_records(look))
+    }
+
+    fn of_shape(&self) -> Option<Contradiction> {
+        const CLASS: &str = "its class";
+        let class = usize::from(self.constant.class.get());
+        if class >= CLASSES {
+            return differs("slab.class", class, CLASSES - 1, "the highest class");
+        }
+        let class = SizeClass::from_index(class);
+        // More than are needed may come from the stock.
+        let words = usize::from(self.constant.words.get()).min(class.blocks().div_ceil(64));
+        differs("slab.blocks", self.blocks(), class.blocks(), CLASS)
+            .or_else(|| differs("slab.slots", self.slots(), class.slots(), CLASS))
+            .or_else(|| {
+                let needed = class.blocks().div_ceil(64);
+                differs("slab.words", words, needed, CLASS)
+            })
+    }
+
+    fn of_registry(&'static self) -> Option<Contradiction> {
+        let own = ptr::from_ref(self) as usize;
+        let entry = |slot| {
+            let entry = REGISTRY.find(self.start() + slot * SLOT_BYTES);
+            let entry = entry.map_or(0, |slab| ptr::from_ref(slab) as usize);
+            differs("registry.slabs", entry, own, "the slab that has the slot")
+        };
+        if let Some(wrong) = (0..self.slots()).find_map(entry) {
+            return Some(wrong);
+        }
+        let superslab = REGISTRY.superslab_of(self.start());
+        let address = superslab.map_or(0, |superslab| ptr::from_ref(superslab) as usize);
+        let named = self.constant.superslab.get() as usize;
+        if named != address {
+            return differs("slab.superslab", named, address, "the registry");
+        }
+        let superslab = superslab?;
+        let base = self.start() & !(SUPERSLAB_BYTES - 1);
+        differs("superslab.base", superslab.base(), base, "the registry").or_else(|| {
+            let free = superslab.free();
+            let others = free & !superslab.mask_of(&self.site());
+            differs(
+                "superslab.free",
+                free as usize,
+                others as usize,
+                "the slab that has the slots",
+            )
+        })
+    }
+
+    fn of_bitmaps(&self, look: Look) -> Option<Contradiction> {
+        const FREE: &str = "its bitmap of free blocks";
+        let blocks = self.blocks();
+        let (mut summary, mut free) = (0, 0);
+        for word in 0..blocks.div_ceil(64) {
+            let bits = self.free_word(word).get();
+            let first = if word == 0 { Slab::FIRST } else { 0 };
+            let valid = u64::MAX >> (64 - (blocks - word * 64).min(64)) & u64::MAX << first;
+            let held =
+                self.listed_word(word).get() | self.remote_word(word).load(Ordering::Relaxed);
+            let wrong = differs64("slab.free", bits, bits & valid, "the blocks that there are");
+            let wrong = wrong.or_else(|| {
+                let by = "the bitmaps of blocks that are listed, or on their way home";
+                differs64("slab.free", bits, bits & !held, by)
+            });
+            if wrong.is_some() {
+                return wrong;
+            }
+            summary |= u64::from(bits != 0) << word;
+            free += bits.count_ones() as usize;
+        }
+        differs64("slab.summary", self.summary.get(), summary, FREE).or_else(|| {
+            let out = (blocks - Slab::FIRST).saturating_sub(free);
+            // Too high for as long as others announce what came home, never too low.
+            let announced = self.remote.rcount.load(Ordering::Relaxed) as usize;
+            let most = if look.is_alone {
+                out + announced
+            } else {
+                blocks
+            };
+            let used = self.used();
+            if (out..=most).contains(&used) {
+                return None;
+            }
+            differs("slab.used", used, out, FREE)
+        })
+    }
+
+    fn of_records(&'static self, look: Look) -> Option<Contradiction> {
+        (Slab::FIRST..self.blocks()).find_map(|index| {
+            let bits = self.free_word(index / 64).get();
+            let bit = 1 << (index % 64);
+            let is_both = bits & bit != 0 && self.record(index).is_some_and(look.is_out);
+            let by = "the record of a block that is not free";
+            is_both.then(|| differs64("slab.free", bits, bits & !bit, by))?
+        })
+    }
+}
+
+fn differs(
+    field: &'static str,
+    is: usize,
+    expected: usize,
+    by: &'static str,
+) -> Option<Contradiction> {
+    differs64(field, is as u64, expected as u64, by)
+}
+
+fn differs64(
+    field: &'static str,
+    is: u64,
+    expected: u64,
+    by: &'static str,
+) -> Option<Contradiction> {
+    (is != expected).then_some(Contradiction {
+        field,
+        is,
+        expected,
+        by,
+    })
+}
