@@ -488,6 +488,12 @@ impl Slab {
         }
     }
 
+    /// The SuperSlab that its slots are of.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn superslab(&self) -> *const SuperSlab {
+        self.constant.superslab.get()
+    }
+
     /// The class of a slab of blocks.
     pub(crate) fn class(&self) -> SizeClass {
         SizeClass::from_index(usize::from(self.constant.class.get()))
@@ -651,7 +657,7 @@ impl Slab {
         let to = to.min(self.blocks());
         for index in from..to {
             // The observer's own, or free; of others it is not known whose they are.
-            if (index < Slab::FIRST || self.bits_of(index).0)
+            if ((0..Slab::FIRST).contains(&index) || self.bits_of(index).0)
                 && let Some(address) = NonNull::new(self.block(index))
             {
                 Observed::carved(&Block {

@@ -3,8 +3,8 @@
 use crate::arena;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
-use crate::size_class::MAX_BLOCKS;
-use crate::slab::contradiction::{Contradiction, Look};
+use crate::size_class::{MAX_BLOCKS, SLOT_BYTES};
+use crate::slab::contradiction::{Contradiction, Look, differs};
 use crate::slab::{Kind, Slab};
 use crate::superslab::SUPERSLAB_BYTES;
 use crate::thread_cache::ThreadCache;
@@ -226,8 +226,43 @@ fn settled(slab: &'static Slab, is_out: fn(&Record) -> bool) -> Option<Contradic
     if !is_quiet() {
         return None;
     }
-    let seen = slab.contradiction(Look { is_alone, is_out })?;
+    let look = Look { is_alone, is_out };
+    let seen = of_registry(slab).or_else(|| slab.contradiction(look))?;
     is_quiet().then_some(seen)
+}
+
+/// Where the registry and the SuperSlab contradict a slab.
+fn of_registry(slab: &'static Slab) -> Option<Contradiction> {
+    let own = ptr::from_ref(slab) as usize;
+    let entry = |slot| {
+        let entry = REGISTRY.find(slab.start() + slot * SLOT_BYTES);
+        let entry = entry.map_or(0, |slab| ptr::from_ref(slab) as usize);
+        differs("registry.slabs", entry, own, "the slab that has the slot")
+    };
+    // By the class: the slab's own number may be what is wrong.
+    if let Some(wrong) = (0..slab.class_slots()?).find_map(entry) {
+        return Some(wrong);
+    }
+    let superslab = REGISTRY.superslab_of(slab.start());
+    let address = superslab.map_or(0, |superslab| ptr::from_ref(superslab) as usize);
+    let named = slab.superslab() as usize;
+    if named != address {
+        return differs("slab.superslab", named, address, "the registry");
+    }
+    let superslab = superslab?;
+    let base = slab.start() & !(SUPERSLAB_BYTES - 1);
+    differs("superslab.base", superslab.base(), base, "the registry").or_else(|| {
+        let slots = ((slab.start() - base) / SLOT_BYTES) as u32;
+        let held = (((1u64 << slab.class_slots()?) - 1) << slots) as u32;
+        let free = superslab.free();
+        let (free, others) = (free as usize, (free & !held) as usize);
+        differs(
+            "superslab.free",
+            free,
+            others,
+            "the slab that has the slots",
+        )
+    })
 }
 
 fn found(slab: &'static Slab, index: usize) -> Option<Found> {

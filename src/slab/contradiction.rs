@@ -6,11 +6,8 @@
 
 use super::{Kind, Slab};
 use crate::observe::Record;
-use crate::registry::REGISTRY;
-use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
-use crate::superslab::SUPERSLAB_BYTES;
+use crate::size_class::{CLASSES, SizeClass};
 use crate::sync::Ordering;
-use core::ptr;
 
 /// A field that is not what others make of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,9 +38,15 @@ impl Slab {
             return None;
         }
         self.of_shape()
-            .or_else(|| self.of_registry())
             .or_else(|| self.of_bitmaps(look))
             .or_else(|| self.of_records(look))
+    }
+
+    /// The slots that its class asks for; `None` if there is no such class.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn class_slots(&self) -> Option<usize> {
+        let class = usize::from(self.constant.class.get());
+        (class < CLASSES).then(|| SizeClass::from_index(class).slots())
     }
 
     fn of_shape(&self) -> Option<Contradiction> {
@@ -61,36 +64,6 @@ impl Slab {
                 let needed = class.blocks().div_ceil(64);
                 differs("slab.words", words, needed, CLASS)
             })
-    }
-
-    fn of_registry(&'static self) -> Option<Contradiction> {
-        let own = ptr::from_ref(self) as usize;
-        let entry = |slot| {
-            let entry = REGISTRY.find(self.start() + slot * SLOT_BYTES);
-            let entry = entry.map_or(0, |slab| ptr::from_ref(slab) as usize);
-            differs("registry.slabs", entry, own, "the slab that has the slot")
-        };
-        if let Some(wrong) = (0..self.slots()).find_map(entry) {
-            return Some(wrong);
-        }
-        let superslab = REGISTRY.superslab_of(self.start());
-        let address = superslab.map_or(0, |superslab| ptr::from_ref(superslab) as usize);
-        let named = self.constant.superslab.get() as usize;
-        if named != address {
-            return differs("slab.superslab", named, address, "the registry");
-        }
-        let superslab = superslab?;
-        let base = self.start() & !(SUPERSLAB_BYTES - 1);
-        differs("superslab.base", superslab.base(), base, "the registry").or_else(|| {
-            let free = superslab.free();
-            let others = free & !superslab.mask_of(&self.site());
-            differs(
-                "superslab.free",
-                free as usize,
-                others as usize,
-                "the slab that has the slots",
-            )
-        })
     }
 
     fn of_bitmaps(&self, look: Look) -> Option<Contradiction> {
@@ -142,7 +115,8 @@ impl Slab {
     }
 }
 
-fn differs(
+/// A contradiction, if the two are not the same.
+pub(crate) fn differs(
     field: &'static str,
     is: usize,
     expected: usize,

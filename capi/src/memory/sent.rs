@@ -62,6 +62,7 @@ macro_rules! sent {
                 ".cfi_def_cfa rsp, 8",
                 "jmp qword ptr [rip + {originals} + {index}]",
                 ".cfi_endproc",
+                checks = sym hakmem_alloc::c_abi::CHECKS,
                 window = sym hakmem_alloc::c_abi::WINDOW,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,

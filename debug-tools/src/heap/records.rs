@@ -209,9 +209,8 @@ impl Records {
             get("quarantine_entry.address")?,
             get("quarantine_entry.record")?,
         );
-        // The bits above are the bytes of its place.
-        let bits = get("quarantine_entry.address.bits").filter(|bits| *bits < 64)?;
-        let mask = (1_u64 << bits) - 1;
+        let bits = get("quarantine_entry.address_bits").filter(|bits| (1..=64).contains(bits))?;
+        let address = u64::MAX >> (64 - bits);
         let mut thread = memory.word(get("integrity.threads")?)?;
         let (mut seen, mut looked_at) = (HashSet::new(), 0);
         while thread != 0 && seen.insert(thread) && looked_at < QUEUED_MAX {
@@ -228,7 +227,8 @@ impl Records {
                     && record != 0
                 {
                     let thread = memory.half(at(number)).unwrap_or(0);
-                    self.queued.insert(block & mask, Queued { thread, record });
+                    self.queued
+                        .insert(block & address, Queued { thread, record });
                 }
             }
             thread = memory.word(at(before))?;

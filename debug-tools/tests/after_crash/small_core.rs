@@ -168,7 +168,7 @@ fn checked_names() -> Vec<(&'static str, u64)> {
         ("quarantine.capacity", 4),
         ("quarantine_entry.size", 24),
         ("quarantine_entry.address", 0),
-        ("quarantine_entry.address.bits", 48),
+        ("quarantine_entry.address_bits", 64),
         ("quarantine_entry.record", 16),
         ("guard.base", word(3)),
         ("guard.pages", word(4)),

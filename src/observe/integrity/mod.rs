@@ -15,10 +15,10 @@
 //! processor.
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
-//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones,
-//! `untouched.rs` in places that nobody has had; `scan.rs` looks at
-//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the
-//! program. `description.rs` tells a reader of a core file where all that is.
+//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `untouched.rs` in
+//! places that nobody has had; `scan.rs` looks at all blocks (`ask.rs`: when a signal asks),
+//! `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
+//! `description.rs` tells a reader of a core file where all that is.
 
 mod ask;
 mod check;

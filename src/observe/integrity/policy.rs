@@ -43,11 +43,6 @@ pub(super) fn level() -> Level {
     }
 }
 
-/// The address of the byte that says how much is checked.
-pub(super) fn level_address() -> usize {
-    &raw const LEVEL as usize
-}
-
 /// Whether it is [`Level::Off`], and whether it is [`Level::Light`]: for hooks, which ask one after
 /// the other.
 #[inline(always)]
@@ -58,6 +53,11 @@ pub(super) fn is_off() -> bool {
 #[inline(always)]
 pub(super) fn is_light() -> bool {
     LEVEL.load(Ordering::Relaxed) == Level::Light as u8
+}
+
+/// The address of the byte that says how much is checked.
+pub(super) fn level_address() -> usize {
+    &raw const LEVEL as usize
 }
 
 pub(super) fn on_error() -> OnError {

@@ -90,7 +90,7 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
-    /// Where a reader of a core file finds what.
+    /// Where a reader of a core file finds what; the address is the lower bits of a word.
     pub(super) const OFFSETS: [(&'static str, usize); 8] = [
         ("quarantine.oldest", offset_of!(Quarantine, oldest)),
         ("quarantine.next", offset_of!(Quarantine, next)),
@@ -98,7 +98,7 @@ impl Quarantine {
         ("quarantine.capacity", ENTRIES),
         ("quarantine_entry.size", size_of::<Entry>()),
         ("quarantine_entry.address", offset_of!(Entry, what)),
-        ("quarantine_entry.address.bits", BYTES_SHIFT as usize),
+        ("quarantine_entry.address_bits", BYTES_SHIFT as usize),
         ("quarantine_entry.record", offset_of!(Entry, record)),
     ];
 
