@@ -166,6 +166,9 @@ pub(crate) fn fill() {
         put("slab.records", offset);
         put("record.bytes", size_of::<Record>());
     }
+    for offset in Slab::CARVED {
+        put("slab.carved", offset);
+    }
     Observed::describe(put, 0);
     put("classes", CLASSES);
     for class in SizeClass::all() {

@@ -226,6 +226,9 @@ impl Slab {
     /// keeps nothing.
     pub(crate) const RECORDS: [usize; RECORDS] = [offset_of!(Slab, constant.records); RECORDS];
 
+    /// As [`Slab::RECORDS`], how many blocks have been shown to observers.
+    pub(crate) const CARVED: [usize; RECORDS] = [offset_of!(Slab, carved); RECORDS];
+
     /// The first block that may be handed out.
     pub(crate) const FIRST: usize = Observed::SKIPS_FIRST as usize;
 

@@ -25,6 +25,12 @@ impl Kept<'_> {
         if record.doing == Doing::New {
             return vec![];
         }
+        if record.doing == Doing::Untouched {
+            let guards = self.guards.iter().filter(|guard| guard.len > 0);
+            return guards
+                .map(|guard| (guard.part, self.whole(guard)))
+                .collect();
+        }
         let asked = format!(
             "{} bytes by {}, aligned to {}; life {} of its place",
             record.size,
@@ -45,16 +51,20 @@ impl Kept<'_> {
             );
         }
         for guard in self.guards.iter().filter(|guard| guard.len > 0) {
-            let said = match self.heap.damage(guard) {
-                None => format!("{} bytes of the pattern, whole", guard.len),
-                Some(damage) => {
-                    let evidence = verify::evidence(guard, &damage);
-                    format!("DAMAGED at {:#x}: {evidence}", damage.first)
-                }
-            };
-            lines.push((guard.part, said));
+            lines.push((guard.part, self.whole(guard)));
         }
         lines
+    }
+
+    /// Whether a guard is as it has to be.
+    fn whole(&self, guard: &Guard) -> String {
+        match self.heap.damage(guard) {
+            None => format!("{} bytes of the pattern, whole", guard.len),
+            Some(damage) => {
+                let evidence = verify::evidence(guard, &damage);
+                format!("DAMAGED at {:#x}: {evidence}", damage.first)
+            }
+        }
     }
 
     fn moment(&self, moment: &Moment, by: &str, symbols: &mut Symbols<'_>) -> Option<String> {

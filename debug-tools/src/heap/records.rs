@@ -39,6 +39,8 @@ pub enum Doing {
     Filled,
     /// It is the allocator's, or on its way there; not filled.
     Freed,
+    /// Nobody has had it since its slab was opened; filled at its start and at its end.
+    Untouched,
     /// No state that there is.
     Unknown(u8),
 }
@@ -51,6 +53,7 @@ impl Doing {
             2 => Self::Quarantined,
             3 => Self::Filled,
             4 => Self::Freed,
+            5 => Self::Untouched,
             other => Self::Unknown(other as u8),
         }
     }
@@ -58,12 +61,13 @@ impl Doing {
     /// It in words.
     pub fn words(self) -> String {
         match self {
-            Self::New => "never handed out".into(),
+            Self::New => "nothing".into(),
+            Self::Untouched => "never handed out".into(),
             Self::Live => "live".into(),
             Self::Quarantined => "quarantined".into(),
             Self::Filled => "freed and filled".into(),
             Self::Freed => "freed".into(),
-            Self::Unknown(number) => format!("{number}, which is none of 0 to 4"),
+            Self::Unknown(number) => format!("{number}, which is none of 0 to 5"),
         }
     }
 }
@@ -136,6 +140,8 @@ pub struct Records {
     pub tail: u64,
     /// Bytes at the start of a free block that the allocator may write to.
     pub link: u64,
+    /// Bytes at the start of a place that nobody has had that have it, and at its end.
+    untouched: (u64, u64),
     /// Blocks in threads' quarantines: their addresses, with the thread and the record.
     pub queued: HashMap<u64, Queued>,
     /// Where the stacks' log begins, and its words.
@@ -174,6 +180,10 @@ impl Records {
             front: get("pattern.front").filter(|bytes| *bytes <= 256)?,
             tail: get("pattern.tail").filter(|bytes| *bytes <= 256)?,
             link: get("pattern.link").filter(|bytes| *bytes <= 256)?,
+            untouched: (
+                get("pattern.untouched.start")?,
+                get("pattern.untouched.end")?,
+            ),
             queued: HashMap::new(),
             log: None,
         };
@@ -399,6 +409,24 @@ impl Heap<'_> {
                 start: start.saturating_add(records.link),
                 len: bytes.saturating_sub(records.link),
             }],
+            Doing::Untouched if !slab.is_large() => {
+                let (at_start, at_end) = records.untouched;
+                let end = start.saturating_add(bytes);
+                let filled = if bytes <= at_start.saturating_add(at_end) {
+                    [(start.saturating_add(records.link), end), (end, end)]
+                } else {
+                    [
+                        (start.saturating_add(records.link), start + at_start),
+                        (end - at_end, end),
+                    ]
+                };
+                let guard = |(start, end): (u64, u64)| Guard {
+                    part: "filling",
+                    start,
+                    len: end.saturating_sub(start),
+                };
+                filled.map(guard).to_vec()
+            }
             _ => vec![],
         }
     }

@@ -46,6 +46,8 @@ pub struct Slab {
     pub used: u16,
     /// Blocks from this index on were never handed out.
     pub fresh: u16,
+    /// Blocks from this index on were not written to by a checked build.
+    pub carved: u16,
     /// Bits of words that are not zero.
     pub summary: u64,
     /// As above, of the remote words.
@@ -134,6 +136,7 @@ impl Slab {
             words: optional(layout.slab_words) as u8,
             used: optional(layout.slab_used) as u16,
             fresh: optional(layout.slab_fresh) as u16,
+            carved: optional(layout.slab_carved) as u16,
             summary: optional(layout.slab_summary),
             remote_summary: optional(layout.slab_remote_summary),
             remote_count: optional(layout.slab_remote_count) as u32,

@@ -157,6 +157,8 @@ fn checked_names() -> Vec<(&'static str, u64)> {
         ("pattern.front", 16),
         ("pattern.tail", 16),
         ("pattern.link", 8),
+        ("pattern.untouched.start", 128),
+        ("pattern.untouched.end", 64),
         ("checked_thread.before", 0),
         ("checked_thread.number", 8),
         ("checked_thread.quarantine", 16),

@@ -5,10 +5,11 @@ use super::pattern::{FREED, FRONT, LINK, TAIL};
 use super::quarantine::Quarantine;
 use super::record::BlockRecord;
 use super::thread::Thread;
+use super::untouched::{FILLED, FILLED_AT_END};
 use super::{guard, policy, stacks};
 
 /// Names that are added.
-pub(super) const NAMES: usize = 8
+pub(super) const NAMES: usize = 10
     + BlockRecord::OFFSETS.len()
     + Thread::OFFSETS.len()
     + Quarantine::OFFSETS.len()
@@ -24,6 +25,8 @@ pub(super) fn describe(put: fn(&str, usize), record: usize) {
     put("pattern.front", FRONT);
     put("pattern.tail", TAIL);
     put("pattern.link", LINK);
+    put("pattern.untouched.start", FILLED);
+    put("pattern.untouched.end", FILLED_AT_END);
     let offsets = BlockRecord::OFFSETS
         .into_iter()
         .chain(Thread::OFFSETS)

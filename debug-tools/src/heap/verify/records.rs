@@ -71,7 +71,7 @@ impl Heap<'_> {
         let said = match record.doing {
             Doing::Unknown(_) => "and its record",
             Doing::Live | Doing::Quarantined if !is_out => "and its record",
-            Doing::Filled | Doing::Freed if is_out => "and its record",
+            Doing::Filled | Doing::Freed | Doing::Untouched if is_out => "and its record",
             Doing::Live if record.size > slab.bytes => {
                 return Some(format!(
                     "{name} is live, and its record says that {} bytes were asked for",
@@ -98,7 +98,7 @@ impl Heap<'_> {
         let is_filled = |record: &Record| {
             matches!(
                 record.doing,
-                Doing::Live | Doing::Quarantined | Doing::Filled
+                Doing::Live | Doing::Quarantined | Doing::Filled | Doing::Untouched
             )
         };
         guard.start < slab.block(index)
@@ -204,7 +204,7 @@ fn count(checked: &mut Checked, record: &Record, guard: &Guard) {
     match record.doing {
         Doing::Live => checked.canaries += u64::from(guard.len > 0),
         Doing::Quarantined => checked.quarantined += 1,
-        _ => checked.filled += 1,
+        _ => checked.filled += u64::from(guard.len > 0),
     }
 }
 
@@ -225,6 +225,12 @@ fn told(
                 guard.part, record.allocated.thread, record.size
             );
             ("canary", what)
+        }
+        Doing::Untouched => {
+            let what = format!(
+                "the block {block:#x}, never handed out, {evidence}: somebody wrote far past the end of another one"
+            );
+            ("fill", what)
         }
         doing => {
             let what = format!(
