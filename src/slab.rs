@@ -222,6 +222,13 @@ impl Slab {
         (name("slab.remote.count"), offset_of!(Slab, remote.rcount)),
     ];
 
+    /// Where a reader finds the address of what observers keep of the blocks; none in a build that
+    /// keeps nothing.
+    pub(crate) const RECORDS: [usize; RECORDS] = [offset_of!(Slab, constant.records); RECORDS];
+
+    /// As [`Slab::RECORDS`], how many blocks have been shown to observers.
+    pub(crate) const CARVED: [usize; RECORDS] = [offset_of!(Slab, carved); RECORDS];
+
     /// The first block that may be handed out.
     pub(crate) const FIRST: usize = Observed::SKIPS_FIRST as usize;
 

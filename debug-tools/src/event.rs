@@ -4,6 +4,7 @@ use hakmem_trace_format::reader::{Event, NoStack, Trace};
 use hakmem_trace_format::{Flags, Kind, Record};
 use serde_json::{Value, json};
 
+use crate::image::Frame;
 use crate::output;
 use crate::printable::Printable;
 use crate::symbols::{Function, Symbols};
@@ -137,6 +138,19 @@ pub fn stack_json(
                 .iter()
                 .map(|function| function_json(*frame, function)),
         );
+    }
+    Value::from(stack)
+}
+
+/// The frames of a stack with their functions, as JSON.
+pub fn frames_json(symbols: &mut Symbols<'_>, frames: &[Frame], time: u64) -> Value {
+    let mut stack = vec![];
+    for frame in frames {
+        let functions = symbols.functions_of(frame, time);
+        let named = functions
+            .iter()
+            .map(|function| function_json(frame.pc, function));
+        stack.extend(named);
     }
     Value::from(stack)
 }

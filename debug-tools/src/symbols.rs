@@ -16,7 +16,7 @@ use hakmem_trace_format::reader::{Module, Trace};
 use crate::answer::{Answer, When};
 use crate::elf;
 use crate::failure::say;
-use crate::image::Image;
+use crate::image::{Frame, Image};
 use crate::printable::Printable;
 
 /// A function at a program counter.
@@ -86,6 +86,14 @@ impl<'t> Symbols<'t> {
     /// The functions whose instruction is at `pc`, as of a crash.
     pub fn functions_at_instruction(&mut self, pc: u64, time: u64) -> Rc<[Function]> {
         self.functions_at(pc.saturating_add(1), pc, time)
+    }
+
+    /// The functions of a frame of a stack, at a time in ticks.
+    pub fn functions_of(&mut self, frame: &Frame, time: u64) -> Rc<[Function]> {
+        match frame.is_exact {
+            true => self.functions_at_instruction(frame.pc, time),
+            false => self.functions(frame.pc, time),
+        }
     }
 
     /// Of the return address `pc`, whose call is at `call`.
@@ -162,7 +170,7 @@ fn unnamed(name: String, module: Option<PathBuf>) -> Function {
 }
 
 /// Whether a module's file can be asked for names. Fails if it cannot, and that is worth saying.
-fn check(module: &Module) -> Result<bool, String> {
+pub fn check(module: &Module) -> Result<bool, String> {
     // Code of the kernel's, and of nobody's.
     if !module.path.is_absolute() && !module.path_is_cut {
         return Ok(false);

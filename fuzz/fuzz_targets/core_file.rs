@@ -45,7 +45,11 @@ fuzz_target!(|input: &[u8]| {
         heap.verify();
         heap.reach();
         heap.references(0x4000_0000, 0x4000_0040);
-        for address in [0, 0x10_0000, 0x4000_0008, 0x4000_1fff, u64::MAX] {
+        heap.for_each_live(|block| drop(heap.noted_stack(block.stack)));
+        for thread in &image.threads {
+            image.stack(thread);
+        }
+        for address in [0, 0x10_0000, 0x4000_0008, 0x4000_1fff, 0x5000_2060, u64::MAX] {
             heap.place(address);
             heap.nearest(address);
         }

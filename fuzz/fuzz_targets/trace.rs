@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use hakmem_trace_format::reader::{Choice, Trace};
 use hakmem_trace_format::{
-    Api, CrashPage, FileName, Kind, ModuleHeader, ModuleRecord, Plain, Record, RingHeader,
-    RingKind, SessionHeader,
+    Api, CrashPage, FileName, Kind, MAJOR, MINOR, ModuleHeader, ModuleRecord, Plain, Record,
+    RingHeader, RingKind, SessionHeader, StackHeader, hash_of_frames,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -50,10 +50,30 @@ fn files() -> Vec<(FileName, Vec<u8>)> {
     let module = ModuleRecord::new(b"/bin/true", &[1; 20], 0x1000, 0x1000, 0x9000, 0);
     let modules = [ModuleHeader::new(SESSION).as_bytes(), module.as_bytes()].concat();
     let crash = vec![0; size_of::<CrashPage>()];
+    let mut stacks = StackHeader {
+        magic: *b"hakmSTCK",
+        major: MAJOR,
+        minor: MINOR,
+        header_bytes: 4096,
+        session: SESSION,
+        index_offset: 4096,
+        index_slots: 2,
+        log_offset: 8192,
+        log_words: 128,
+        log_used: 4,
+        ..StackHeader::zeroed()
+    }
+    .as_bytes()
+    .to_vec();
+    stacks.resize(8192 + 8 * 128, 0);
+    let frames = [0x2000, 0x3000];
+    let entry = [hash_of_frames(&frames) & !0xff | 2, frames[0], frames[1]];
+    stacks[8192 + 8..][..24].copy_from_slice(&entry.map(u64::to_le_bytes).concat());
     vec![
         (FileName::Session, session.as_bytes().to_vec()),
         (FileName::Ring(0), ring),
         (FileName::Modules, modules),
+        (FileName::Stacks, stacks),
         (FileName::Crash, crash),
     ]
 }

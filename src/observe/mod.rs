@@ -75,6 +75,7 @@ pub(crate) mod offered {
 use crate::fault::{Call, Fault};
 pub(crate) use cache::{Cache, ClassState, Occasion, Place, SlabCounts};
 use caller::Caller;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use watch_error::WatchError;
 
@@ -360,10 +361,13 @@ pub(crate) trait Observer: 'static {
     fn exits() {}
     fn forked() {}
 
+    /// Names that the observer adds to the root structure, at most.
+    const NAMES: usize = 0;
+
     /// Adds to the root structure what a reader of a core file needs of the observer: calls `put`
-    /// with names and numbers.
+    /// with names and numbers. Its part of a block's record begins at byte `record` of it.
     #[inline(always)]
-    fn describe(_put: fn(&str, usize)) {}
+    fn describe(_put: fn(&str, usize), _record: usize) {}
 
     /// This thread has the cache from now on, or has given it up.
     fn began(_: &Self::Local, _adopted: bool) {}
@@ -565,10 +569,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         B::forked();
     }
 
+    const NAMES: usize = A::NAMES + B::NAMES;
+
     #[inline(always)]
-    fn describe(put: fn(&str, usize)) {
-        A::describe(put);
-        B::describe(put);
+    fn describe(put: fn(&str, usize), record: usize) {
+        A::describe(put, record + offset_of!(Self::Record, 0));
+        B::describe(put, record + offset_of!(Self::Record, 1));
     }
 
     fn began(local: &Self::Local, adopted: bool) {

@@ -17,6 +17,12 @@ pub fn optimized_program(source: &str) -> PathBuf {
     compiled(source, &["-O2", "-o"], name)
 }
 
+/// As [`optimized_program`], and without frame pointers, which some compilers keep by themselves.
+pub fn without_frame_pointers(source: &str) -> PathBuf {
+    let name = format!("{}_without_frames", source.replace('.', "_"));
+    compiled(source, &["-O2", "-fomit-frame-pointer", "-o"], name)
+}
+
 /// The shared library made of `programs/<source>`.
 pub fn shared_library(source: &str) -> PathBuf {
     let name = format!("lib{}.so", source.replace('.', "_"));

@@ -9,7 +9,7 @@ use clap::Args;
 use hakmem_trace_format::reader::{self, Trace};
 use serde_json::{Value, json};
 
-use super::sites::{By, Key, Sites, Tally, name};
+use super::sites::{By, Key, Sites, Stacks, Tally, name};
 use crate::answer::{self, Answer, Moment};
 use crate::failure::{Failure, Status};
 use crate::heap::{Heap, State};
@@ -133,7 +133,7 @@ impl Diff {
             Source::Image(image) => {
                 let heap = Heap::open(image)?;
                 let mut sites = Sites::new(by, None);
-                heap.for_each_block(|slab, _, state| {
+                heap.for_each_block(|slab, _, state, _| {
                     let slab = &heap.slabs[slab];
                     if state == State::Live {
                         let thread = || heap.owner(slab).map_or(0, |cache| cache.thread);
@@ -151,7 +151,12 @@ impl Diff {
         let mut symbols = trace.map(|trace| Symbols::new(trace, &self.answer));
         let groups = sites.sorted().into_iter();
         Ok(groups
-            .map(|(key, tally)| (name(key, tally.time, trace, &mut symbols), tally))
+            .map(|(key, tally)| {
+                (
+                    name(key, tally.time, &Stacks { trace, heap: None }, &mut symbols),
+                    tally,
+                )
+            })
             .collect())
     }
 

@@ -14,7 +14,7 @@ use super::joined;
 use crate::answer::{self, Answer, Beside};
 use crate::event::{frames, named, stack_json};
 use crate::failure::Failure;
-use crate::heap::{Heap, Leak, LeakKind, Reach};
+use crate::heap::{self, Doing, Heap, Leak, LeakKind, Reach};
 use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::symbols::Symbols;
@@ -23,8 +23,8 @@ use crate::symbols::Symbols;
 ///
 /// Begins with registers, stacks and data, and follows every word that is an address in a block, wherever
 /// in the block it points. A block that is not reached is lost: definitely if no other lost block
-/// points to it (or it stands for a ring of them), and indirectly with one that does. With a trace they
-/// are grouped by who asked for them.
+/// points to it (or it stands for a ring of them), and indirectly with one that does. With a trace, or
+/// of a build with checks, they are grouped by who asked for them.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -61,7 +61,20 @@ struct Group {
     indirect: u64,
     indirect_bytes: u64,
     record: Option<Record>,
+    /// What a checked build has noted of who asked for one of them.
+    noted: Option<heap::Record>,
     block_bytes: u64,
+}
+
+impl Group {
+    /// Who asked for them, and when, in ticks.
+    fn frames(&self, trace: Option<&Trace>, heap: &Heap<'_>) -> (Vec<u64>, u64) {
+        match (&self.record, trace, &self.noted) {
+            (Some(record), Some(trace), _) => (frames(trace, record).0, record.time()),
+            (None, None, Some(noted)) => (heap.noted_stack(noted.allocated.stack), 0),
+            _ => (vec![], 0),
+        }
+    }
 }
 
 impl Leaks {
@@ -73,12 +86,12 @@ impl Leaks {
         let progress = Progress::begin("following pointers");
         let reach = heap.reach();
         progress.end();
-        let groups = groups(&reach, trace.as_ref());
+        let groups = groups(&reach, trace.as_ref(), &heap);
         let mut output = Output::new();
         if self.answer.json {
-            output.json(&self.json(&reach, &groups, trace.as_ref()))?;
+            output.json(&self.json(&reach, &groups, trace.as_ref(), &heap))?;
         } else {
-            self.print(&reach, &groups, trace.as_ref(), &mut output)?;
+            self.print(&reach, &groups, trace.as_ref(), &heap, &mut output)?;
         }
         output.end()?;
         Ok(answer::status(
@@ -92,9 +105,10 @@ impl Leaks {
         reach: &Reach,
         groups: &[Group],
         trace: Option<&Trace>,
+        heap: &Heap<'_>,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let mut symbols = trace.map(|trace| Symbols::new(trace, &self.answer));
+        let mut symbols = self.symbols(trace, heap);
         let shown = if self.top == 0 {
             groups.len()
         } else {
@@ -110,17 +124,16 @@ impl Leaks {
             };
             let (count, bytes) = (group.blocks.len(), output::bytes(group.bytes));
             output.line(format_args!("lost: {bytes} in {count} blocks{with}"))?;
-            match (&group.record, trace, symbols.as_mut()) {
-                (Some(record), Some(trace), Some(symbols)) => {
-                    let (frames, _) = frames(trace, record);
-                    for frame in frames {
-                        for function in symbols.functions(frame, record.time()).iter() {
-                            output.line(format_args!("    {}", named(function, true)))?;
-                        }
-                    }
+            let (frames, time) = group.frames(trace, heap);
+            for frame in &frames {
+                for function in symbols.functions(*frame, time).iter() {
+                    output.line(format_args!("    {}", named(function, true)))?;
                 }
-                (None, Some(_), _) => output.line("    (not in the trace)")?,
-                _ => output.line(format_args!("    blocks of {} bytes", group.block_bytes))?,
+            }
+            match trace {
+                _ if !frames.is_empty() => {}
+                Some(_) => output.line("    (not in the trace)")?,
+                None => output.line(format_args!("    blocks of {} bytes", group.block_bytes))?,
             }
             let few: Vec<String> = group
                 .blocks
@@ -152,8 +165,21 @@ impl Leaks {
         ))
     }
 
-    fn json(&self, reach: &Reach, groups: &[Group], trace: Option<&Trace>) -> Value {
-        let mut symbols = trace.map(|trace| Symbols::new(trace, &self.answer));
+    fn symbols<'a>(&self, trace: Option<&'a Trace>, heap: &'a Heap<'_>) -> Symbols<'a> {
+        match trace {
+            Some(trace) => Symbols::new(trace, &self.answer),
+            None => Symbols::new(heap.image, &self.answer),
+        }
+    }
+
+    fn json(
+        &self,
+        reach: &Reach,
+        groups: &[Group],
+        trace: Option<&Trace>,
+        heap: &Heap<'_>,
+    ) -> Value {
+        let mut symbols = self.symbols(trace, heap);
         let shown = if self.top == 0 {
             groups.len()
         } else {
@@ -161,11 +187,9 @@ impl Leaks {
         };
         let mut list = vec![];
         for group in &groups[..shown] {
-            let stack = match (&group.record, trace, symbols.as_mut()) {
-                (Some(record), Some(trace), Some(symbols)) => {
-                    stack_json(symbols, &frames(trace, record).0, false, record.time())
-                }
-                _ => Value::Null,
+            let stack = match group.frames(trace, heap) {
+                (frames, _) if frames.is_empty() => Value::Null,
+                (frames, time) => stack_json(&mut symbols, &frames, false, time),
             };
             list.push(json!({
                 "blocks": group.blocks.iter().map(|block| output::address(*block)).collect::<Vec<_>>(),
@@ -196,7 +220,7 @@ fn sums(reach: &Reach) -> [(u64, u64); 2] {
 }
 
 /// The leaks by who asked for them, or else by their size; the largest first.
-fn groups(reach: &Reach, trace: Option<&Trace>) -> Vec<Group> {
+fn groups(reach: &Reach, trace: Option<&Trace>, heap: &Heap<'_>) -> Vec<Group> {
     let definite: HashMap<u64, &Leak> = reach
         .leaks
         .iter()
@@ -206,6 +230,10 @@ fn groups(reach: &Reach, trace: Option<&Trace>) -> Vec<Group> {
     let records = trace
         .map(|trace| records(trace, &definite))
         .unwrap_or_default();
+    let noted = match trace {
+        Some(_) => HashMap::new(),
+        None => noted(heap, reach),
+    };
     let mut groups: BTreeMap<(u32, u64, u64), Group> = BTreeMap::new();
     let mut keys = HashMap::new();
     for leak in reach
@@ -214,15 +242,21 @@ fn groups(reach: &Reach, trace: Option<&Trace>) -> Vec<Group> {
         .filter(|leak| leak.kind == LeakKind::Definite)
     {
         let record = records.get(&leak.address).copied();
-        let key = match (record, trace) {
-            (Some(record), _) => (record.stack(), record.caller(), 0),
-            (None, Some(_)) => (0, 0, 0),
-            (None, None) => (0, 0, leak.bytes),
+        let noted = noted.get(&leak.address).copied();
+        let key = match (record, trace, noted) {
+            (Some(record), ..) => (record.stack(), record.caller(), 0),
+            (None, Some(_), _) => (0, 0, 0),
+            (None, None, Some(noted)) if noted.allocated.stack != 0 => {
+                (noted.allocated.stack, 0, 0)
+            }
+            (None, None, _) => (0, 0, leak.bytes),
         };
         keys.insert(leak.address, key);
         let group = groups.entry(key).or_default();
         group.blocks.push(leak.address);
-        group.bytes += record.map_or(leak.bytes, |record| record.size());
+        let asked = noted.map_or(leak.bytes, |noted| noted.size);
+        group.bytes += record.map_or(asked, |record| record.size());
+        group.noted = noted;
         group.block_bytes = leak.bytes;
         group.record = record;
     }
@@ -239,6 +273,27 @@ fn groups(reach: &Reach, trace: Option<&Trace>) -> Vec<Group> {
     let mut groups: Vec<Group> = groups.into_values().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.bytes + group.indirect_bytes));
     groups
+}
+
+/// What a checked build keeps of the leaks, which are in the order of their addresses.
+fn noted(heap: &Heap<'_>, reach: &Reach) -> HashMap<u64, heap::Record> {
+    let mut noted = HashMap::new();
+    let mut last = None;
+    for leak in &reach.leaks {
+        let Some(number) = heap.slab_at(leak.address) else {
+            continue;
+        };
+        let slab = &heap.slabs[number];
+        if last.as_ref().is_none_or(|(of, _)| *of != number) {
+            last = Some((number, heap.bits(slab).records));
+        }
+        let index = slab.index_of(leak.address).map_or(0, |(index, _)| index);
+        let record = last.as_ref().and_then(|(_, records)| records.get(index));
+        if let Some(record) = record.filter(|record| record.doing == Doing::Live) {
+            noted.insert(leak.address, *record);
+        }
+    }
+    noted
 }
 
 /// The records of when blocks were handed out.

@@ -1,6 +1,6 @@
 //! `hakmem live`: the blocks that the program holds, or held at its end.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -10,11 +10,11 @@ use hakmem_trace_format::reader::{self, LiveBlock, Trace};
 use serde_json::json;
 
 use super::joined;
-use super::sites::{By, Groups, Key, Sites, Tally};
+use super::sites::{By, Groups, Key, Sites, Stacks, Tally};
 use crate::answer::{self, Answer, Beside, Choice};
 use crate::event::Seconds;
 use crate::failure::{Failure, Status, say};
-use crate::heap::{Heap, State};
+use crate::heap::{Heap, LiveBlock as LiveHere};
 use crate::image::Image;
 use crate::output::{self, Output};
 use crate::progress::Progress;
@@ -23,8 +23,8 @@ use crate::source::Source;
 /// Tell which blocks the program holds, and who asked for them
 ///
 /// Of a trace these are the blocks that were handed out and not given back at its end. Of a core
-/// file or process they are found in its memory; with its trace they are grouped by who asked for
-/// them.
+/// file or process they are found in its memory; with its trace, or of a build with checks, they are
+/// grouped by who asked for them. Bytes are those that were asked for, where that is known.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -121,16 +121,24 @@ impl Live {
                 Seconds(trace.clock().since_start(since)).to_string().trim()
             ));
         }
-        self.print(by, Some(trace), &sites, blocks)
+        let stacks = Stacks {
+            trace: Some(trace),
+            heap: None,
+        };
+        self.print(by, stacks, &sites, blocks)
     }
 
     fn of_image(&self, image: &Image) -> Result<(), Failure> {
         let heap = Heap::open(image)?;
         let trace = joined::with_image(image, Some(&heap), &self.beside)?;
-        let by = self
-            .by
-            .unwrap_or(if trace.is_some() { By::Site } else { By::Size });
-        if trace.is_none() && (by.takes_trace() || self.choice.since.is_some()) {
+        let has_stacks = heap.has_stacks();
+        let by = self.by.unwrap_or(if trace.is_some() || has_stacks {
+            By::Site
+        } else {
+            By::Size
+        });
+        let is_noted = by == By::Site && has_stacks;
+        if trace.is_none() && (by.takes_trace() && !is_noted || self.choice.since.is_some()) {
             return Err(Failure::new(
                 Status::Usage,
                 "there is no trace with it",
@@ -143,34 +151,32 @@ impl Live {
             Some(trace) if by != By::Size => self.with_trace(&heap, trace, by),
             _ => self.without_trace(&heap, by),
         };
-        self.print(by, trace.as_ref(), &sites, blocks)
+        let stacks = Stacks {
+            trace: trace.as_ref(),
+            heap: Some(&heap),
+        };
+        self.print(by, stacks, &sites, blocks)
     }
 
     fn without_trace(&self, heap: &Heap<'_>, by: By) -> (Sites, Vec<Known>) {
         let (mut sites, mut blocks) = (Sites::new(by, None), vec![]);
-        let owners: Vec<Option<u32>> = heap
-            .slabs
-            .iter()
-            .map(|slab| heap.owner(slab).map(|cache| cache.thread))
-            .collect();
-        heap.for_each_block(|slab, index, state| {
-            let thread = owners[slab];
-            let is_chosen = self.choice.thread.is_none() || self.choice.thread == thread;
-            if state != State::Live || !is_chosen {
+        heap.for_each_live(|block| {
+            if self.choice.thread.is_some() && self.choice.thread != block.thread {
                 return;
             }
-            let (address, bytes) = (heap.slabs[slab].block(index), heap.slabs[slab].bytes);
-            let key = match (by, thread) {
-                (By::Size, _) => Key::Size(bytes),
-                (_, Some(thread)) => Key::Thread(thread),
-                (_, None) => Key::Unknown,
+            let bytes = block.bytes;
+            let key = match (by, block.thread, block.stack) {
+                (By::Size, ..) => Key::Size(bytes),
+                (By::Site, _, 1..) => Key::Noted(block.stack),
+                (By::Thread, Some(thread), _) => Key::Thread(thread),
+                _ => Key::Unknown,
             };
             sites.add(key, bytes, 0);
             if self.blocks {
                 blocks.push(Known {
-                    address,
+                    address: block.address,
                     bytes,
-                    thread,
+                    thread: block.thread,
                 });
             }
         });
@@ -179,11 +185,9 @@ impl Live {
 
     /// Blocks that are live in memory, with who asked for them by the trace.
     fn with_trace(&self, heap: &Heap<'_>, trace: &Trace, by: By) -> (Sites, Vec<Known>) {
-        let mut live: HashSet<u64> = HashSet::new();
-        heap.for_each_block(|slab, index, state| {
-            if state == State::Live {
-                live.insert(heap.slabs[slab].block(index));
-            }
+        let mut live: HashMap<u64, LiveHere> = HashMap::new();
+        heap.for_each_live(|block| {
+            live.insert(block.address, *block);
         });
         let since = self.choice.since.map(|moment| moment.since_start(trace));
         let state = Mutex::new((Sites::new(by, Some(trace)), vec![], live));
@@ -192,7 +196,7 @@ impl Live {
             let mut state = state
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
-            if !state.2.remove(&record.address()) {
+            if state.2.remove(&record.address()).is_none() {
                 return;
             }
             let is_chosen = self
@@ -216,14 +220,15 @@ impl Live {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         // Asked for before the records that are left.
         if since.is_none() && self.choice.thread.is_none() {
-            for address in rest {
-                let bytes = heap
-                    .slab_at(address)
-                    .map_or(0, |slab| heap.slabs[slab].bytes);
-                sites.add(Key::Unknown, bytes, 0);
+            for (address, block) in rest {
+                let key = match (by, block.stack) {
+                    (By::Site, 1..) => Key::Noted(block.stack),
+                    _ => Key::Unknown,
+                };
+                sites.add(key, block.bytes, 0);
                 blocks.push(Known {
                     address,
-                    bytes,
+                    bytes: block.bytes,
                     thread: None,
                 });
             }
@@ -237,7 +242,7 @@ impl Live {
     fn print(
         &self,
         by: By,
-        trace: Option<&Trace>,
+        stacks: Stacks<'_>,
         sites: &Sites,
         mut blocks: Vec<Known>,
     ) -> Result<(), Failure> {
@@ -263,7 +268,7 @@ impl Live {
         }
         let groups = Groups {
             by,
-            trace,
+            stacks,
             answer: &self.answer,
             top: self.top,
         };

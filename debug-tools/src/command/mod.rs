@@ -8,6 +8,7 @@ mod events;
 mod history;
 mod info;
 mod joined;
+mod kept;
 mod leaks;
 mod live;
 mod man;

@@ -54,6 +54,11 @@ impl Refs {
                     slab.block(index).saturating_add(slab.bytes),
                 )
             }
+            Place::Guarded { guarded, .. } => {
+                let block = &heap.guarded[guarded];
+                let size = block.record.size.max(1);
+                (block.start, block.start.saturating_add(size))
+            }
             _ => (self.address, self.address.saturating_add(1)),
         };
         let progress = Progress::begin("looking for pointers");

@@ -9,18 +9,19 @@ use hakmem_trace_format::reader::{Event, Trace};
 use hakmem_trace_format::{CrashPage, Kind, REGISTER_NAMES};
 use serde_json::{Value, json};
 
+use super::kept::Kept;
 use super::{info, joined};
 use crate::answer::{self, Answer, Beside};
-use crate::event::{EventPrinter, named, stack_json};
+use crate::event::{EventPrinter, frames_json, named};
 use crate::failure::Failure;
 use crate::heap::{Finding, Heap, Place};
-use crate::image::{Image, Thread};
+use crate::image::{Frame, Image};
 use crate::misdeed::{self, Misdeed};
 use crate::output::{self, Output};
 use crate::printable::Printable;
 use crate::signals;
 use crate::source::Source;
-use crate::symbols::{CodeMap, Symbols};
+use crate::symbols::Symbols;
 
 /// Tell what ended a process
 ///
@@ -112,7 +113,7 @@ impl Report {
             output.line(format_args!("thread {} was at", page.tid))?;
         }
         let mut symbols = Symbols::new(trace, &self.answer);
-        self.print_stack(&mut symbols, page.frames(), page.time, output)?;
+        self.print_stack(&mut symbols, &frames_of_page(page), page.time, output)?;
         if self.registers {
             for (name, value) in REGISTER_NAMES.iter().zip(page.registers()) {
                 output.line(format_args!("    {name:<8} {value:#018x}"))?;
@@ -121,20 +122,16 @@ impl Report {
         self.print_block(trace, page.fault_address, output)
     }
 
-    /// A stack whose first frame is the instruction itself.
+    /// A stack.
     fn print_stack(
         &self,
         symbols: &mut Symbols<'_>,
-        frames: &[u64],
+        frames: &[Frame],
         time: u64,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        for (index, frame) in frames.iter().enumerate() {
-            let functions = match index {
-                0 => symbols.functions_at_instruction(*frame, time),
-                _ => symbols.functions(*frame, time),
-            };
-            for function in functions.iter() {
+        for frame in frames {
+            for function in symbols.functions_of(frame, time).iter() {
                 output.line(format_args!("    {}", named(function, true)))?;
             }
         }
@@ -228,7 +225,7 @@ impl Report {
                 "code": page.code,
                 "thread": page.tid,
                 "address": output::address(page.fault_address),
-                "stack": stack_json(&mut printer.symbols, page.frames(), true, page.time),
+                "stack": frames_json(&mut printer.symbols, &frames_of_page(page), page.time),
                 "registers": registers,
                 "text": String::from_utf8_lossy(page.text()),
                 "block_events": events[last..].iter().map(|event| printer.json(event)).collect::<Vec<_>>(),
@@ -263,8 +260,11 @@ impl Report {
         } else if let Some(thread) = image.threads.first().filter(|_| !image.is_process) {
             output.line(format_args!("thread {} was at", thread.tid))?;
             let mut symbols = Symbols::new(image, &self.answer);
-            let frames = frames(image, thread);
-            self.print_stack(&mut symbols, &frames, 0, output)?;
+            let stack = image.stack(thread);
+            self.print_stack(&mut symbols, &stack.frames, 0, output)?;
+            if !stack.is_whole {
+                output.line("    (what called this is not known)")?;
+            }
             if let Some(registers) = thread.registers.as_ref().filter(|_| self.registers) {
                 for (name, value) in registers.named() {
                     output.line(format_args!("    {name:<8} {value:#018x}"))?;
@@ -329,7 +329,8 @@ impl Report {
             else {
                 continue;
             };
-            let slab = &heap.slabs[slab];
+            let number = slab;
+            let slab = &heap.slabs[number];
             let block = slab.block(index);
             if !seen.insert(block) {
                 continue;
@@ -338,7 +339,10 @@ impl Report {
             output.line(format_args!(
                 "{name} is {value:#x}: {word}, byte {offset} of the block {block:#x} of {bytes} bytes"
             ))?;
-            let Some(trace) = trace else { continue };
+            let Some(trace) = trace else {
+                self.print_kept(heap, number, index, output)?;
+                continue;
+            };
             self.print_last(trace, "    ", block, output)?;
             if index > 0 {
                 output.line(format_args!(
@@ -347,6 +351,30 @@ impl Report {
                 ))?;
                 self.print_last(trace, "    ", slab.block(index - 1), output)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What a checked build keeps of a block.
+    fn print_kept(
+        &self,
+        heap: &Heap<'_>,
+        slab: usize,
+        index: usize,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let slab = &heap.slabs[slab];
+        let Some(record) = heap.bits(slab).records.get(index).copied() else {
+            return Ok(());
+        };
+        let guards = heap.guards(slab, index, &record);
+        let kept = Kept {
+            heap,
+            record,
+            guards,
+        };
+        for (name, value) in kept.lines(&mut Symbols::new(heap.image, &self.answer)) {
+            output.line(format_args!("    {name:<9} {value}"))?;
         }
         Ok(())
     }
@@ -414,7 +442,7 @@ impl Report {
             .into();
         json["thread"] = image.threads.first().map(|thread| thread.tid).into();
         json["stack"] = match image.threads.first() {
-            Some(thread) => stack_json(&mut symbols, &frames(image, thread), true, 0),
+            Some(thread) => frames_json(&mut symbols, &image.stack(thread).frames, 0),
             None => Value::Null,
         };
         if let (Some(heap), Some(address)) = (heap, fault_address(image)) {
@@ -472,33 +500,13 @@ fn describe(place: &Place) -> String {
     }
 }
 
-/// The return addresses of a thread: along its frame pointers, as far as they lead up its stack to
-/// code; the first is the instruction itself.
-fn frames(image: &Image, thread: &Thread) -> Vec<u64> {
-    const MOST: usize = 64;
-    let Some(registers) = &thread.registers else {
-        return vec![];
-    };
-    let mut frames = vec![registers.instruction()];
-    let mut pointer = registers.frame_pointer();
-    let mut last = registers.stack_pointer();
-    let is_code = |pc: u64| CodeMap::module_of(image, pc, 0).is_some();
-    // A function that keeps no frame yet: its return address is on top of the stack.
-    if let Some(top) = image.memory.word(last).filter(|pc| is_code(*pc)) {
-        frames.push(top);
-    }
-    while frames.len() < MOST && pointer > last && pointer.is_multiple_of(8) {
-        let words = image.memory.words(pointer, 2);
-        let Some([next, back]) = words.as_deref().and_then(|words| words.first_chunk()) else {
-            break;
-        };
-        if !is_code(*back) {
-            break;
-        }
-        if frames.last() != Some(back) {
-            frames.push(*back);
-        }
-        (last, pointer) = (pointer, *next);
-    }
+/// The frames of a crash page: the first is the instruction itself.
+fn frames_of_page(page: &CrashPage) -> Vec<Frame> {
+    let frames = page.frames().iter().enumerate();
     frames
+        .map(|(index, pc)| Frame {
+            pc: *pc,
+            is_exact: index == 0,
+        })
+        .collect()
 }

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::event::{named, stack_json};
 use crate::failure::Failure;
+use crate::heap::Heap;
 use crate::output::{self, Output, lines, table};
 use crate::symbols::Symbols;
 
 /// What blocks are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
-    /// The stack of calls that asked for them; takes a trace
+    /// The stack of calls that asked for them; takes a trace, or a build with checks
     Site,
     /// Their size
     Size,
@@ -47,13 +48,15 @@ impl By {
 pub enum Key {
     /// The stack, by its id, and the caller.
     Site(u32, u64),
+    /// The stack that a checked build has noted, by its number.
+    Noted(u32),
     /// Bytes.
     Size(u64),
     /// The thread.
     Thread(u32),
     /// The power of ten of milliseconds.
     Age(i8),
-    /// The trace has no record of them.
+    /// There is no record of them.
     Unknown,
 }
 
@@ -143,11 +146,40 @@ impl Sites {
     }
 }
 
+/// What knows the stacks of groups.
+#[derive(Clone, Copy)]
+pub struct Stacks<'a> {
+    /// The trace, if there is one.
+    pub trace: Option<&'a Trace>,
+    /// The heap, if there is one.
+    pub heap: Option<&'a Heap<'a>>,
+}
+
+impl<'a> Stacks<'a> {
+    /// Names for their addresses.
+    pub fn symbols(&self, answer: &Answer) -> Option<Symbols<'a>> {
+        match (self.trace, self.heap) {
+            (Some(trace), _) => Some(Symbols::new(trace, answer)),
+            (None, Some(heap)) => Some(Symbols::new(heap.image, answer)),
+            (None, None) => None,
+        }
+    }
+
+    /// The return addresses of a group, and why there are none.
+    fn of(&self, key: Key) -> (Vec<u64>, Option<String>) {
+        match (key, self.trace, self.heap) {
+            (Key::Site(stack, caller), Some(trace), _) => site_frames(trace, stack, caller),
+            (Key::Noted(number), _, Some(heap)) => (heap.noted_stack(number), None),
+            _ => (vec![], None),
+        }
+    }
+}
+
 /// A group's name, on one line or more.
 pub fn name(
     key: Key,
     time: u64,
-    trace: Option<&Trace>,
+    stacks: &Stacks<'_>,
     symbols: &mut Option<Symbols<'_>>,
 ) -> Vec<String> {
     match key {
@@ -155,11 +187,11 @@ pub fn name(
         Key::Thread(thread) => vec![format!("{thread}")],
         Key::Age(power) => vec![age(power)],
         Key::Unknown => vec!["(not in the trace)".into()],
-        Key::Site(stack, caller) => {
-            let (Some(trace), Some(symbols)) = (trace, symbols.as_mut()) else {
-                return vec![format!("{caller:#x}")];
+        Key::Site(..) | Key::Noted(_) => {
+            let (frames, missing) = stacks.of(key);
+            let Some(symbols) = symbols.as_mut() else {
+                return frames.iter().map(|frame| format!("{frame:#x}")).collect();
             };
-            let (frames, missing) = site_frames(trace, stack, caller);
             let mut names = vec![];
             for frame in frames {
                 let functions = symbols.functions(frame, time);
@@ -208,8 +240,8 @@ fn site_frames(trace: &Trace, stack: u32, caller: u64) -> (Vec<u64>, Option<Stri
 pub struct Groups<'a> {
     /// What they are grouped by.
     pub by: By,
-    /// The trace, if there is one.
-    pub trace: Option<&'a Trace>,
+    /// What knows their stacks.
+    pub stacks: Stacks<'a>,
     /// How the answer is wanted.
     pub answer: &'a Answer,
     /// The most that are printed; 0 for all.
@@ -225,7 +257,7 @@ impl Groups<'_> {
         } else {
             self.top.min(groups.len())
         };
-        let mut symbols = self.trace.map(|trace| Symbols::new(trace, self.answer));
+        let mut symbols = self.stacks.symbols(self.answer);
         if self.by == By::Site {
             for (key, tally) in &groups[..shown] {
                 output.line(format_args!(
@@ -233,14 +265,14 @@ impl Groups<'_> {
                     output::bytes(tally.bytes),
                     tally.blocks
                 ))?;
-                for line in name(*key, tally.time, self.trace, &mut symbols) {
+                for line in name(*key, tally.time, &self.stacks, &mut symbols) {
                     output.line(format_args!("    {line}"))?;
                 }
             }
         } else {
             let mut rows = table(&[&format!(">{}", self.by.head()), ">blocks", ">bytes"]);
             for (key, tally) in &groups[..shown] {
-                let name = name(*key, tally.time, self.trace, &mut symbols).join(" ");
+                let name = name(*key, tally.time, &self.stacks, &mut symbols).join(" ");
                 rows.add_row([name, tally.blocks.to_string(), tally.bytes.to_string()]);
             }
             for line in lines(&rows) {
@@ -261,7 +293,7 @@ impl Groups<'_> {
 
     /// The same as JSON.
     pub fn json(&self, sites: &Sites) -> Value {
-        let mut symbols = self.trace.map(|trace| Symbols::new(trace, self.answer));
+        let mut symbols = self.stacks.symbols(self.answer);
         let groups = sites.sorted();
         let shown = if self.top == 0 {
             groups.len()
@@ -275,15 +307,12 @@ impl Groups<'_> {
                 Key::Thread(thread) => ("thread", Value::from(thread)),
                 Key::Age(power) => ("age", Value::from(age(power))),
                 Key::Unknown => ("unknown", Value::from(true)),
-                Key::Site(stack, caller) => {
-                    let stack = match (self.trace, symbols.as_mut()) {
-                        (Some(trace), Some(symbols)) => {
-                            let (frames, _) = site_frames(trace, stack, caller);
-                            stack_json(symbols, &frames, false, tally.time)
-                        }
-                        _ => Value::Null,
-                    };
-                    ("stack", stack)
+                Key::Site(..) | Key::Noted(_) => {
+                    let (frames, _) = self.stacks.of(*key);
+                    let stack = symbols
+                        .as_mut()
+                        .map(|symbols| stack_json(symbols, &frames, false, tally.time));
+                    ("stack", stack.unwrap_or_default())
                 }
             };
             group[name] = value;

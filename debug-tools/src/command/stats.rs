@@ -211,6 +211,9 @@ fn print(accounts: &Accounts, output: &mut Output) -> Result<(), Failure> {
     };
     row("live", accounts.live())?;
     row("cached", accounts.cached())?;
+    if accounts.quarantined() > 0 {
+        row("  in quarantine", accounts.quarantined())?;
+    }
     row("free", accounts.free())?;
     for (name, bytes) in free_parts(accounts) {
         row(&format!("  {name}"), bytes)?;
@@ -246,7 +249,7 @@ fn json(accounts: &Accounts) -> Value {
         .map(|(name, bytes)| (name.to_owned(), bytes.into()))
         .collect();
     json!({
-        "live": accounts.live(), "cached": accounts.cached(), "free": accounts.free(), "metadata": accounts.metadata,
+        "live": accounts.live(), "cached": accounts.cached(), "quarantined": accounts.quarantined(), "free": accounts.free(), "metadata": accounts.metadata,
         "mapped": accounts.mapped(), "superslabs": accounts.superslabs, "large_mappings": accounts.mappings, "stock": accounts.stock,
         "free_parts": parts, "arena_registered": accounts.registered, "arena_committed": accounts.committed,
         "balances": accounts.balance(), "classes": classes.collect::<Vec<_>>(),

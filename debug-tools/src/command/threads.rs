@@ -10,10 +10,10 @@ use hakmem_trace_format::reader::Trace;
 use serde_json::json;
 
 use crate::answer::{self, Answer};
-use crate::event::{Seconds, named};
+use crate::event::{Seconds, frames_json, named};
 use crate::failure::Failure;
 use crate::heap::{Cache, Heap};
-use crate::image::Image;
+use crate::image::{Image, Stack};
 use crate::output::{Output, lines, table};
 use crate::printable::Printable;
 use crate::source::Source;
@@ -27,7 +27,7 @@ use crate::symbols::Symbols;
 #[command(after_help = "\
 Examples:
   hakmem threads trace/
-  hakmem threads core
+  hakmem threads --stacks core
 
 Exit status: 0, or 2 if the source cannot be read or the command line is wrong, or 3 if a part of the
 source is missing and the rest was used.")]
@@ -35,6 +35,11 @@ pub struct Threads {
     /// A trace directory, a core file, or pid:N
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
+
+    /// Print the calls of each thread, the innermost first; of a process that runs those of threads that
+    /// wait
+    #[arg(long)]
+    stacks: bool,
 
     #[command(flatten)]
     answer: Answer,
@@ -146,11 +151,17 @@ impl Threads {
         let mut rows = table(&[
             ">thread", "name", "cache", ">front", ">list", ">buffer", "at",
         ]);
+        let mut stacks = vec![];
         for thread in &image.threads {
             let cache = caches
                 .iter()
                 .find(|cache| cache.state == 1 && cache.thread == thread.tid);
             let [front, list, buffer] = cache.map_or([0; 3], held);
+            let stack = if self.stacks || self.answer.json {
+                image.stack(thread)
+            } else {
+                Stack::default()
+            };
             let at = thread.registers.as_ref().map(|registers| {
                 let functions = symbols.functions_at_instruction(registers.instruction(), 0);
                 functions
@@ -170,6 +181,8 @@ impl Threads {
                     "cache": cache.map(|cache| crate::output::address(cache.address)),
                     "busy": cache.map(|cache| cache.is_busy),
                     "front": front, "list": list, "buffer": buffer, "at": at,
+                    "stack": frames_json(&mut symbols, &stack.frames, 0),
+                    "stack_is_whole": stack.is_whole,
                     "stack_pointer": thread.stack_pointer().map(crate::output::address),
                 }))?;
             }
@@ -182,6 +195,7 @@ impl Threads {
                 buffer.to_string(),
                 at.unwrap_or_default(),
             ]);
+            stacks.push(stack);
         }
         if !self.answer.json {
             for line in lines(&rows) {
@@ -193,6 +207,31 @@ impl Threads {
                 image.threads.len(),
                 caches.len()
             ))?;
+            self.print_stacks(image, &stacks, &mut symbols, output)?;
+        }
+        Ok(())
+    }
+
+    fn print_stacks(
+        &self,
+        image: &Image,
+        stacks: &[Stack],
+        symbols: &mut Symbols<'_>,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        if !self.stacks {
+            return Ok(());
+        }
+        for (thread, stack) in image.threads.iter().zip(stacks) {
+            output.line(format_args!("thread {}", thread.tid))?;
+            for frame in &stack.frames {
+                for function in symbols.functions_of(frame, 0).iter() {
+                    output.line(format_args!("    {}", named(function, true)))?;
+                }
+            }
+            if !stack.is_whole {
+                output.line("    (what called this is not known)")?;
+            }
         }
         Ok(())
     }

@@ -21,7 +21,8 @@ use crate::progress::Progress;
 /// Check the heap's structures against each other
 ///
 /// Walks every slab: bitmaps, their summaries and counts, fronts, the links of lists, buffers, the
-/// registry's entries, and memory that was never handed out and has to be zero. Says what was checked,
+/// registry's entries, and memory that was never handed out and has to be zero. Of a build with checks
+/// also the record of each block, what stands around it, and the filling of freed ones. Says what was checked,
 /// and of each finding the field, the place and the evidence. What differs in a cache that a thread was
 /// changing is told apart: it may have been on its way.
 #[derive(Args)]
@@ -116,6 +117,13 @@ fn print(checked: &Checked, output: &mut Output) -> Result<(), Failure> {
         "         {} bytes that have to be zero",
         c.fills
     ))?;
+    if c.records + c.guarded > 0 {
+        output.line(format_args!(
+            "         {} records: {} places around live blocks, {} freed and {} quarantined blocks, \
+             {} guarded ones",
+            c.records, c.canaries, c.filled, c.quarantined, c.guarded
+        ))?;
+    }
     match c.findings.len() {
         0 => output.line("clean: nothing is wrong"),
         count => output.line(format_args!("{count} findings")),
@@ -144,6 +152,11 @@ fn json(checked: &Checked) -> serde_json::Value {
             "links": checked.links,
             "buffered": checked.buffered,
             "zero_bytes": checked.fills,
+            "records": checked.records,
+            "canaries": checked.canaries,
+            "filled": checked.filled,
+            "quarantined": checked.quarantined,
+            "guarded": checked.guarded,
         },
     })
 }

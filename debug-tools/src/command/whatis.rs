@@ -9,6 +9,7 @@ use hakmem_trace_format::{Flags, Kind};
 use serde_json::{Value, json};
 
 use super::joined;
+use super::kept::Kept;
 use crate::answer::{self, Answer, Beside, parse_address};
 use crate::event::{EventPrinter, kind_name};
 use crate::failure::Failure;
@@ -23,7 +24,9 @@ use crate::symbols::Symbols;
 /// The first line says it in a word: live, free, cached or quarantined for a block of the heap; else
 /// tail (behind the last block of a slab), reserved, metadata, stack, module, mapping or unmapped. Then
 /// come the block's size, class, slab and owner, where in it the address is, what is nearest if it is
-/// no block, and with a trace who asked for it and who gave it back.
+/// no block, and with a trace who asked for it and who gave it back. A build with checks also knows the
+/// size that was asked for, who did and who freed it, and whether what stands around the block, or in it
+/// since it was freed, is as it has to be.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -77,8 +80,9 @@ impl Whatis {
             Source::Image(image) => {
                 let heap = Heap::open(image)?;
                 let trace = joined::with_image(image, Some(&heap), &self.beside)?;
+                let mut symbols = Symbols::new(&**image, &self.answer);
                 for address in &self.addresses {
-                    let said = of_heap(&heap, *address, trace.as_ref(), &self.answer);
+                    let said = of_heap(&heap, *address, trace.as_ref(), &mut symbols);
                     is_unknown |= said.word == "unmapped";
                     self.print(*address, said, trace.as_ref(), &mut output)?;
                 }
@@ -142,7 +146,12 @@ fn last_events(trace: &Trace, address: u64) -> Vec<Event> {
     events
 }
 
-fn of_heap(heap: &Heap<'_>, address: u64, trace: Option<&Trace>, answer: &Answer) -> Said {
+fn of_heap(
+    heap: &Heap<'_>,
+    address: u64,
+    trace: Option<&Trace>,
+    symbols: &mut Symbols<'_>,
+) -> Said {
     let place = heap.place(address);
     let mut word = place.word();
     let mut said = match &place {
@@ -155,12 +164,18 @@ fn of_heap(heap: &Heap<'_>, address: u64, trace: Option<&Trace>, answer: &Answer
             if *state == State::Live && trace.is_some_and(|trace| is_held_back(trace, address)) {
                 word = "quarantined";
             }
-            of_block(heap, (*slab, *index, *offset), *state)
+            of_block(heap, (*slab, *index, *offset), *state, symbols)
         }
-        _ => elsewhere(heap, address, &place, answer),
+        Place::Guarded {
+            guarded,
+            offset,
+            is_inside,
+            is_live,
+        } => of_guarded(heap, *guarded, *offset, (*is_inside, *is_live), symbols),
+        _ => elsewhere(heap, address, &place, symbols),
     };
     said.word = word;
-    if !matches!(place, Place::Block { .. }) {
+    if !matches!(place, Place::Block { .. } | Place::Guarded { .. }) {
         for (side, near) in ["below", "above"].into_iter().zip(heap.nearest(address)) {
             let Some((slab, index)) = near else { continue };
             let (block, bytes) = (heap.slabs[slab].block(index), heap.slabs[slab].bytes);
@@ -193,7 +208,12 @@ fn is_held_back(trace: &Trace, address: u64) -> bool {
     })
 }
 
-fn of_block(heap: &Heap<'_>, (number, index, offset): (usize, usize, u64), state: State) -> Said {
+fn of_block(
+    heap: &Heap<'_>,
+    (number, index, offset): (usize, usize, u64),
+    state: State,
+    symbols: &mut Symbols<'_>,
+) -> Said {
     let slab = &heap.slabs[number];
     let block = slab.block(index);
     let class = if slab.is_large() {
@@ -249,7 +269,7 @@ fn of_block(heap: &Heap<'_>, (number, index, offset): (usize, usize, u64), state
     } else {
         format!("is byte {offset} of")
     };
-    let json = json!({
+    let mut json = json!({
         "block": output::address(block),
         "bytes": slab.bytes,
         "offset": offset,
@@ -260,6 +280,19 @@ fn of_block(heap: &Heap<'_>, (number, index, offset): (usize, usize, u64), state
         "part": state.part(),
         "owner": owner.map(|owner| owner.thread),
     });
+    if let Some(record) = heap.bits(slab).records.get(index).copied() {
+        let guards = heap.guards(slab, index, &record);
+        let kept = Kept {
+            heap,
+            record,
+            guards,
+        };
+        if let Some(why) = heap.disagreement(slab, index, state, &record) {
+            more.push(("doubtful", why));
+        }
+        more.extend(kept.lines(symbols));
+        json["record"] = kept.json(symbols);
+    }
     Said {
         word: state.word(),
         text: format!("{where_in} a block of {} bytes", slab.bytes),
@@ -268,7 +301,66 @@ fn of_block(heap: &Heap<'_>, (number, index, offset): (usize, usize, u64), state
     }
 }
 
-fn elsewhere(heap: &Heap<'_>, address: u64, place: &Place, answer: &Answer) -> Said {
+/// An address in the pages of a guarded block.
+fn of_guarded(
+    heap: &Heap<'_>,
+    number: usize,
+    offset: i64,
+    (is_inside, is_live): (bool, bool),
+    symbols: &mut Symbols<'_>,
+) -> Said {
+    let block = &heap.guarded[number];
+    let size = block.record.size;
+    let state = if is_live { "live" } else { "freed" };
+    let text = match offset {
+        _ if is_inside && offset == 0 => format!("begins a guarded block of {size} bytes"),
+        _ if is_inside => format!("is byte {offset} of a guarded block of {size} bytes"),
+        0.. => format!(
+            "is {} bytes behind the end of a guarded block of {size} bytes, {state}",
+            offset.unsigned_abs() - size.max(1) + 1
+        ),
+        _ => format!(
+            "is {} bytes in front of a guarded block of {size} bytes, {state}",
+            offset.unsigned_abs()
+        ),
+    };
+    let pages = match block.is_closed {
+        true => "taken away: the first access is refused".into(),
+        false => format!("{:#x} to {:#x}", block.open.0, block.open.1),
+    };
+    let kept = Kept {
+        heap,
+        record: block.record,
+        guards: if is_live {
+            block.guards().to_vec()
+        } else {
+            vec![]
+        },
+    };
+    let mut more = vec![
+        (
+            "block",
+            format!("{:#x}, {size} bytes, guarded", block.start),
+        ),
+        ("pages", pages),
+    ];
+    more.extend(kept.lines(symbols));
+    let json = json!({
+        "block": output::address(block.start),
+        "bytes": size,
+        "offset": offset,
+        "class": "guarded",
+        "record": kept.json(symbols),
+    });
+    Said {
+        word: "",
+        text,
+        more,
+        json,
+    }
+}
+
+fn elsewhere(heap: &Heap<'_>, address: u64, place: &Place, symbols: &mut Symbols<'_>) -> Said {
     let mut said = Said {
         word: place.word(),
         text: String::new(),
@@ -276,7 +368,7 @@ fn elsewhere(heap: &Heap<'_>, address: u64, place: &Place, answer: &Answer) -> S
         json: json!({}),
     };
     said.text = match place {
-        Place::Block { .. } => String::new(),
+        Place::Block { .. } | Place::Guarded { .. } => String::new(),
         Place::SlabTail { slab } => {
             let slab = &heap.slabs[*slab];
             format!(
@@ -297,14 +389,14 @@ fn elsewhere(heap: &Heap<'_>, address: u64, place: &Place, answer: &Answer) -> S
         Place::Stock => "is in a freed unit that waits for its next use".into(),
         Place::Reserved => "is in the arena, where nothing is mapped".into(),
         Place::Structures(purpose) => format!("is in the allocator's own memory: {purpose}"),
-        _ => outside(heap.image, address, place, answer),
+        _ => outside(heap.image, address, place, symbols),
     };
     said.json["what"] = said.text.clone().into();
     said
 }
 
 /// What is at an address that is not the heap's.
-fn outside(image: &Image, address: u64, place: &Place, answer: &Answer) -> String {
+fn outside(image: &Image, address: u64, place: &Place, symbols: &mut Symbols<'_>) -> String {
     match place {
         Place::Stack {
             thread,
@@ -329,7 +421,6 @@ fn outside(image: &Image, address: u64, place: &Place, answer: &Answer) -> Strin
                 .segment(address)
                 .is_some_and(|s| s.access.execute);
             let name = executable.then(|| {
-                let mut symbols = Symbols::new(image, answer);
                 let functions = symbols.functions_at_instruction(address, 0);
                 functions
                     .first()

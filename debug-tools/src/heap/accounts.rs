@@ -35,6 +35,8 @@ pub struct Blocks {
     pub slabs: u64,
     /// With the program.
     pub live: Account,
+    /// Freed, and kept from being used again.
+    pub quarantined: Account,
     /// In fronts.
     pub front: Account,
     /// On lists.
@@ -51,6 +53,7 @@ impl Blocks {
     fn add(&mut self, state: State, bytes: u64) {
         let account = match state {
             State::Live => &mut self.live,
+            State::Quarantined => &mut self.quarantined,
             State::Returned => &mut self.returned,
             State::Free => &mut self.free,
             State::Cached(held) => match held.part {
@@ -64,7 +67,7 @@ impl Blocks {
 
     /// Bytes that threads hold free.
     pub fn cached_bytes(&self) -> u64 {
-        self.front.bytes + self.list.bytes + self.buffer.bytes
+        self.quarantined.bytes + self.front.bytes + self.list.bytes + self.buffer.bytes
     }
 
     /// Bytes that are free in slabs, or on their way there.
@@ -109,6 +112,14 @@ impl Accounts {
     /// With threads.
     pub fn cached(&self) -> u64 {
         self.classes.iter().map(Blocks::cached_bytes).sum()
+    }
+
+    /// Of these, freed blocks that are kept from being used again.
+    pub fn quarantined(&self) -> u64 {
+        self.classes
+            .iter()
+            .map(|class| class.quarantined.bytes)
+            .sum()
     }
 
     /// With nobody.

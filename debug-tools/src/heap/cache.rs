@@ -29,6 +29,11 @@ pub struct Cache {
 }
 
 impl Cache {
+    /// The state of one that a thread has, which runs.
+    pub const RUNS: u32 = 1;
+    /// The state of one that waits for a thread.
+    pub const PARKED: u32 = 2;
+
     /// Who has it.
     pub fn whose(&self) -> String {
         let thread = self.thread;

@@ -108,6 +108,7 @@ layout! {
     slab_words = "slab.words",
     slab_used = "slab.used",
     slab_fresh = "slab.fresh",
+    slab_carved = "slab.carved",
     slab_summary = "slab.summary",
     slab_partial = "slab.partial",
     slab_before = "slab.before",

@@ -5,6 +5,8 @@
 //! layout.rs    its numbers by field
 //! slab.rs      a slab's header and bitmaps
 //! registry.rs  from the registry to slabs and SuperSlabs
+//! records.rs   what checked builds keep of each block
+//! guarded.rs   their blocks with pages of their own
 //! cache.rs     what threads hold: fronts, lists, buffers
 //! place.rs     what an address is
 //! accounts.rs  each mapped byte, by what it is for
@@ -19,9 +21,11 @@
 
 mod accounts;
 mod cache;
+mod guarded;
 mod layout;
 mod place;
 mod reach;
+mod records;
 mod references;
 mod registry;
 mod root;
@@ -32,9 +36,11 @@ use std::collections::HashMap;
 
 pub use accounts::{Account, Accounts};
 pub use cache::{Buffer, Cache, Front, List, ListEnd};
+pub use guarded::Guarded;
 pub use layout::Layout;
 pub use place::{Place, State};
 pub use reach::{Leak, LeakKind, Reach, RootKind};
+pub use records::{Damage, Doing, Guard, Moment, Record, Records};
 pub use references::{Holder, Reference};
 pub use registry::SuperSlab;
 pub use root::{NoRoot, Root};
@@ -64,6 +70,19 @@ pub struct Held {
     pub cache: u32,
     /// The class that it is held as.
     pub class: u8,
+}
+
+/// A block that the program holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveBlock {
+    /// Its address.
+    pub address: u64,
+    /// The bytes that were asked for, or that it has where that is not known.
+    pub bytes: u64,
+    /// The thread that asked for it, or whose slab it is in where that is not known.
+    pub thread: Option<u32>,
+    /// The number of the stack that a checked build has noted; 0 if there is none.
+    pub stack: u32,
 }
 
 /// A part of a cache.
@@ -139,6 +158,10 @@ pub struct Heap<'i> {
     pub stock: Vec<(u64, u64)>,
     /// Mappings of the allocator's own.
     pub mappings: Vec<Mapping>,
+    /// What a checked build keeps of blocks.
+    pub records: Option<Records>,
+    /// Its guarded blocks, by address.
+    pub guarded: Vec<Guarded>,
     /// What could not be true.
     pub damage: Vec<Finding>,
     held: HashMap<u64, Held>,
@@ -202,6 +225,8 @@ impl<'i> Heap<'i> {
             caches: vec![],
             stock: vec![],
             mappings: vec![],
+            records: None,
+            guarded: vec![],
             damage: vec![],
             held: HashMap::new(),
             inboxes: HashMap::new(),
@@ -210,6 +235,12 @@ impl<'i> Heap<'i> {
         heap.read_registry();
         heap.read_stock();
         heap.read_caches();
+        heap.records = Records::of(&heap.root, heap.memory());
+        heap.guarded = heap
+            .records
+            .as_ref()
+            .and_then(|records| guarded::read(&heap.root, heap.memory(), records, heap.layout.page))
+            .unwrap_or_default();
         tracing::info!(
             slabs = heap.slabs.len(),
             superslabs = heap.superslabs.len(),
@@ -321,23 +352,73 @@ impl<'i> Heap<'i> {
             Some(held) => State::Cached(held),
             None if is_set(&bits.remote, index) => State::Returned,
             None if is_set(&bits.free, index) => State::Free,
-            None => State::Live,
+            None => match bits.records.get(index) {
+                Some(record) if record.doing == Doing::Quarantined => State::Quarantined,
+                _ => State::Live,
+            },
         }
     }
 
-    /// The bitmaps of a slab.
+    /// The bitmaps of a slab, and the records of its blocks.
     pub fn bits(&self, slab: &Slab) -> Bits {
-        slab.bits(self.memory(), &self.layout)
+        let mut bits = slab.bits(self.memory(), &self.layout);
+        if let Some(records) = &self.records {
+            bits.records = records.of_slab(self.memory(), slab.header, usize::from(slab.blocks));
+        }
+        bits
     }
 
-    /// Calls `each` for every block.
-    pub fn for_each_block(&self, mut each: impl FnMut(usize, usize, State)) {
+    /// The return addresses of a stack that a checked build has noted, the innermost first.
+    pub fn noted_stack(&self, number: u32) -> Vec<u64> {
+        let records = self.records.as_ref();
+        records.map_or(vec![], |records| records.stack(self.memory(), number))
+    }
+
+    /// Calls `each` for every block in a slab: the slab, its index, its state, and what a checked build
+    /// keeps of it.
+    pub fn for_each_block(&self, mut each: impl FnMut(usize, usize, State, Option<&Record>)) {
         for (number, slab) in self.slabs.iter().enumerate() {
             let bits = self.bits(slab);
             for index in slab.indices() {
-                each(number, index, self.state(slab, index, &bits));
+                let state = self.state(slab, index, &bits);
+                each(number, index, state, bits.records.get(index));
             }
         }
+    }
+
+    /// Calls `each` for every block that the program holds.
+    pub fn for_each_live(&self, mut each: impl FnMut(&LiveBlock)) {
+        self.for_each_block(|slab, index, state, record| {
+            if state != State::Live {
+                return;
+            }
+            let slab = &self.slabs[slab];
+            let known = record.filter(|record| record.doing == Doing::Live);
+            let owner = || self.owner(slab).map(|cache| cache.thread);
+            each(&LiveBlock {
+                address: slab.block(index),
+                bytes: known.map_or(slab.bytes, |record| record.size.min(slab.bytes)),
+                thread: known
+                    .map(|record| record.allocated.thread)
+                    .filter(|thread| *thread != 0)
+                    .or_else(owner),
+                stack: known.map_or(0, |record| record.allocated.stack),
+            });
+        });
+        for block in self.guarded.iter().filter(|block| block.is_live()) {
+            each(&LiveBlock {
+                address: block.start,
+                bytes: block.record.size,
+                thread: Some(block.record.allocated.thread),
+                stack: block.record.allocated.stack,
+            });
+        }
+    }
+
+    /// Whether a checked build has noted who asked for each block.
+    pub fn has_stacks(&self) -> bool {
+        let full = self.records.as_ref().filter(|records| records.level > 1);
+        full.is_some_and(Records::has_stacks)
     }
 
     /// Who owns a slab, in words.

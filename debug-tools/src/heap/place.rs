@@ -7,6 +7,8 @@ use super::{Bits, Heap, Held, Part};
 pub enum State {
     /// The program holds it.
     Live,
+    /// It was freed, and a checked build keeps it from being used again.
+    Quarantined,
     /// A thread holds it free.
     Cached(Held),
     /// It was freed by a thread that does not own its slab, and is on its way home.
@@ -20,6 +22,7 @@ impl State {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::Quarantined => "quarantined",
             Self::Cached(_) => "cached",
             Self::Returned | Self::Free => "free",
         }
@@ -29,6 +32,7 @@ impl State {
     pub fn part(&self) -> &'static str {
         match self {
             Self::Live => "program",
+            Self::Quarantined => "quarantine",
             Self::Cached(held) => match held.part {
                 Part::Front => "front",
                 Part::List => "list",
@@ -53,6 +57,17 @@ pub enum Place {
         offset: u64,
         /// What the block is doing.
         state: State,
+    },
+    /// In the pages of a guarded block.
+    Guarded {
+        /// The block, by its index.
+        guarded: usize,
+        /// Bytes from its start; negative in front.
+        offset: i64,
+        /// Whether that is in the block.
+        is_inside: bool,
+        /// Whether the program has the block.
+        is_live: bool,
     },
     /// In a slab, behind its last block.
     SlabTail {
@@ -100,6 +115,11 @@ impl Place {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Block { state, .. } => state.word(),
+            Self::Guarded {
+                is_inside: false, ..
+            } => "tail",
+            Self::Guarded { is_live: true, .. } => "live",
+            Self::Guarded { .. } => "free",
             Self::SlabTail { .. } => "tail",
             Self::Slot { is_free: true, .. } => "free",
             Self::Slot { .. } => "reserved",
@@ -119,6 +139,16 @@ impl Heap<'_> {
     pub fn place(&self, address: u64) -> Place {
         if let Some(slab) = self.slab_at(address) {
             return self.place_in_slab(slab, address);
+        }
+        if let Some(guarded) = self.guarded_at(address) {
+            let block = &self.guarded[guarded];
+            let offset = address.wrapping_sub(block.start).cast_signed();
+            return Place::Guarded {
+                guarded,
+                offset,
+                is_inside: offset >= 0 && offset.cast_unsigned() < block.record.size.max(1),
+                is_live: block.is_live(),
+            };
         }
         if let Some(superslab) = self.superslab_at(address) {
             let slot = (address - superslab.base) / self.layout.slot;

@@ -166,8 +166,24 @@ impl Marks {
         new
     }
 
-    fn clear(&mut self, block: u64) {
-        self.0[(block / 64) as usize] &= !(1 << (block % 64));
+    /// The first one from `from` on and below `end` that is set; it is not any more.
+    fn take(&mut self, from: u64, end: u64) -> Option<u64> {
+        let mut at = from;
+        while at < end {
+            let word = &mut self.0[(at / 64) as usize];
+            let rest = *word >> (at % 64);
+            if rest == 0 {
+                at = (at / 64 + 1) * 64;
+                continue;
+            }
+            at += u64::from(rest.trailing_zeros());
+            if at >= end {
+                break;
+            }
+            *word &= !(1 << (at % 64));
+            return Some(at);
+        }
+        None
     }
 }
 
@@ -245,33 +261,33 @@ impl<'h> Search<'h> {
                 self.read_each(number);
                 continue;
             }
-            for block in slab.indices() {
-                if self.take(number, block) {
-                    let at = block * slab.bytes as usize;
-                    self.look(&buffer[at..at + slab.bytes as usize]);
-                }
-            }
+            self.each_pending(number, |search, block| {
+                let at = block * slab.bytes as usize;
+                search.look(&buffer[at..at + slab.bytes as usize]);
+            });
         }
     }
 
-    /// Whether a block is pending; it is not any more.
-    fn take(&mut self, slab: usize, block: usize) -> bool {
-        let id = self.index.first[slab] + block as u64;
-        let is_pending = self.pending.has(id);
-        self.pending.clear(id);
-        is_pending
+    /// Calls `each` for the pending blocks of a slab, which are not any more. One that becomes pending
+    /// meanwhile comes now if it is further on, and else when the slab's turn comes again.
+    fn each_pending(&mut self, slab: usize, mut each: impl FnMut(&mut Self, usize)) {
+        let (first, end) = (self.index.first[slab], self.index.first[slab + 1]);
+        let mut at = first;
+        while let Some(block) = self.pending.take(at, end) {
+            each(self, (block - first) as usize);
+            at = block + 1;
+        }
     }
 
     fn read_each(&mut self, number: usize) {
         let slab = &self.index.heap.slabs[number];
-        for block in slab.indices() {
-            if self.take(number, block) {
-                self.read(slab.block(block), slab.bytes);
-            }
-        }
+        let mut buffer = vec![0; slab.bytes.min(PIECE) as usize];
+        self.each_pending(number, |search, block| {
+            search.read(slab.block(block), slab.bytes, &mut buffer);
+        });
     }
 
-    fn read(&mut self, address: u64, bytes: u64) {
+    fn read(&mut self, address: u64, bytes: u64, buffer: &mut [u8]) {
         let memory = self.index.heap.memory();
         if bytes > PIECE {
             // What is not in the file reads as zero, which points nowhere.
@@ -281,8 +297,8 @@ impl<'h> Search<'h> {
             });
             return;
         }
-        if let Some(bytes) = memory.bytes(address, bytes as usize) {
-            self.look(&bytes);
+        if memory.fill(address, buffer) {
+            self.look(buffer);
         }
     }
 }
@@ -293,7 +309,7 @@ impl Heap<'_> {
         let index = Index::new(self);
         let mut live = Marks::new(index.blocks());
         let mut reach = Reach::default();
-        self.for_each_block(|slab, block, state| {
+        self.for_each_block(|slab, block, state, _| {
             if state == State::Live {
                 live.set(index.first[slab] + block as u64);
                 reach.live += 1;

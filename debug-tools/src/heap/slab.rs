@@ -1,6 +1,7 @@
 //! A slab as its header says it is, and its bitmaps.
 
 use super::layout::Layout;
+use super::records::Record;
 use crate::image::Memory;
 
 /// What a slab's memory is.
@@ -45,6 +46,8 @@ pub struct Slab {
     pub used: u16,
     /// Blocks from this index on were never handed out.
     pub fresh: u16,
+    /// Blocks from this index on were not written to by a checked build.
+    pub carved: u16,
     /// Bits of words that are not zero.
     pub summary: u64,
     /// As above, of the remote words.
@@ -83,6 +86,8 @@ pub struct Bits {
     pub listed: Vec<u64>,
     /// Returned by other threads.
     pub remote: Vec<u64>,
+    /// What a checked build keeps of each; empty where there is nothing.
+    pub records: Vec<Record>,
 }
 
 /// Whether a bit is set; those that are not there are not.
@@ -131,6 +136,7 @@ impl Slab {
             words: optional(layout.slab_words) as u8,
             used: optional(layout.slab_used) as u16,
             fresh: optional(layout.slab_fresh) as u16,
+            carved: optional(layout.slab_carved) as u16,
             summary: optional(layout.slab_summary),
             remote_summary: optional(layout.slab_remote_summary),
             remote_count: optional(layout.slab_remote_count) as u32,
@@ -237,6 +243,7 @@ impl Slab {
             free: words(self.free),
             listed: listed.unwrap_or_default(),
             remote: words(self.remote),
+            records: vec![],
         }
     }
 }

@@ -265,6 +265,7 @@ fn thread(content: &[u8]) -> Option<Thread> {
         signal: quarter(content, PRSTATUS_SIGNAL)?,
         registers: Registers::new(&registers?),
         stack_pointer: None,
+        instruction: None,
     })
 }
 

@@ -5,20 +5,28 @@
 //! process.rs    from a process that runs
 //! memory.rs     addresses, and the bytes there
 //! modules.rs    the programs and libraries among the mapped files
+//! frame.rs      the calls of a thread
+//! unwind_table.rs  what leads from a call to its caller
 //! ```
 
 mod core_file;
+mod frame;
 mod memory;
 mod modules;
 mod process;
+mod unwind_table;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use hakmem_trace_format::reader::Module;
 
+pub use frame::{Frame, Stack};
 pub use memory::{Access, Memory, Segment};
 
 use crate::failure::Failure;
+use unwind_table::UnwindTable;
 
 /// The process.
 #[derive(Debug)]
@@ -47,6 +55,8 @@ pub struct Image {
     pub signal: Option<Signal>,
     /// What could not be read, or not be understood.
     pub notes: Vec<String>,
+    /// Those that have been read, by where their program or library begins.
+    unwind_tables: Mutex<HashMap<u64, Option<Arc<UnwindTable>>>>,
 }
 
 /// A thread.
@@ -62,6 +72,8 @@ pub struct Thread {
     pub registers: Option<Registers>,
     /// Its stack pointer, where the registers are not known.
     pub stack_pointer: Option<u64>,
+    /// Its instruction pointer, where the registers are not known.
+    pub instruction: Option<u64>,
 }
 
 impl Thread {
@@ -152,6 +164,7 @@ impl Image {
             modules: vec![],
             signal: None,
             notes: vec![],
+            unwind_tables: Mutex::default(),
         }
     }
 

@@ -95,7 +95,11 @@ fn segment(line: &str) -> Option<(Segment, u64)> {
     Some((segment, offset))
 }
 
-/// Its threads. Where a thread waits in the kernel, that tells its stack pointer.
+fn hexadecimal(word: &str) -> Option<u64> {
+    u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()
+}
+
+/// Its threads. Where a thread waits in the kernel, that tells its stack pointer and where it is.
 fn threads(place: &std::path::Path) -> Vec<Thread> {
     let Ok(entries) = fs::read_dir(place.join("task")) else {
         return vec![];
@@ -103,14 +107,15 @@ fn threads(place: &std::path::Path) -> Vec<Thread> {
     let thread = |entry: fs::DirEntry| {
         let tid = entry.file_name().to_str()?.parse().ok()?;
         let call = text(&entry.path().join("syscall"));
-        let mut last = call.split_whitespace().rev();
-        let pointer = last.nth(1).and_then(|word| word.strip_prefix("0x"));
+        let mut last = call.split_whitespace().rev().map(hexadecimal);
+        let (instruction, pointer) = (last.next().flatten(), last.next().flatten());
         Some(Thread {
             tid,
             name: text(&entry.path().join("comm")).trim_end().to_owned(),
             signal: 0,
             registers: None,
-            stack_pointer: pointer.and_then(|digits| u64::from_str_radix(digits, 16).ok()),
+            stack_pointer: pointer,
+            instruction: instruction.filter(|_| pointer.is_some()),
         })
     };
     let mut threads: Vec<Thread> = entries.flatten().filter_map(thread).collect();

@@ -1,5 +1,6 @@
 //! `hakmem` on core files, processes and traces of programs that these tests run on hakmem.
 
+mod checked;
 mod damage;
 mod debuggers;
 mod demo;
@@ -7,6 +8,7 @@ mod followed;
 mod plain_crate;
 mod runs;
 mod small_core;
+mod stacks;
 mod states;
 mod story;
 mod support;

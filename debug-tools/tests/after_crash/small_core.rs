@@ -1,5 +1,5 @@
-//! A core file of some 300 KiB, made up: a heap of two slabs, a cache with a front and a list, and
-//! structures whose offsets are not those of any version. What a fuzzer changes of it is read at once.
+//! A core file of some 300 KiB, made up: a heap of two slabs, a cache with a front and a list, records
+//! of blocks, a quarantine, a guarded block, and structures whose offsets are not those of any version. What a fuzzer changes of it is read at once.
 
 /// Where structures and blocks are.
 const OWN: u64 = 0x10_0000;
@@ -21,6 +21,14 @@ const MAPPINGS: u64 = 0xc000;
 const FRONTS: u64 = 0xd000;
 const WORDS: u64 = 0xe000;
 const STACK: u64 = 0x7000_0000;
+/// What a checked build has: records, of 40 bytes each; words; a thread; stacks; guarded blocks.
+const RECORDS: u64 = 0xe800;
+const CHECKED: u64 = 0xf400;
+const THREAD: u64 = 0xf500;
+const STACKS: u64 = 0xf700;
+const GUARD_ENTRIES: u64 = 0xf800;
+const GUARD_SLOTS: u64 = 0xf900;
+const GUARDED: u64 = 0x5000_0000;
 
 /// The classes' bytes.
 const CLASSES: [u64; 2] = [64, 512];
@@ -123,8 +131,116 @@ fn names() -> Vec<(&'static str, u64)> {
         ("mapping.len", 8),
         ("mapping.kind", 16),
     ];
+    names.extend(checked_names());
     names.extend(CLASSES.map(|bytes| ("class.bytes", bytes)));
     names
+}
+
+fn checked_names() -> Vec<(&'static str, u64)> {
+    let word = |index: u64| OWN + CHECKED + 8 * index;
+    vec![
+        ("slab.records", 96),
+        ("record.bytes", 40),
+        ("integrity.record", 0),
+        ("record.asked", 0),
+        ("record.asked.state", 60),
+        ("record.asked.api", 52),
+        ("record.asked.align", 46),
+        ("record.allocated", 8),
+        ("record.freed", 16),
+        ("record.life", 24),
+        ("record.freed_by", 28),
+        ("integrity.level", word(0)),
+        ("integrity.stacks", word(1)),
+        ("integrity.threads", word(2)),
+        ("pattern.freed", 0xde),
+        ("pattern.front", 16),
+        ("pattern.tail", 16),
+        ("pattern.link", 8),
+        ("pattern.untouched.start", 128),
+        ("pattern.untouched.end", 64),
+        ("checked_thread.before", 0),
+        ("checked_thread.number", 8),
+        ("checked_thread.quarantine", 16),
+        ("quarantine.oldest", 0),
+        ("quarantine.next", 8),
+        ("quarantine.entries", 16),
+        ("quarantine.capacity", 4),
+        ("quarantine_entry.size", 24),
+        ("quarantine_entry.address", 0),
+        ("quarantine_entry.address_bits", 64),
+        ("quarantine_entry.record", 16),
+        ("guard.base", word(3)),
+        ("guard.pages", word(4)),
+        ("guard.entries", word(5)),
+        ("guard.slots", word(6)),
+        ("guard.top", word(7)),
+        ("guard.stride", 3),
+        ("guard_slot.size", 80),
+        ("guard_slot.record", 0),
+        ("guard_slot.first", 40),
+        ("guard_slot.pages", 44),
+        ("guard_slot.from", 48),
+        ("guard_slot.open", 56),
+        ("guard_slot.phase", 60),
+        ("guard_slot.start", 64),
+    ]
+}
+
+/// What a record says was asked for: the state, and bytes, by `malloc`.
+fn asked(state: u64, size: u64) -> u64 {
+    state << 60 | 16 << 52 | 4 << 46 | size
+}
+
+/// What a checked build keeps: the records of a slab, of which block 0 is live, 1 to 4 are freed, and of
+/// the second slab block 5 is quarantined.
+fn records(own: &mut Segment, arena: &mut Segment, class: u64) {
+    let (bytes, start) = (CLASSES[class as usize], ARENA + class * SLOT);
+    let records = OWN + RECORDS + class * 0xa00;
+    own.word(OWN + HEADERS + class * HEADER + 96, records);
+    let who = 1 << 32 | 42;
+    let size = bytes - 24;
+    own.word(records, asked(1, size));
+    own.word(records + 8, who);
+    arena.put(start + size, &[0xde; 24]);
+    for freed in 1..5 {
+        own.word(records + 40 * freed, asked(4, size));
+        own.word(records + 40 * freed + 16, who);
+    }
+    if class == 1 {
+        own.word(records + 200, asked(2, size));
+        arena.put(start + 5 * bytes, &[0xde; 512]);
+        let thread = OWN + THREAD;
+        own.word(thread + 8, 42);
+        own.word(thread + 16, 7);
+        own.word(thread + 24, 8);
+        own.word(thread + 32 + 72, start + 5 * bytes);
+        own.word(thread + 32 + 72 + 16, records + 200);
+    }
+}
+
+fn checked(own: &mut Segment, guarded: &mut Segment) {
+    let words = [2, OWN + STACKS, OWN + THREAD];
+    let guards = [GUARDED, 8, OWN + GUARD_ENTRIES, OWN + GUARD_SLOTS, 4];
+    for (index, word) in words.into_iter().chain(guards).enumerate() {
+        own.word(OWN + CHECKED + 8 * index as u64, word);
+    }
+    own.put(OWN + STACKS, b"hakmSTCK");
+    own.word(OWN + STACKS + 48, 64);
+    own.word(OWN + STACKS + 56, 8);
+    for (index, word) in [0, 2, ARENA, OWN].into_iter().enumerate() {
+        own.word(OWN + STACKS + 64 + 8 * index as u64, word);
+    }
+    for page in 1..4 {
+        own.put(OWN + GUARD_ENTRIES + 4 * page, &1_u32.to_le_bytes());
+    }
+    let slot = OWN + GUARD_SLOTS;
+    own.word(slot, asked(1, 4000));
+    own.word(slot + 40, 3 << 32 | 1);
+    own.word(slot + 48, GUARDED + 2 * 4096);
+    own.word(slot + 56, 1 << 32 | 1);
+    own.word(slot + 64, GUARDED + 2 * 4096 + 96);
+    guarded.put(GUARDED + 2 * 4096, &[0xde; 96]);
 }
 
 fn root(own: &mut Segment) {
@@ -179,7 +295,8 @@ fn slab(own: &mut Segment, arena: &mut Segment, class: u64) {
     own.word(header, start);
     own.put(header + 8, &[1, class as u8, 1, 1]);
     own.put(header + 12, &(blocks as u16).to_le_bytes());
-    own.put(header + 14, &5_u16.to_le_bytes());
+    let out = 5 + class;
+    own.put(header + 14, &(out as u16).to_le_bytes());
     for (offset, word) in [
         (24, words),
         (32, words + 16),
@@ -190,7 +307,7 @@ fn slab(own: &mut Segment, arena: &mut Segment, class: u64) {
         own.word(header + offset, word);
     }
     own.put(header + 72, &(blocks as u16).to_le_bytes());
-    own.word(words, all & !0b11111);
+    own.word(words, all & !((1 << out) - 1));
     own.word(words + 8, 0b11000);
     let (bin, shelf) = (
         OWN + CACHE + 32 + 16 * class,
@@ -222,7 +339,12 @@ pub fn small_core() -> Vec<u8> {
     own.word(OWN + CACHE - 8, OWN + CACHE);
     own.put(OWN + CACHE + 8, &1_u32.to_le_bytes());
     own.put(OWN + CACHE + 16, &42_u32.to_le_bytes());
-    (0..2).for_each(|class| slab(&mut own, &mut arena, class));
+    let mut guarded = Segment::new(GUARDED, 8 * 4096);
+    for class in 0..2 {
+        slab(&mut own, &mut arena, class);
+        records(&mut own, &mut arena, class);
+    }
+    checked(&mut own, &mut guarded);
     stack.word(STACK + 2048, ARENA);
     let mut note = vec![5, 0, 0, 0, 80, 1, 0, 0, 1, 0, 0, 0];
     note.extend(b"CORE\0\0\0\0");
@@ -230,7 +352,7 @@ pub fn small_core() -> Vec<u8> {
     thread[32] = 42;
     thread[112 + 8 * 19..][..8].copy_from_slice(&(STACK + 2000).to_le_bytes());
     note.extend(thread);
-    file(&note, &[own, arena, stack])
+    file(&note, &[own, arena, guarded, stack])
 }
 
 fn file(note: &[u8], segments: &[Segment]) -> Vec<u8> {

@@ -84,6 +84,93 @@ fn whatis_agrees_with_the_program_about_every_block() {
     assert!(seen.len() >= 3, "{seen:?}");
 }
 
+/// What the program itself and the library that runs say of an address.
+struct Said {
+    address: u64,
+    block: u64,
+    bytes: u64,
+    state: u64,
+    asked: u64,
+    usable: u64,
+}
+
+fn answers(path: &Path) -> Vec<Said> {
+    let bytes = fs::read(path).unwrap();
+    let words = |r: &[u8]| {
+        let word = |at: usize| u64::from_le_bytes(r[8 * at..8 * at + 8].try_into().unwrap());
+        let [address, block, bytes, state, asked, usable] = [0, 1, 2, 3, 4, 5].map(word);
+        Said {
+            address,
+            block,
+            bytes,
+            state,
+            asked,
+            usable,
+        }
+    };
+    bytes.chunks_exact(48).map(words).collect()
+}
+
+/// A thousand addresses: what the program says of them while it runs, and what its core file says.
+fn check_answers(observed: Option<&[(&str, &str)]>) {
+    let program = compile::program("answers.c");
+    let Some(left) = leave_core(&program, &["%d/answers"], observed) else {
+        return;
+    };
+    let answers = answers(&left.scratch.file("answers"));
+    assert_eq!(answers.len(), 1000);
+    let addresses: Vec<u64> = answers.iter().map(|said| said.address).collect();
+    let mut counts = BTreeMap::new();
+    for (said, (word, block, bytes)) in answers
+        .iter()
+        .zip(whatis(left.core.to_str().unwrap(), &addresses))
+    {
+        let Said { address, state, .. } = *said;
+        let fits = match (state, said.asked) {
+            // The walk does not know of quarantines: it is the program that knows what it holds.
+            (1, 0) if observed.is_some() => ["live", "quarantined"].contains(&word.as_str()),
+            (1, _) => word == "live",
+            (2, _) => word == "free",
+            (3, _) => word == "cached",
+            (4, _) => ["cached", "free"].contains(&word.as_str()),
+            _ => block == 0,
+        };
+        assert!(
+            fits,
+            "{address:#x}: by the program {state}, by its core {word}"
+        );
+        if state != 0 {
+            assert_eq!((block, bytes), (said.block, said.bytes), "{address:#x}");
+        }
+        if said.asked != 0 {
+            assert_eq!(word, "live", "{address:#x}");
+            let most = if observed.is_some() {
+                said.asked
+            } else {
+                bytes
+            };
+            assert_eq!(said.usable, most, "{address:#x}");
+        }
+        *counts.entry(word).or_insert(0) += 1;
+    }
+    for word in ["live", "free", "cached"] {
+        assert!(counts.get(word).is_some_and(|n| *n > 10), "{counts:?}");
+    }
+}
+
+#[test]
+fn whatis_of_a_thousand_addresses_is_what_the_running_program_said() {
+    check_answers(None);
+}
+
+#[test]
+fn whatis_of_a_thousand_addresses_is_what_the_running_program_said_with_checks() {
+    check_answers(Some(&[
+        ("HAKMEM_GUARD", "none"),
+        ("HAKMEM_QUARANTINE_KB", "64"),
+    ]));
+}
+
 #[test]
 fn live_lists_the_blocks_that_the_walk_found() {
     let Some(left) = blocks_in_every_state() else {

@@ -15,12 +15,14 @@
 //! processor.
 //!
 //! `record.rs` has what is kept of a block, `thread.rs` of a thread with its `quarantine.rs` and
-//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones,
-//! `untouched.rs` in places that nobody has had; `scan.rs` looks at
-//! all blocks (`ask.rs`: when a signal asks), `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
+//! `stacks.rs`; `pattern.rs` has what stands around blocks and in freed ones, `untouched.rs` in
+//! places that nobody has had; `scan.rs` looks at all blocks (`ask.rs`: when a signal asks),
+//! `leaks/` for those that nothing points to; `signals.rs` explains signals that end the program.
+//! `description.rs` tells a reader of a core file where all that is.
 
 mod ask;
 mod check;
+mod description;
 mod foreign_free;
 mod guard;
 mod kind;
@@ -87,6 +89,12 @@ impl Observer for Checking {
             guard::start();
         }
         level != Level::Off
+    }
+
+    const NAMES: usize = description::NAMES;
+
+    fn describe(put: fn(&str, usize), record: usize) {
+        description::describe(put, record);
     }
 
     fn diverts() -> bool {

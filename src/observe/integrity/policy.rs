@@ -55,6 +55,11 @@ pub(super) fn is_light() -> bool {
     LEVEL.load(Ordering::Relaxed) == Level::Light as u8
 }
 
+/// The address of the byte that says how much is checked.
+pub(super) fn level_address() -> usize {
+    &raw const LEVEL as usize
+}
+
 pub(super) fn on_error() -> OnError {
     match ON_ERROR.load(Ordering::Relaxed) {
         0 => OnError::Abort,

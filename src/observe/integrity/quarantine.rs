@@ -18,6 +18,7 @@ use super::record::BlockRecord;
 use crate::size_class::MID_MAX;
 use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use core::cell::Cell;
+use core::mem::offset_of;
 
 /// Blocks that a queue may hold, a power of two.
 pub(super) const ENTRIES: usize = 4096;
@@ -89,6 +90,18 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
+    /// Where a reader of a core file finds what; the address is the lower bits of a word.
+    pub(super) const OFFSETS: [(&'static str, usize); 8] = [
+        ("quarantine.oldest", offset_of!(Quarantine, oldest)),
+        ("quarantine.next", offset_of!(Quarantine, next)),
+        ("quarantine.entries", offset_of!(Quarantine, entries)),
+        ("quarantine.capacity", ENTRIES),
+        ("quarantine_entry.size", size_of::<Entry>()),
+        ("quarantine_entry.address", offset_of!(Entry, what)),
+        ("quarantine_entry.address_bits", BYTES_SHIFT as usize),
+        ("quarantine_entry.record", offset_of!(Entry, record)),
+    ];
+
     /// Takes a block in; false if it cannot now.
     #[inline(always)]
     pub(super) fn push(&self, entry: Entry) -> bool {

@@ -11,6 +11,7 @@
 //!    own its slab and free it at a time one finds it freed; where the other one is the owner the
 //!    slab's own checks may have to find it.
 
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 const STATE_SHIFT: u32 = 60;
@@ -127,6 +128,18 @@ impl Asked {
 }
 
 impl BlockRecord {
+    /// Where a reader of a core file finds what, and where the parts of `asked` begin.
+    pub(super) const OFFSETS: [(&'static str, usize); 8] = [
+        ("record.asked", offset_of!(BlockRecord, asked)),
+        ("record.asked.state", STATE_SHIFT as usize),
+        ("record.asked.api", API_SHIFT as usize),
+        ("record.asked.align", ALIGN_SHIFT as usize),
+        ("record.allocated", offset_of!(BlockRecord, allocated)),
+        ("record.freed", offset_of!(BlockRecord, freed)),
+        ("record.life", offset_of!(BlockRecord, life)),
+        ("record.freed_by", offset_of!(BlockRecord, freed_by)),
+    ];
+
     #[inline(always)]
     pub(super) fn asked(&self) -> Asked {
         Asked(self.asked.load(Ordering::Acquire))

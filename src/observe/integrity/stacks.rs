@@ -30,6 +30,8 @@ unsafe impl Sync for Table {}
 static TABLE: Table = Table(UnsafeCell::new(MaybeUninit::uninit()));
 /// Released when the table is there; read Acquire.
 static IS_THERE: AtomicBool = AtomicBool::new(false);
+/// Where the table is, for a reader of a core file; 0 before it is there.
+static ADDRESS: AtomicUsize = AtomicUsize::new(0);
 
 /// Stacks are walked by unwind tables. Written by the set-up; Relaxed.
 static BY_TABLES: AtomicBool = AtomicBool::new(false);
@@ -58,8 +60,14 @@ pub(super) fn set_up() {
     if let Some(table) = unsafe { StackTable::create(memory, [0; 2], INDEX, WORDS) } {
         // SAFETY: nobody reads it before `IS_THERE` is set.
         unsafe { (*TABLE.0.get()).write(table) };
+        ADDRESS.store(address, Ordering::Relaxed);
         IS_THERE.store(true, Ordering::Release);
     }
+}
+
+/// The address of the word that has the table's address.
+pub(super) fn word_address() -> usize {
+    &raw const ADDRESS as usize
 }
 
 fn table() -> Option<&'static StackTable> {

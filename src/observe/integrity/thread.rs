@@ -12,6 +12,7 @@ use crate::sys::fatal_signal;
 use crate::sys::memory::PAGE;
 use crate::sys::thread;
 use core::cell::Cell;
+use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -28,6 +29,20 @@ pub(super) struct Thread {
     pub(super) quarantine: Quarantine,
     /// The one made before it.
     before: Cell<*const Thread>,
+}
+
+impl Thread {
+    /// Where a reader of a core file finds what.
+    pub(super) const OFFSETS: [(&'static str, usize); 3] = [
+        ("checked_thread.before", offset_of!(Thread, before)),
+        ("checked_thread.number", offset_of!(Thread, number)),
+        ("checked_thread.quarantine", offset_of!(Thread, quarantine)),
+    ];
+
+    /// The address of the word that has the newest one's address.
+    pub(super) fn newest_address() -> usize {
+        &raw const NEWEST as usize
+    }
 }
 
 /// The newest of all. Pushed Release, read Acquire.

@@ -22,12 +22,12 @@ use crate::sys::thread;
 use crate::walk;
 
 /// Bytes from the start of a place that are filled; and as always those in front of the next one.
-const FILLED: usize = 8 << 10;
+pub(super) const FILLED: usize = 8 << 10;
 
 /// So many times nearer is the block above that a write far from all is told of.
 const OVERFLOWS: usize = 4;
 /// Bytes at the end of a larger one that are.
-const FILLED_AT_END: usize = 4 << 10;
+pub(super) const FILLED_AT_END: usize = 4 << 10;
 
 /// Where the filling stands in a place: from and to, as offsets.
 #[inline(always)]

@@ -200,7 +200,9 @@ impl Observer for Recorder {
         true
     }
 
-    fn describe(put: fn(&str, usize)) {
+    const NAMES: usize = 1;
+
+    fn describe(put: fn(&str, usize), _: usize) {
         put("trace.session", session::id_address());
     }
 

@@ -9,7 +9,7 @@ impl Heap<'_> {
         let layout = &self.layout;
         if layout.slab_fresh.is_some() {
             for slab in self.slabs.iter().filter(|slab| !slab.is_large()) {
-                let fresh = slab.fresh.min(slab.blocks);
+                let fresh = slab.fresh.max(slab.carved).min(slab.blocks);
                 let start = slab.block(usize::from(fresh));
                 let end = slab.block(usize::from(slab.blocks));
                 let name = |at: u64| {

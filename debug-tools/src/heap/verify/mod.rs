@@ -6,13 +6,19 @@
 //! lists.rs     fronts, lists and buffers, and the blocks on them
 //! mappings.rs  the allocator's own mappings, and the sums
 //! fills.rs     memory that was never handed out reads as zero
+//! records.rs   what checked builds keep of blocks, and the pattern around and in them
+//! busy.rs      caches that are marked as being changed have a thread that may change them
 //! ```
 
 mod bitmap;
+mod busy;
 mod fills;
 mod lists;
 mod mappings;
+mod records;
 mod registry;
+
+pub use records::evidence;
 
 use super::{Finding, Heap};
 
@@ -41,6 +47,16 @@ pub struct Checked {
     pub buffered: u64,
     /// Bytes that have to be zero.
     pub fills: u64,
+    /// Records of blocks that a checked build keeps.
+    pub records: u64,
+    /// Places in front of and behind live blocks that have the pattern.
+    pub canaries: u64,
+    /// Freed blocks that have it.
+    pub filled: u64,
+    /// Blocks in quarantine that have it.
+    pub quarantined: u64,
+    /// Guarded blocks.
+    pub guarded: u64,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// What differs where a thread was in the middle of a change.
@@ -90,6 +106,8 @@ impl Heap<'_> {
         self.verify_bitmaps(&mut checked);
         self.verify_lists(&mut checked);
         self.verify_fills(&mut checked);
+        self.verify_records(&mut checked);
+        self.verify_busy(&mut checked);
         checked
     }
 

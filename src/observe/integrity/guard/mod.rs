@@ -65,6 +65,16 @@ pub(super) fn forked() {
     region::forked();
 }
 
+/// Names that [`describe`] adds.
+pub(super) const NAMES: usize = region::PLACES + Slot::OFFSETS.len();
+
+/// Adds to the root structure where guarded blocks and their records are.
+pub(super) fn describe(put: fn(&str, usize)) {
+    for (name, number) in region::places().into_iter().chain(Slot::OFFSETS) {
+        put(name, number);
+    }
+}
+
 /// Where guarded blocks lie, and so many bytes; none if there are none.
 pub(super) fn bounds() -> (usize, usize) {
     region::bounds()

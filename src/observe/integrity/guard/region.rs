@@ -69,6 +69,20 @@ static TOP: AtomicUsize = AtomicUsize::new(1);
 /// Released when the entries and slots of so many pages can be read; read Acquire.
 static READABLE: AtomicUsize = AtomicUsize::new(0);
 
+/// The addresses of the words that lead a reader of a core file through the region, and what it
+/// has to know beside.
+pub(super) fn places() -> [(&'static str, usize); PLACES] {
+    [
+        ("guard.base", &raw const BASE as usize),
+        ("guard.pages", &raw const PAGES as usize),
+        ("guard.entries", &raw const ENTRIES as usize),
+        ("guard.slots", &raw const SLOTS as usize),
+        ("guard.top", &raw const TOP as usize),
+        ("guard.stride", STRIDE),
+    ]
+}
+pub(super) const PLACES: usize = 6;
+
 /// Reserves the region: as much of it as there may be. Once, at the set-up.
 pub(super) fn set_up() -> bool {
     let allowed = memory::address_space_limit().map_or(LARGEST, |limit| limit / LIMIT_SHARE);

@@ -14,6 +14,7 @@ use super::region;
 use crate::observe::integrity::pattern::{self, FREED};
 use crate::observe::integrity::record::{Asked, BlockRecord};
 use crate::sys::memory::{self, PAGE};
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// Where a block lies in its pages.
@@ -103,6 +104,18 @@ pub(super) struct Slot {
 const _: () = assert!(size_of::<Slot>() == 64);
 
 impl Slot {
+    /// Where a reader of a core file finds what.
+    pub(super) const OFFSETS: [(&'static str, usize); 8] = [
+        ("guard_slot.size", size_of::<Slot>()),
+        ("guard_slot.record", offset_of!(Slot, record)),
+        ("guard_slot.first", offset_of!(Slot, first)),
+        ("guard_slot.pages", offset_of!(Slot, pages)),
+        ("guard_slot.from", offset_of!(Slot, from)),
+        ("guard_slot.open", offset_of!(Slot, open)),
+        ("guard_slot.phase", offset_of!(Slot, phase)),
+        ("guard_slot.start", offset_of!(Slot, start)),
+    ];
+
     /// Takes the slot for a run of so many pages.
     pub(super) fn claim(&self, first: u32, pages: u32) {
         self.phase.store(Phase::Used as u8, Ordering::Relaxed);

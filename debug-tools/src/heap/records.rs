@@ -1,0 +1,448 @@
+//! What an observed build with checks keeps of each block, out of the program's reach: read through the
+//! names of the root structure. See `docs/ROOT-STRUCTURE.md`, "Checked builds".
+//!
+//! ```text
+//! slab ─► its records ─► integrity's part of one ─► state, size, who, where from
+//! threads ─► quarantine ─► blocks that are kept from being used again
+//! stack number ─► the table ─► return addresses
+//! ```
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Heap, Root};
+use crate::image::Memory;
+
+/// The most bytes of a block's record, and the most blocks of a slab: a word of 64 bits has a bit for
+/// each word of its bitmap.
+const RECORD_MAX: u64 = 128;
+const BLOCKS_MAX: usize = 64 * 64;
+/// The most entries of a quarantine, and of all.
+const ENTRIES_MAX: u64 = 1 << 20;
+const QUEUED_MAX: u64 = 1 << 22;
+/// The most frames of a stack.
+const FRAMES_MAX: u64 = 64;
+/// The first word of a table of stacks, and where in it its log is said to be.
+const STACKS_MAGIC: u64 = u64::from_le_bytes(*b"hakmSTCK");
+const STACKS_LOG: u64 = 48;
+const STACKS_WORDS: u64 = 56;
+
+/// What a record says that its block is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing that was seen.
+    New,
+    /// The program has it.
+    Live,
+    /// It was freed, and is kept from being used again; filled.
+    Quarantined,
+    /// It is the allocator's; filled, but for its link.
+    Filled,
+    /// It is the allocator's, or on its way there; not filled.
+    Freed,
+    /// Nobody has had it since its slab was opened; filled at its start and at its end.
+    Untouched,
+    /// No state that there is.
+    Unknown(u8),
+}
+
+impl Doing {
+    fn of(number: u64) -> Self {
+        match number {
+            0 => Self::New,
+            1 => Self::Live,
+            2 => Self::Quarantined,
+            3 => Self::Filled,
+            4 => Self::Freed,
+            5 => Self::Untouched,
+            other => Self::Unknown(other as u8),
+        }
+    }
+
+    /// It in words.
+    pub fn words(self) -> String {
+        match self {
+            Self::New => "nothing".into(),
+            Self::Untouched => "never handed out".into(),
+            Self::Live => "live".into(),
+            Self::Quarantined => "quarantined".into(),
+            Self::Filled => "freed and filled".into(),
+            Self::Freed => "freed".into(),
+            Self::Unknown(number) => format!("{number}, which is none of 0 to 5"),
+        }
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// The number of the stack; 0 if there is none.
+    pub stack: u32,
+    /// The thread; 0 if it is not known.
+    pub thread: u32,
+}
+
+impl Moment {
+    fn of(word: u64) -> Self {
+        Self {
+            stack: (word >> 32) as u32,
+            thread: word as u32,
+        }
+    }
+}
+
+/// What is kept of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where it stands.
+    pub address: u64,
+    /// What the block is doing.
+    pub doing: Doing,
+    /// The bytes that the program asked for.
+    pub size: u64,
+    /// The alignment that it asked for, as a power of two.
+    pub align_log2: u8,
+    /// The function that it called, by its number in the trace format.
+    pub api: u8,
+    /// Who asked for it.
+    pub allocated: Moment,
+    /// Who freed it, or freed the one before it that was here.
+    pub freed: Moment,
+    /// The function that freed it.
+    pub freed_by: u8,
+    /// How often the place was handed out since its slab was opened.
+    pub life: u32,
+}
+
+/// Where records are, and how they are read.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// Offset in a slab's header of the address of its records.
+    slab: u64,
+    /// Bytes of a block's record.
+    stride: u64,
+    /// Where in it this part begins.
+    part: u64,
+    asked: u64,
+    state: u64,
+    api: u64,
+    align: u64,
+    allocated: u64,
+    freed: u64,
+    life: u64,
+    freed_by: u64,
+    /// 0 nothing is checked, 1 at frees alone, 2 freed blocks are filled and kept as well.
+    pub level: u8,
+    /// The byte that stands where the program has no business.
+    pub pattern: u8,
+    /// Bytes in front of a block that have it.
+    pub front: u64,
+    /// Bytes behind a block that have it, at least.
+    pub tail: u64,
+    /// Bytes at the start of a free block that the allocator may write to.
+    pub link: u64,
+    /// Bytes at the start of a place that nobody has had that have it, and at its end.
+    untouched: (u64, u64),
+    /// Blocks in threads' quarantines: their addresses, with the thread and the record.
+    pub queued: HashMap<u64, Queued>,
+    /// Where the stacks' log begins, and its words.
+    log: Option<(u64, u64)>,
+}
+
+/// An entry of a quarantine.
+#[derive(Clone, Copy, Debug)]
+pub struct Queued {
+    /// The thread whose it is.
+    pub thread: u32,
+    /// The address of the block's record.
+    pub record: u64,
+}
+
+impl Records {
+    /// None in a build that keeps none, or where the names make no sense.
+    pub fn of(root: &Root, memory: &Memory) -> Option<Self> {
+        let get = |name: &str| root.get(name);
+        let byte = |address: u64| memory.bytes(address, 1).map(|bytes| bytes[0]);
+        let shift = |name: &str| get(name).filter(|shift| *shift < 64);
+        let mut records = Self {
+            slab: get("slab.records")?,
+            stride: get("record.bytes").filter(|bytes| (1..=RECORD_MAX).contains(bytes))?,
+            part: get("integrity.record")?,
+            asked: get("record.asked")?,
+            state: shift("record.asked.state")?,
+            api: shift("record.asked.api")?,
+            align: shift("record.asked.align")?,
+            allocated: get("record.allocated")?,
+            freed: get("record.freed")?,
+            life: get("record.life")?,
+            freed_by: get("record.freed_by")?,
+            level: byte(get("integrity.level")?)?,
+            pattern: get("pattern.freed")? as u8,
+            front: get("pattern.front").filter(|bytes| *bytes <= 256)?,
+            tail: get("pattern.tail").filter(|bytes| *bytes <= 256)?,
+            link: get("pattern.link").filter(|bytes| *bytes <= 256)?,
+            untouched: (
+                get("pattern.untouched.start")?,
+                get("pattern.untouched.end")?,
+            ),
+            queued: HashMap::new(),
+            log: None,
+        };
+        records.read_quarantines(root, memory);
+        records.log = get("integrity.stacks").and_then(|word| {
+            let table = memory.word(word).filter(|table| *table != 0)?;
+            let field = |offset: u64| memory.word(table.wrapping_add(offset));
+            (field(0)? == STACKS_MAGIC)
+                .then(|| Some((table.wrapping_add(field(STACKS_LOG)?), field(STACKS_WORDS)?)))?
+        });
+        Some(records)
+    }
+
+    fn read_quarantines(&mut self, root: &Root, memory: &Memory) -> Option<()> {
+        let get = |name: &str| root.get(name);
+        let (before, number) = (get("checked_thread.before")?, get("checked_thread.number")?);
+        let queue = get("checked_thread.quarantine")?;
+        let (oldest, next) = (get("quarantine.oldest")?, get("quarantine.next")?);
+        let (entries, size) = (get("quarantine.entries")?, get("quarantine_entry.size")?);
+        let size = Some(size).filter(|size| *size <= RECORD_MAX)?;
+        let capacity = get("quarantine.capacity").filter(|c| (1..=ENTRIES_MAX).contains(c))?;
+        let (block, record) = (
+            get("quarantine_entry.address")?,
+            get("quarantine_entry.record")?,
+        );
+        let bits = get("quarantine_entry.address_bits").filter(|bits| (1..=64).contains(bits))?;
+        let address = u64::MAX >> (64 - bits);
+        let mut thread = memory.word(get("integrity.threads")?)?;
+        let (mut seen, mut looked_at) = (HashSet::new(), 0);
+        while thread != 0 && seen.insert(thread) && looked_at < QUEUED_MAX {
+            let at = |offset: u64| thread.wrapping_add(offset);
+            let of_queue = |offset: u64| memory.word(at(queue.wrapping_add(offset)));
+            let (first, end) = (of_queue(oldest)?, of_queue(next)?);
+            let count = end.wrapping_sub(first).min(capacity);
+            looked_at += 1 + count;
+            for index in 0..count {
+                let place = first.wrapping_add(index) % capacity;
+                let entry = at(queue.wrapping_add(entries)).wrapping_add(place * size);
+                let word = |offset: u64| memory.word(entry.wrapping_add(offset));
+                if let (Some(block), Some(record)) = (word(block), word(record))
+                    && record != 0
+                {
+                    let thread = memory.half(at(number)).unwrap_or(0);
+                    self.queued
+                        .insert(block & address, Queued { thread, record });
+                }
+            }
+            thread = memory.word(at(before))?;
+        }
+        Some(())
+    }
+
+    /// The records of a slab's first `count` blocks; none where there are none.
+    pub fn of_slab(&self, memory: &Memory, header: u64, count: usize) -> Vec<Record> {
+        let read = || {
+            let records = memory.word(header.wrapping_add(self.slab))?;
+            let stride = self.stride as usize;
+            let bytes = (records != 0 && count <= BLOCKS_MAX)
+                .then(|| memory.bytes(records, stride.checked_mul(count)?))
+                .flatten()?;
+            let each = bytes.chunks_exact(stride).enumerate();
+            let read = |(index, bytes): (usize, &[u8])| {
+                let address = records.wrapping_add((index * stride) as u64 + self.part);
+                self.read(address, bytes.get(self.part as usize..)?)
+            };
+            each.map(read).collect::<Option<Vec<Record>>>()
+        };
+        read().unwrap_or_default()
+    }
+
+    /// The record at an address that is in no slab: of a guarded block.
+    pub fn at(&self, memory: &Memory, address: u64) -> Option<Record> {
+        let fields = [
+            (self.asked, 8),
+            (self.allocated, 8),
+            (self.freed, 8),
+            (self.life, 4),
+            (self.freed_by, 1),
+        ];
+        let ends = fields.map(|(offset, bytes)| offset.saturating_add(bytes));
+        let bytes = ends
+            .into_iter()
+            .max()
+            .filter(|bytes| *bytes <= RECORD_MAX)?;
+        self.read(address, &memory.bytes(address, bytes as usize)?)
+    }
+
+    fn read(&self, address: u64, bytes: &[u8]) -> Option<Record> {
+        let part = |offset: u64, length: usize| {
+            let at = usize::try_from(offset).ok()?;
+            bytes.get(at..at.checked_add(length)?)
+        };
+        let word = |offset: u64| {
+            Some(u64::from_le_bytes(
+                part(offset, 8)?.try_into().unwrap_or_default(),
+            ))
+        };
+        let asked = word(self.asked)?;
+        let below = |shift: u64| (1_u64 << shift).wrapping_sub(1);
+        Some(Record {
+            address,
+            doing: Doing::of(asked >> self.state),
+            size: asked & below(self.align),
+            align_log2: ((asked & below(self.api)) >> self.align) as u8,
+            api: ((asked & below(self.state)) >> self.api) as u8,
+            allocated: Moment::of(word(self.allocated)?),
+            freed: Moment::of(word(self.freed)?),
+            freed_by: part(self.freed_by, 1)?[0],
+            life: u32::from_le_bytes(part(self.life, 4)?.try_into().unwrap_or_default()),
+        })
+    }
+
+    /// Whether there is a table of stacks.
+    pub fn has_stacks(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// The return addresses of a stack, the innermost first.
+    pub fn stack(&self, memory: &Memory, number: u32) -> Vec<u64> {
+        let read = || {
+            let (log, words) = self.log?;
+            let start = u64::from(number);
+            if number == 0 || start >= words {
+                return None;
+            }
+            let at = log.wrapping_add(8 * start);
+            let count = (memory.word(at)? & 0xff).min(FRAMES_MAX);
+            memory.words(at.wrapping_add(8), count as usize)
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Bytes in front of a block that have the pattern: the link of a free block below may take the
+    /// rest.
+    pub fn front_bytes(&self, block_bytes: u64) -> u64 {
+        if block_bytes == self.front {
+            self.front.saturating_sub(self.link)
+        } else {
+            self.front
+        }
+    }
+}
+
+/// Bytes that are not the pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The first one.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// What stands in the first one.
+    pub byte: u8,
+}
+
+impl Damage {
+    /// Of these bytes, which stand at an address.
+    pub fn of(pattern: u8, address: u64, bytes: &[u8]) -> Option<Self> {
+        let first = bytes.iter().position(|byte| *byte != pattern)?;
+        let last = bytes.iter().rposition(|byte| *byte != pattern)?;
+        Some(Self {
+            first: address.wrapping_add(first as u64),
+            last: address.wrapping_add(last as u64),
+            byte: bytes[first],
+        })
+    }
+}
+
+/// What of the pattern has to stand around or in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Which part of the block or its neighbourhood.
+    pub part: &'static str,
+    /// Its first byte.
+    pub start: u64,
+    /// Its bytes.
+    pub len: u64,
+}
+
+impl Heap<'_> {
+    /// What has to be the pattern, of a block in a slab with this record.
+    pub fn guards(&self, slab: &super::Slab, index: usize, record: &Record) -> Vec<Guard> {
+        let Some(records) = &self.records else {
+            return vec![];
+        };
+        let (start, bytes) = (slab.block(index), slab.bytes);
+        match record.doing {
+            Doing::Live => {
+                let asked_end = start.saturating_add(record.size.min(bytes));
+                let end = match slab.is_large() {
+                    // To the end of a page: the rest may never have been touched.
+                    true => asked_end
+                        .saturating_add(records.tail)
+                        .checked_next_multiple_of(self.layout.page)
+                        .unwrap_or(asked_end)
+                        .min(start.saturating_add(bytes)),
+                    false => start.saturating_add(bytes),
+                };
+                let front = if slab.is_large() {
+                    0
+                } else {
+                    records.front_bytes(bytes).min(start)
+                };
+                vec![
+                    Guard {
+                        part: "in front",
+                        start: start - front,
+                        len: front,
+                    },
+                    Guard {
+                        part: "behind",
+                        start: asked_end,
+                        len: end.saturating_sub(asked_end),
+                    },
+                ]
+            }
+            Doing::Quarantined if !slab.is_large() => vec![Guard {
+                part: "filling",
+                start,
+                len: bytes,
+            }],
+            Doing::Filled if !slab.is_large() => vec![Guard {
+                part: "filling",
+                start: start.saturating_add(records.link),
+                len: bytes.saturating_sub(records.link),
+            }],
+            Doing::Untouched if !slab.is_large() => {
+                let (at_start, at_end) = records.untouched;
+                let end = start.saturating_add(bytes);
+                let filled = if bytes <= at_start.saturating_add(at_end) {
+                    [(start.saturating_add(records.link), end), (end, end)]
+                } else {
+                    [
+                        (start.saturating_add(records.link), start + at_start),
+                        (end - at_end, end),
+                    ]
+                };
+                let guard = |(start, end): (u64, u64)| Guard {
+                    part: "filling",
+                    start,
+                    len: end.saturating_sub(start),
+                };
+                filled.map(guard).to_vec()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// What of a guard is not the pattern; None if all of it is, or it is not in the image.
+    pub fn damage(&self, guard: &Guard) -> Option<Damage> {
+        let pattern = self.records.as_ref()?.pattern;
+        let mut damage: Option<Damage> = None;
+        let end = guard.start.saturating_add(guard.len);
+        // What the file does not have reads as zero: it was never written.
+        let bytes = self
+            .memory()
+            .bytes(guard.start, usize::try_from(guard.len).ok()?.min(1 << 20));
+        if let Some(bytes) = bytes {
+            damage = Damage::of(pattern, guard.start, &bytes);
+        }
+        damage.filter(|damage| damage.last < end)
+    }
+}
