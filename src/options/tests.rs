@@ -542,6 +542,7 @@ fn a_variable_wins_over_the_preset() {
                 ("HAKMEM_PROFILE", "variable"),
                 ("HAKMEM_SUPERSLAB_LAZY", "low-latency"),
                 ("HAKMEM_SUPERSLAB_LRU_CAP", "low-latency"),
+                ("HAKMEM_SUPERSLAB_PREWARM", "low-latency"),
                 ("HAKMEM_TINY_SFC_CAPACITY", "low-latency"),
                 ("HAKMEM_TINY_TLS_CAP", "variable"),
                 ("HAKMEM_TINY_TLS_REFILL", "low-latency"),

@@ -137,7 +137,10 @@ fn over_the_end_of_blocks_of_all_sizes() {
         (3 << 20, 1 << 20),
     ];
     for (size, offset) in places.into_iter().chain(large) {
-        for function in ["memcpy", "strlen", "memcmp", "strcpy", "read"] {
+        // What the kernel writes behind a large block, which is guarded, is its to refuse.
+        let is_large = size + offset > 32 << 10;
+        let all = ["memcpy", "strlen", "memcmp", "strcpy", "read"];
+        for function in &all[..all.len() - usize::from(is_large)] {
             let outcome = wrong("over", function, size, offset).output();
             let text = outcome.aborted().stderr_text();
             let error = told(&text, function, &caller(function), &outcome);
