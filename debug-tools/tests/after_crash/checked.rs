@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::support::{Left, hakmem, leave_core, on};
 use crate::verify::{Flips, check};
 
-/// With everything in slabs: large blocks would have pages of their own.
-const SLABS: [(&str, &str); 1] = [("HAKMEM_GUARD", "none")];
+/// With everything in slabs, as large blocks would have pages of their own; and all that is freed is kept.
+const SLABS: [(&str, &str); 2] = [("HAKMEM_GUARD", "none"), ("HAKMEM_QUARANTINE_KB", "1024")];
 
 fn checked(variables: &[(&str, &str)]) -> Option<Left> {
     leave_core(
