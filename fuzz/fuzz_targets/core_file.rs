@@ -49,7 +49,14 @@ fuzz_target!(|input: &[u8]| {
         for thread in &image.threads {
             image.stack(thread);
         }
-        for address in [0, 0x10_0000, 0x4000_0008, 0x4000_1fff, 0x5000_2060, u64::MAX] {
+        for address in [
+            0,
+            0x10_0000,
+            0x4000_0008,
+            0x4000_1fff,
+            0x5000_2060,
+            u64::MAX,
+        ] {
             heap.place(address);
             heap.nearest(address);
         }
