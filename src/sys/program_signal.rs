@@ -7,6 +7,10 @@
 //! a fault ──► our entry ──► the program's handler, as the kernel would have called it
 //! ```
 //!
+//! Of the other signals that end a process the program's handler takes the place of ours, which is
+//! not shown to it: a fuzzer leaves alone a signal that has a handler. Where the program goes back
+//! to the default, ours is back.
+//!
 //! 1. The kernel has the program's flags and mask for our entry, so that all that they ask for is
 //!    done by it; but for SA_RESETHAND, which is done here.
 //! 2. What the program has set to be ignored the kernel has as well: it is inherited by what is
@@ -79,6 +83,64 @@ impl Kept {
     }
 }
 
+/// A signal whose handler of ours the program's may take the place of.
+struct Yielding {
+    signal: i32,
+    /// Our handler, once it was seen; 0 before. Relaxed: it is the same one each time.
+    handler: AtomicUsize,
+}
+
+impl Yielding {
+    const fn new(signal: i32) -> Yielding {
+        Yielding {
+            signal,
+            handler: AtomicUsize::new(0),
+        }
+    }
+
+    /// As libc's `sigaction`.
+    ///
+    /// # Safety
+    /// As libc's.
+    unsafe fn change(&self, new: *const Action, old: *mut Action) -> i32 {
+        let mut now = empty();
+        // SAFETY: a valid place for the answer.
+        if unsafe { action::set(self.signal, ptr::null(), &mut now) } != 0 {
+            return -1;
+        }
+        if is_ours(&now) {
+            self.handler.store(now.sa_sigaction, Ordering::Relaxed);
+            now = empty();
+        }
+        // SAFETY: the caller's clause: null, or a valid action.
+        if let Some(new) = unsafe { new.as_ref() } {
+            let mut new = *new;
+            let ours = self.handler.load(Ordering::Relaxed);
+            if new.sa_sigaction == libc::SIG_DFL && ours != 0 {
+                new = empty();
+                new.sa_sigaction = ours;
+                new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            }
+            // SAFETY: the program's action, or that of ours.
+            if unsafe { action::set(self.signal, &new, ptr::null_mut()) } != 0 {
+                return -1;
+            }
+        }
+        if !old.is_null() {
+            // SAFETY: the caller's clause.
+            unsafe { old.write(now) };
+        }
+        0
+    }
+}
+
+static OTHERS: [Yielding; 4] = [
+    Yielding::new(libc::SIGABRT),
+    Yielding::new(libc::SIGILL),
+    Yielding::new(libc::SIGFPE),
+    Yielding::new(libc::SIGSYS),
+];
+
 static ALL: [Kept; 2] = [Kept::new(SIGSEGV), Kept::new(SIGBUS)];
 /// The handler of ours; 0 as long as there is none. Released when `ALL` has what was there before
 /// it; read Acquire.
@@ -147,8 +209,13 @@ pub(crate) fn begin(entry: Entry) {
 /// As libc's.
 pub(crate) unsafe fn change(signal: i32, new: *const Action, old: *mut Action) -> i32 {
     let Some(kept) = kept(signal) else {
-        // SAFETY: the caller's clause.
-        return unsafe { action::set(signal, new, old) };
+        let is_set_up = ENTRY.load(Ordering::Acquire) != 0;
+        return match OTHERS.iter().find(|other| other.signal == signal) {
+            // SAFETY: the caller's clause.
+            Some(other) if is_set_up => unsafe { other.change(new, old) },
+            // SAFETY: as above.
+            _ => unsafe { action::set(signal, new, old) },
+        };
     };
     // SAFETY: the caller's clause: null, or a valid action; and so below.
     let new = unsafe { new.as_ref() };

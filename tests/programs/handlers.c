@@ -239,6 +239,46 @@ static void gives_up(void) {
     overrun();
 }
 
-CASES(CASE(recovers), CASE(on_small_stack), CASE(on_own_stack), CASE(once), CASE(nested),
+/* Handles an abort if nobody does, as a fuzzer that keeps its input. */
+static void keep_input(int signal) {
+    SOUND(signal == SIGABRT);
+    static const char text[] = "the input is kept\n";
+    if (write(1, text, sizeof text - 1) < 0)
+        _exit(8);
+    _exit(77);
+}
+
+static void handle_abort(void) {
+    struct sigaction action = {0}, old;
+    SOUND(sigaction(SIGABRT, 0, &old) == 0 && old.sa_handler == SIG_DFL);
+    action.sa_handler = keep_input;
+    SOUND(sigaction(SIGABRT, &action, &old) == 0 && old.sa_handler == SIG_DFL);
+    SOUND(sigaction(SIGABRT, 0, &old) == 0 && old.sa_handler == keep_input);
+}
+
+static void damage(void) {
+    volatile char *block = malloc(100);
+    SOUND(block);
+    block[100] = 1;
+}
+
+static void keeps_input(void) {
+    handle_abort();
+    volatile char *block = malloc(100);
+    SOUND(block);
+    block[100] = 1;
+    free((void *)block);
+}
+
+/* Handles aborts for a time. */
+static void handled_abort(void) {
+    handle_abort();
+    SOUND(signal(SIGABRT, SIG_DFL) == keep_input);
+    SOUND(signal(SIGABRT, SIG_DFL) == SIG_DFL);
+    damage();
+    abort();
+}
+
+CASES(CASE(keeps_input), CASE(handled_abort), CASE(recovers), CASE(on_small_stack), CASE(on_own_stack), CASE(once), CASE(nested),
       CASE(masks), CASE(reads_back), CASE(ignores), CASE(probes), CASE(sent), CASE(in_thread),
       CASE(in_child), CASE(mends), CASE(gives_up))

@@ -126,6 +126,24 @@ fn other_faults_are_the_program_s_own_affair() {
     }
 }
 
+/// A program that handles aborts if nobody does is not kept from it, and sees the ones that follow
+/// findings.
+#[test]
+fn an_abort_is_for_the_program_to_handle() {
+    if !applies() {
+        return;
+    }
+    let outcome = observed("keeps_input").output();
+    assert_eq!(outcome.status.code(), Some(77), "{}", outcome.report());
+    assert_eq!(outcome.stdout_text(), "the input is kept\n");
+    assert_eq!(kinds(&outcome), ["heap-overflow"]);
+
+    let outcome = observed("handled_abort").output();
+    outcome.aborted();
+    assert_eq!(kinds(&outcome), ["heap-overflow"], "{}", outcome.report());
+    assert!(findings(&outcome)[0].says("after a signal that ends the program"));
+}
+
 /// With nothing checked the program's actions are the kernel's.
 #[test]
 fn where_nothing_is_checked_nobody_stands_between() {
