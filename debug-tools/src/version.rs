@@ -12,10 +12,11 @@ use crate::printable::Printable;
 /// The version of this command.
 pub const OWN: &str = env!("CARGO_PKG_VERSION");
 
-/// Says if a source is of another version; once of each source, however often it is opened.
+/// Says if a source is of another version; once of each source, however often it is opened. What
+/// another program wrote in our format may name none.
 pub fn compare(source: &str, version: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if version == OWN {
+    if version.is_empty() || version == OWN {
         return;
     }
     let line = format!(
