@@ -68,7 +68,7 @@ fuzz_target!(|data: &[u8]| {
             told += usize::from(!matches!(finding, Finding::Contradiction(_)));
             let is_of_value = matches!(
                 finding,
-                Finding::Malformed { .. } | Finding::OutOfRange { .. }
+                Finding::Malformed { .. } | Finding::Misread { .. } | Finding::OutOfRange { .. }
             );
             refused += usize::from(is_of_value);
             sound &= !matches!(finding, Finding::Fine { .. }) || finding.severity() == Severity::Ok;

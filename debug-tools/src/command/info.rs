@@ -226,7 +226,9 @@ pub fn end(trace: &Trace) -> String {
         }
         Some((End::Running, _)) if trace.crash().is_some() => "hakmem found a fault".into(),
         Some((End::Running, _)) if runs(header.pid, &header.boot_id) => "no: it still runs".into(),
-        Some((End::Running, _)) => "it was killed, or the system failed".into(),
+        Some((End::Running, _)) => {
+            "it was killed, or ran another program in its place, or the system failed".into()
+        }
         Some((End::Exited, status)) => format!("it exited with status {status}"),
         Some((End::Signalled, signal)) => format!("by {}", signals::name(signal)),
         Some((End::Replaced, _)) => "another program took its place".into(),
