@@ -28,6 +28,18 @@ pub fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
+/// The program of `tests/examples/NAME.rs`, built by cargo with such options.
+pub fn example(name: &str, options: &[&str]) -> PathBuf {
+    let mut arguments = vec!["build", "-p", "hakmem-tests", "--example", name];
+    arguments.push("--message-format=json-render-diagnostics");
+    arguments.extend(options);
+    let messages = output(&cargo(), arguments);
+    let end = format!("/examples/{name}");
+    let is_it = |text: &&str| text.starts_with('/') && text.ends_with(&end);
+    let path = messages.split('"').find(is_it);
+    path.expect("cargo built no example").into()
+}
+
 /// The `hakmem` command, built if it is not there.
 pub fn hakmem() -> PathBuf {
     let output = Command::new(cargo())

@@ -66,20 +66,5 @@ fn a_box_costs_what_its_calls_cost() {
 
 /// The program of `examples/boxes.rs`, as a release build.
 fn boxes() -> PathBuf {
-    let messages = tool::output(
-        &tool::cargo(),
-        [
-            "build",
-            "--release",
-            "-p",
-            "hakmem-tests",
-            "--example",
-            "boxes",
-            "--message-format=json-render-diagnostics",
-        ],
-    );
-    let path = messages
-        .split('"')
-        .find(|text| text.starts_with('/') && text.ends_with("/examples/boxes"));
-    path.expect("cargo built no example").into()
+    tool::example("boxes", &["--release"])
 }

@@ -240,18 +240,7 @@ fn gdb_on_a_process_that_others_may_not_read() {
 /// The core file of a debug build of a Rust program, which has debug information of the allocator's own
 /// types; with an address of a block of its.
 fn debug_core() -> Option<(PathBuf, Left, String)> {
-    let arguments = [
-        "build",
-        "-p",
-        "hakmem-tests",
-        "--example",
-        "plain",
-        "--message-format=json-render-diagnostics",
-    ];
-    let messages = tool::output(&tool::cargo(), arguments);
-    let mut words = messages.split('"');
-    let is_it = |word: &&str| word.starts_with('/') && word.ends_with("/examples/plain");
-    let program = PathBuf::from(words.find(is_it).expect("cargo built the example"));
+    let program = tool::example("plain", &[]);
     let left = leave_core_on(None, &program, &[], None)?;
     let of_40_bytes = |line: &&str| line.starts_with("live ") && line.ends_with(" 40");
     let line = left.stdout.lines().find(of_40_bytes).unwrap();

@@ -10,22 +10,7 @@ use crate::support::{Left, leave_core_on, number, on};
 
 /// The program of `tests/examples/plain.rs`, as a release build.
 fn plain() -> PathBuf {
-    let messages = tool::output(
-        &tool::cargo(),
-        [
-            "build",
-            "--release",
-            "-p",
-            "hakmem-tests",
-            "--example",
-            "plain",
-            "--message-format=json-render-diagnostics",
-        ],
-    );
-    let path = messages
-        .split('"')
-        .find(|text| text.starts_with('/') && text.ends_with("/examples/plain"));
-    path.expect("cargo built no example").into()
+    tool::example("plain", &["--release"])
 }
 
 /// What the program says of its blocks: whether it holds the block, its address, its size.
