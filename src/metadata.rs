@@ -94,6 +94,14 @@ pub(crate) fn allocate(len: usize) -> Option<NonNull<u8>> {
     take(len, |next| next)
 }
 
+/// As [`allocate`], on a multiple of `align`, a power of two that is at most a page.
+pub(crate) fn allocate_on(align: usize, len: usize) -> Option<NonNull<u8>> {
+    debug_assert!(align.is_power_of_two() && align <= PAGE);
+    take(len.next_multiple_of(ALIGN), |next| {
+        next.next_multiple_of(align)
+    })
+}
+
 /// As [`allocate`], `offset` bytes from the start of a page, a multiple of [`ALIGN`].
 pub(crate) fn allocate_at(offset: usize, len: usize) -> Option<NonNull<u8>> {
     debug_assert!(offset < PAGE && offset.is_multiple_of(ALIGN));

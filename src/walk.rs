@@ -1,6 +1,7 @@
 //! A walk over every block of the heap, and what state each is in.
 
 use crate::arena;
+use crate::observe::kept::Kept;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::{MAX_BLOCKS, SLOT_BYTES};
@@ -112,7 +113,7 @@ pub(crate) fn find(address: usize) -> Option<Found> {
 /// nothing else looked at.
 #[inline(always)]
 #[allow(dead_code, reason = "observers ask for it")]
-pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
+pub(crate) fn record_at(address: usize) -> Option<(usize, Kept<'static, Record>)> {
     let slab = match REGISTRY.find(address) {
         Some(slab) if slab.kind() == Kind::Blocks => slab,
         large => return large_record_at(address, large),
@@ -129,7 +130,7 @@ pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
 fn large_record_at(
     address: usize,
     slab: Option<&'static Slab>,
-) -> Option<(usize, &'static Record)> {
+) -> Option<(usize, Kept<'static, Record>)> {
     let slab = match slab {
         Some(slab) if slab.kind() != Kind::Closed => slab,
         Some(_) => return None,
@@ -198,7 +199,7 @@ pub(crate) fn for_each_place<B>(mut each: impl FnMut(&Found) -> ControlFlow<B>) 
 /// `wait` lets others go on for a moment.
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn for_each_contradiction(
-    is_out: fn(&Record) -> bool,
+    is_out: fn(Kept<'static, Record>) -> bool,
     wait: fn(),
     each: &mut dyn FnMut(usize, Contradiction),
 ) {
@@ -219,7 +220,10 @@ pub(crate) fn for_each_contradiction(
 }
 
 /// What is wrong with a slab that nobody is changing.
-fn settled(slab: &'static Slab, is_out: fn(&Record) -> bool) -> Option<Contradiction> {
+fn settled(
+    slab: &'static Slab,
+    is_out: fn(Kept<'static, Record>) -> bool,
+) -> Option<Contradiction> {
     let is_alone = ThreadCache::is_alone();
     let owner = ThreadCache::all().find(|cache| cache.owns(slab))?;
     let is_quiet = || owner.is_quiet(is_alone) && owner.owns(slab) && slab.kind() == Kind::Blocks;

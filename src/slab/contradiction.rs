@@ -6,6 +6,7 @@
 
 use super::{Kind, Slab};
 use crate::observe::Record;
+use crate::observe::kept::Kept;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::sync::Ordering;
 
@@ -26,7 +27,7 @@ pub(crate) struct Look {
     /// No other thread frees blocks: the count of blocks that are out is exact.
     pub(crate) is_alone: bool,
     /// Whether a record says that its block is not free.
-    pub(crate) is_out: fn(&Record) -> bool,
+    pub(crate) is_out: fn(Kept<'static, Record>) -> bool,
 }
 
 impl Slab {

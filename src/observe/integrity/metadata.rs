@@ -4,6 +4,7 @@
 use super::kind::Kind;
 use super::record::State;
 use super::report::{self, Finder, Finding};
+use crate::observe::kept::Kept;
 use crate::observe::report::Line;
 use crate::observe::{self, Record};
 use crate::sys::{fatal_signal, thread};
@@ -53,7 +54,7 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
 }
 
 /// Whether a record says that its block is not free.
-fn is_out(record: &Record) -> bool {
+fn is_out(record: Kept<'static, Record>) -> bool {
     let state = observe::checked(record).asked().state();
     matches!(state, State::Live | State::Quarantined)
 }

@@ -168,7 +168,7 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     let count = match mode() {
         Mode::Off => only_pc(&registers, room),
         Mode::FramePointers => frame_pointers::walk(&local.bounds, registers, room, depth()),
-        Mode::Table => table::walk(&local.bounds, registers, room, depth(), |_| {}),
+        Mode::Table => table::walk(&local.bounds, registers, room, depth(), |_, _| {}),
         Mode::Exact => exact::walk(&local.bounds, &local.inside, registers, room, depth()),
     };
     // SAFETY: the walks initialise as many as they say.
@@ -176,8 +176,9 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
 }
 
 /// As [`capture_into`], by unwind tables whatever the mode, and `most` addresses at most, with the
-/// steps that the thread has taken lately; `each` is told where on the stack each
-/// return address but the first stands, as far as they are found in the words below it.
+/// steps that the thread has taken lately; `each` is told where on the stack each return address
+/// but the first stands, as far as they are found in the words below it, and whether the frame
+/// pointer has said so.
 #[allow(dead_code, reason = "asked by integrity")]
 #[inline]
 pub(crate) fn capture_by_tables<'a>(
@@ -186,7 +187,7 @@ pub(crate) fn capture_by_tables<'a>(
     caller: Caller,
     room: &'a mut Room,
     most: usize,
-    each: impl FnMut(usize),
+    each: impl FnMut(usize, bool),
 ) -> &'a [u64] {
     let registers = Registers {
         pc: caller.pc(),
@@ -222,7 +223,7 @@ pub(crate) fn capture_from(
                 room,
                 1,
                 depth(),
-                &mut |_| {},
+                &mut |_, _| {},
             )
         }
     }

@@ -2,10 +2,14 @@
 //! one that called it.
 //!
 //! ```text
-//! a place   sp, pc, fp                 a frame
-//!           sp, pc, fp of its caller   in the word below that sp stands that pc;
-//!           slot                       in the word at the slot that fp, if it was saved
+//! a place   pc, sp            a frame
+//!           fp                where the step depends on it: code with frame pointers
+//!           pc, sp            of its caller: in the word below that sp stands that pc
+//!           slot              in the word at the slot stands the caller's fp, if it was saved
 //! ```
+//!
+//! Code without frame pointers has all kinds of values in that register, another one at nearly each
+//! call: what it is does not matter there.
 //!
 //! One stack after the other has most of its outer frames in common. A step that was taken before
 //! from the same frame, and whose words are what they were, would be the same by the rules, which
@@ -40,25 +44,24 @@ const LAST: usize = 8;
 /// One of them; a cache line.
 #[repr(C, align(64))]
 pub(super) struct Step {
-    from: Cell<Registers>,
-    to: Cell<Registers>,
+    pc: Cell<usize>,
+    sp: Cell<usize>,
+    /// Counts where [`Step::depends_on_fp`].
+    fp: Cell<usize>,
+    caller_pc: Cell<usize>,
+    caller_sp: Cell<usize>,
     /// 0 where the frame pointer is kept.
     slot: Cell<usize>,
+    depends_on_fp: Cell<bool>,
 }
 
 const _: () = assert!(PLACES.is_power_of_two() && size_of::<Step>() == 64);
-
-const NOWHERE: Registers = Registers {
-    pc: 0,
-    sp: 0,
-    fp: 0,
-};
 
 impl Steps {
     /// Forgets all: another thread, another stack.
     pub(crate) fn forget(&self) {
         for step in &self.places {
-            step.from.set(NOWHERE);
+            step.pc.set(0);
         }
         self.is_taken.set(false);
     }
@@ -99,31 +102,43 @@ impl Steps {
 }
 
 impl Step {
-    /// Where it leads to from a frame; `None` if it is another one's, or the words have changed.
+    /// Where it leads to from a frame, and whether that depends on the frame pointer; `None` if it
+    /// is another one's, or the return address has changed.
     ///
     /// # Safety
     /// The stack pointer has not come above the frame's.
     #[inline(always)]
-    pub(super) unsafe fn from(&self, from: Registers) -> Option<Registers> {
-        let known = self.from.get();
-        if known.pc != from.pc || known.sp != from.sp || known.fp != from.fp {
+    pub(super) unsafe fn from(&self, from: Registers) -> Option<(Registers, bool)> {
+        let depends_on_fp = self.depends_on_fp.get();
+        if self.pc.get() != from.pc
+            || self.sp.get() != from.sp
+            || depends_on_fp && self.fp.get() != from.fp
+        {
             return None;
         }
-        let (to, slot) = (self.to.get(), self.slot.get());
-        // SAFETY: above the frame's stack pointer, on the thread's own stack (1).
-        let is_same = unsafe {
-            *((to.sp - size_of::<usize>()) as *const usize) == to.pc
-                && (slot == 0 || *(slot as *const usize) == to.fp)
+        let (pc, sp, slot) = (self.caller_pc.get(), self.caller_sp.get(), self.slot.get());
+        // SAFETY: above the frame's stack pointer, on the thread's own stack (1), here and below.
+        if unsafe { *((sp - size_of::<usize>()) as *const usize) } != pc {
+            return None;
+        }
+        let fp = match slot {
+            0 => from.fp,
+            // SAFETY: as above.
+            slot => unsafe { *(slot as *const usize) },
         };
-        is_same.then_some(to)
+        Some((Registers { pc, sp, fp }, depends_on_fp))
     }
 
     /// Remembers a step.
     #[inline(always)]
-    pub(super) fn keep(&self, from: Registers, to: Registers, slot: usize) {
-        self.from.set(from);
-        self.to.set(to);
+    pub(super) fn keep(&self, from: Registers, to: Registers, slot: usize, depends_on_fp: bool) {
+        self.pc.set(from.pc);
+        self.sp.set(from.sp);
+        self.fp.set(from.fp);
+        self.caller_pc.set(to.pc);
+        self.caller_sp.set(to.sp);
         self.slot.set(slot);
+        self.depends_on_fp.set(depends_on_fp);
     }
 }
 
@@ -133,7 +148,7 @@ mod tests {
     use std::boxed::Box;
 
     #[test]
-    fn a_step_is_known_until_a_word_is_another() {
+    fn a_step_is_known_until_its_return_address_is_another() {
         // SAFETY: all bytes zero are no steps.
         let steps: Box<Steps> = unsafe { Box::new(core::mem::zeroed()) };
         let mut stack = [7usize, 0x99, 0x6000, 8];
@@ -147,22 +162,25 @@ mod tests {
         };
         assert!(steps.take(1) && !steps.take(1));
         // SAFETY: the words are those of the array, here and below.
-        let next = |from| unsafe { steps.place(from, 1).from(from) }.map(|to| to.pc);
+        let next = |from| unsafe { steps.place(from, 1).from(from) }.map(|(to, _)| (to.pc, to.fp));
         assert_eq!(next(from), None);
-        steps.place(from, 1).keep(from, to, bottom + 8);
-        assert_eq!(next(from), Some(0x6000));
-        assert_eq!(next(Registers { fp: 0x12, ..from }), None);
-        for word in [1, 2] {
-            let at = &raw mut stack[word];
-            // SAFETY: a word of the array, here and below.
-            let before = unsafe { at.read_volatile() };
-            // SAFETY: as above.
-            unsafe { at.write_volatile(before ^ 8) };
-            assert_eq!(next(from), None, "word {word}");
-            // SAFETY: as above.
-            unsafe { at.write_volatile(before) };
-            assert_eq!(next(from), Some(0x6000));
-        }
+        steps.place(from, 1).keep(from, to, bottom + 8, true);
+        assert_eq!(next(from), Some((0x6000, 0x99)));
+        let other = Registers { fp: 0x12, ..from };
+        assert_eq!(next(other), None);
+        // The frame pointer that was saved may be another one.
+        let (saved, back) = (&raw mut stack[1], &raw mut stack[2]);
+        // SAFETY: words of the array, here and below.
+        unsafe { saved.write_volatile(0x98) };
+        assert_eq!(next(from), Some((0x6000, 0x98)));
+        steps.place(from, 1).keep(from, to, 0, false);
+        assert_eq!(next(other), Some((0x6000, 0x12)));
+        // SAFETY: as above.
+        unsafe { back.write_volatile(0x6008) };
+        assert_eq!(next(from), None);
+        // SAFETY: as above.
+        unsafe { back.write_volatile(0x6000) };
+        assert_eq!(next(from), Some((0x6000, 0x11)));
         steps.give_back();
         assert!(steps.take(2));
         assert_eq!(next(from), None);

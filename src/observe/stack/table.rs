@@ -22,14 +22,14 @@ const RED_ZONE: usize = 128;
 
 /// Writes the return addresses to `room`, `most` of them at most; says how many. The first is
 /// where a call returns to. Of each further one `each` is told what the stack pointer is behind
-/// it: the word below holds it.
+/// it, the word below which holds it, and whether the frame pointer has said so.
 #[inline(always)]
 pub(super) fn walk(
     bounds: &Bounds,
     from: Registers,
     room: &mut Room,
     most: usize,
-    mut each: impl FnMut(usize),
+    mut each: impl FnMut(usize, bool),
 ) -> usize {
     room[0].write(from.pc as u64);
     let own = bounds.known();
@@ -41,15 +41,15 @@ pub(super) fn walk(
     let mut count = 1;
     while count < most {
         // SAFETY: the own stack is mapped.
-        let Some((next, _)) = (unsafe { plain_step(rules, own, at) }) else {
+        let Some(step) = (unsafe { plain_step(rules, own, at) }) else {
             return walk_slow(bounds, at, true, room, count, most, &mut each);
         };
-        at = next;
+        at = step.to;
         if at.pc < LOWEST_CODE {
             break;
         }
         room[count].write(at.pc as u64);
-        each(at.sp);
+        each(at.sp, step.depends_on_fp);
         count += 1;
     }
     count
@@ -63,7 +63,7 @@ pub(super) fn walk_again(
     from: Registers,
     room: &mut Room,
     most: usize,
-    mut each: impl FnMut(usize),
+    mut each: impl FnMut(usize, bool),
 ) -> usize {
     let own = bounds.known();
     let rules = Rules::now();
@@ -74,40 +74,49 @@ pub(super) fn walk_again(
     let mut at = from;
     let mut count = 1;
     while count < most {
-        let step = steps.place(at, count);
+        let known = steps.place(at, count);
         // SAFETY: the walk has come to the frame, and it is of a call that waits.
-        at = match unsafe { step.from(at) } {
+        let (next, depends_on_fp) = match unsafe { known.from(at) } {
             Some(next) => next,
             None => {
                 // SAFETY: as above; the own stack is mapped.
-                let Some((next, slot)) = (unsafe { plain_step(rules, own, at) }) else {
+                let Some(step) = (unsafe { plain_step(rules, own, at) }) else {
                     steps.give_back();
                     return walk_slow(bounds, at, true, room, count, most, &mut each);
                 };
-                step.keep(at, next, slot);
-                next
+                known.keep(at, step.to, step.slot, step.depends_on_fp);
+                (step.to, step.depends_on_fp)
             }
         };
+        at = next;
         if at.pc < LOWEST_CODE {
             break;
         }
         room[count].write(at.pc as u64);
-        each(at.sp);
+        each(at.sp, depends_on_fp);
         count += 1;
     }
     steps.give_back();
     count
 }
 
-/// A step by a plain rule that stays on the thread's own stack, and where the frame pointer was
-/// saved, or 0.
+/// A step by a plain rule.
+struct PlainStep {
+    to: Registers,
+    /// Where the frame pointer was saved, or 0.
+    slot: usize,
+    depends_on_fp: bool,
+}
+
+/// A step by a plain rule that stays on the thread's own stack.
 ///
 /// # Safety
 /// `own` is mapped.
 #[inline(always)]
-unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<(Registers, usize)> {
+unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<PlainStep> {
     let rule = rules.at(at.pc.wrapping_sub(1));
-    let base = if rule.is_from_fp() { at.fp } else { at.sp };
+    let depends_on_fp = rule.is_from_fp();
+    let base = if depends_on_fp { at.fp } else { at.sp };
     let cfa = base.wrapping_add(rule.offset());
     let slot = cfa.wrapping_add(rule.fp_offset());
     // Upwards, and on the stack; all words aligned.
@@ -119,12 +128,18 @@ unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<(Registe
     }
     // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
     let pc = unsafe { *((cfa - 8) as *const usize) };
-    if !rule.saves_fp() {
-        return Some((Registers { pc, sp: cfa, ..at }, 0));
-    }
-    // SAFETY: as above.
-    let fp = unsafe { *(slot as *const usize) };
-    Some((Registers { pc, sp: cfa, fp }, slot))
+    let (slot, fp) = if rule.saves_fp() {
+        // SAFETY: as above.
+        (slot, unsafe { *(slot as *const usize) })
+    } else {
+        (0, at.fp)
+    };
+    let to = Registers { pc, sp: cfa, fp };
+    Some(PlainStep {
+        to,
+        slot,
+        depends_on_fp,
+    })
 }
 
 /// As [`walk`], on any stack and by any rule; `count` addresses are there, and `at` is where the
@@ -138,7 +153,7 @@ pub(super) fn walk_slow(
     room: &mut Room,
     mut count: usize,
     most: usize,
-    each: &mut dyn FnMut(usize),
+    each: &mut dyn FnMut(usize, bool),
 ) -> usize {
     let mut reader = Reader::new(bounds, at.sp);
     while count < most {
@@ -160,7 +175,7 @@ pub(super) fn walk_slow(
         };
         at = next;
         room[count].write(at.pc as u64);
-        each(at.sp);
+        each(at.sp, true);
         count += 1;
     }
     count
