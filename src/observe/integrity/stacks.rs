@@ -101,7 +101,7 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let frames = if by_tables {
         stack::capture_by_tables(
             &thread.stack,
-            &thread.steps,
+            &thread.rules,
             caller,
             &mut room,
             most,

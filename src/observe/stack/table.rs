@@ -11,9 +11,9 @@
 
 use super::bounds::{Bounds, LOWEST_CODE, Range};
 use super::frame_pointers::{self, Reader};
-use super::rule::{Kind, SavedFp};
+use super::near_rules::NearRules;
+use super::rule::{Kind, Rule, SavedFp};
 use super::rules::Rules;
-use super::steps::Steps;
 use super::{Registers, Room};
 use crate::observe::modules;
 
@@ -40,72 +40,56 @@ pub(super) fn walk(
     let mut at = from;
     let mut count = 1;
     while count < most {
+        let rule = rules.at(at.pc.wrapping_sub(1));
         // SAFETY: the own stack is mapped.
-        let Some(step) = (unsafe { plain_step(rules, own, at) }) else {
+        let Some(next) = (unsafe { plain_step(rule, own, at) }) else {
             return walk_slow(bounds, at, true, room, count, most, &mut each);
-        };
-        at = step.to;
-        if at.pc < LOWEST_CODE {
-            break;
-        }
-        room[count].write(at.pc as u64);
-        each(at.sp, step.depends_on_fp);
-        count += 1;
-    }
-    count
-}
-
-/// As [`walk`], with the steps that the thread has taken lately.
-#[inline(always)]
-pub(super) fn walk_again(
-    bounds: &Bounds,
-    steps: &Steps,
-    from: Registers,
-    room: &mut Room,
-    most: usize,
-    mut each: impl FnMut(usize, bool),
-) -> usize {
-    let own = bounds.known();
-    let rules = Rules::now();
-    if !own.contains(from.sp) || !steps.take(rules.generation()) {
-        return walk(bounds, from, room, most, each);
-    }
-    room[0].write(from.pc as u64);
-    let mut at = from;
-    let mut count = 1;
-    while count < most {
-        let known = steps.place(at, count);
-        // SAFETY: the walk has come to the frame, and it is of a call that waits.
-        let (next, depends_on_fp) = match unsafe { known.from(at) } {
-            Some(next) => next,
-            None => {
-                // SAFETY: as above; the own stack is mapped.
-                let Some(step) = (unsafe { plain_step(rules, own, at) }) else {
-                    steps.give_back();
-                    return walk_slow(bounds, at, true, room, count, most, &mut each);
-                };
-                known.keep(at, step.to, step.slot, step.depends_on_fp);
-                (step.to, step.depends_on_fp)
-            }
         };
         at = next;
         if at.pc < LOWEST_CODE {
             break;
         }
         room[count].write(at.pc as u64);
-        each(at.sp, depends_on_fp);
+        each(at.sp, rule.is_from_fp());
         count += 1;
     }
-    steps.give_back();
     count
 }
 
-/// A step by a plain rule.
-struct PlainStep {
-    to: Registers,
-    /// Where the frame pointer was saved, or 0.
-    slot: usize,
-    depends_on_fp: bool,
+/// As [`walk`], with the rules that the thread has needed lately.
+#[inline(always)]
+pub(super) fn walk_near(
+    bounds: &Bounds,
+    near: &NearRules,
+    from: Registers,
+    room: &mut Room,
+    most: usize,
+    mut each: impl FnMut(usize, bool),
+) -> usize {
+    let own = bounds.known();
+    if !own.contains(from.sp) {
+        return walk(bounds, from, room, most, each);
+    }
+    let rules = Rules::now();
+    near.keep_up_with(rules);
+    room[0].write(from.pc as u64);
+    let mut at = from;
+    let mut count = 1;
+    while count < most {
+        let rule = near.at(at.pc.wrapping_sub(1), rules);
+        // SAFETY: the own stack is mapped.
+        let Some(next) = (unsafe { plain_step(rule, own, at) }) else {
+            return walk_slow(bounds, at, true, room, count, most, &mut each);
+        };
+        at = next;
+        if at.pc < LOWEST_CODE {
+            break;
+        }
+        room[count].write(at.pc as u64);
+        each(at.sp, rule.is_from_fp());
+        count += 1;
+    }
+    count
 }
 
 /// A step by a plain rule that stays on the thread's own stack.
@@ -113,10 +97,8 @@ struct PlainStep {
 /// # Safety
 /// `own` is mapped.
 #[inline(always)]
-unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<PlainStep> {
-    let rule = rules.at(at.pc.wrapping_sub(1));
-    let depends_on_fp = rule.is_from_fp();
-    let base = if depends_on_fp { at.fp } else { at.sp };
+unsafe fn plain_step(rule: Rule, own: Range, at: Registers) -> Option<Registers> {
+    let base = if rule.is_from_fp() { at.fp } else { at.sp };
     let cfa = base.wrapping_add(rule.offset());
     let slot = cfa.wrapping_add(rule.fp_offset());
     // Upwards, and on the stack; all words aligned.
@@ -128,18 +110,13 @@ unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<PlainSte
     }
     // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
     let pc = unsafe { *((cfa - 8) as *const usize) };
-    let (slot, fp) = if rule.saves_fp() {
+    let fp = if rule.saves_fp() {
         // SAFETY: as above.
-        (slot, unsafe { *(slot as *const usize) })
+        unsafe { *(slot as *const usize) }
     } else {
-        (0, at.fp)
+        at.fp
     };
-    let to = Registers { pc, sp: cfa, fp };
-    Some(PlainStep {
-        to,
-        slot,
-        depends_on_fp,
-    })
+    Some(Registers { pc, sp: cfa, fp })
 }
 
 /// As [`walk`], on any stack and by any rule; `count` addresses are there, and `at` is where the
@@ -186,7 +163,7 @@ fn step(
     bounds: &Bounds,
     reader: &mut Reader,
     at: Registers,
-    rule: super::rule::Rule,
+    rule: Rule,
     returns: bool,
 ) -> Option<Registers> {
     let word = |reader: &mut Reader, address: usize| reader.word(bounds, address, at.sp);
