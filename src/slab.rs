@@ -279,7 +279,7 @@ impl Slab {
     fn add_records(&self, blocks: usize) {
         for records in &self.constant.records {
             let groups = blocks.div_ceil(kept::GROUP);
-            if let Some(memory) = metadata::allocate_on(kept::GROUP, groups * kept::GROUP_BYTES) {
+            if let Some(memory) = metadata::allocate_kept(groups * kept::GROUP_BYTES) {
                 records.set(memory.as_ptr());
             }
         }

@@ -1,14 +1,16 @@
 //! Where stands what observers keep of blocks: beside each slab's bitmap, and that of each observer
-//! apart from the others', so that one which is off takes no memory.
+//! in a lane apart from the others', so that one which is off takes no memory.
 //!
 //! ```text
-//! a slab's records   ┌ blocks 0 to 255 ────────────────────┐┌ blocks 256 to 511 ──
-//!                    │ the last observer's │ … │ the first's ││ …
-//!                    start                                     start + GROUP_BYTES
+//! a slab's records       ┌ blocks 0 to 255 ┬ blocks 256 to 511 ┬ …
+//!                        start             start + GROUP_BYTES
+//!   the last observer's  start
+//!   the one before       start + LANE
+//!   …
 //! ```
 //!
-//! 1. A group begins on a multiple of [`GROUP`] bytes, and there is memory for all of it.
-//! 2. Of a block of a slab there is the whole group; of any other there is the one part alone.
+//! 1. There is memory for each lane of each group.
+//! 2. Of a block of a slab there are all lanes; of any other there is the one record alone.
 
 use super::Record;
 use core::marker::PhantomData;
@@ -18,26 +20,29 @@ use core::ptr::NonNull;
 /// Blocks of a group.
 pub(crate) const GROUP: usize = 256;
 
-/// Bytes from one group to the next one.
-pub(crate) const GROUP_BYTES: usize = Record::BYTES.next_multiple_of(4096);
+/// Bytes from one group to the next one; none where nothing is kept.
+pub(crate) const GROUP_BYTES: usize = if Record::LANES > 0 { 32 * GROUP } else { 0 };
+
+/// Lanes that there are, and bytes from one to the next.
+pub(crate) const LANES: usize = Record::LANES;
+pub(crate) const LANE: usize = 2 << 20;
 
 /// What can be kept of blocks, or of what several keep of them. Zero bytes are a valid one, and stand
 /// for a block of a slab that was opened just now.
 pub(crate) trait Keep: 'static {
-    /// Bytes for a group, a multiple of [`GROUP`].
-    const BYTES: usize;
+    /// Lanes that it takes.
+    const LANES: usize;
 
-    /// Makes zero what is kept of the first `blocks` blocks of the group whose part begins at
-    /// `start`.
+    /// Makes zero what is kept of the first `blocks` blocks of the group that begins at `start`.
     ///
     /// # Safety
-    /// The part is there, and none of the blocks is in use.
+    /// The group is there, and none of the blocks is in use.
     unsafe fn wipe(start: NonNull<u8>, blocks: usize);
 }
 
 /// What is kept of one block by one observer.
 pub(crate) trait Part: Keep + Sized {
-    /// How far from the start of the group's part it is, in bytes.
+    /// How far from the start of the group it is, in bytes.
     #[inline(always)]
     fn offset(index: usize) -> usize {
         index * size_of::<Self>()
@@ -45,27 +50,27 @@ pub(crate) trait Part: Keep + Sized {
 }
 
 impl Keep for () {
-    const BYTES: usize = 0;
+    const LANES: usize = 0;
 
     #[inline(always)]
     unsafe fn wipe(_: NonNull<u8>, _: usize) {}
 }
 
-/// The second one's part comes first.
+/// The second one's lanes come first.
 impl<A: Keep, B: Keep> Keep for (A, B) {
-    const BYTES: usize = A::BYTES + B::BYTES;
+    const LANES: usize = A::LANES + B::LANES;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         // SAFETY: the caller's clause, here and below.
         unsafe { B::wipe(start, blocks) };
-        // SAFETY: as above; the first one's part is behind the second one's.
-        unsafe { A::wipe(start.byte_add(B::BYTES), blocks) };
+        // SAFETY: as above; the first one's lanes are behind the second one's.
+        unsafe { A::wipe(start.byte_add(B::LANES * LANE), blocks) };
     }
 }
 
 /// What is kept of a block.
 pub(crate) struct Kept<'a, R> {
-    /// Where the part of its group begins.
+    /// Where its group begins.
     start: NonNull<u8>,
     /// Which one of the group it is.
     index: usize,
@@ -98,18 +103,18 @@ impl<'a, R: Keep> Kept<'a, R> {
 }
 
 impl<'a, A: Keep, B: Keep> Kept<'a, (A, B)> {
-    /// The first one's part.
+    /// What the first one keeps.
     #[inline(always)]
     pub(crate) fn first(self) -> Kept<'a, A> {
         Kept {
-            // SAFETY: the part of both is there.
-            start: unsafe { self.start.byte_add(B::BYTES) },
+            // SAFETY: the lanes of both are there.
+            start: unsafe { self.start.byte_add(B::LANES * LANE) },
             index: self.index,
             of: PhantomData,
         }
     }
 
-    /// The second one's part.
+    /// What the second one keeps.
     #[inline(always)]
     pub(crate) fn second(self) -> Kept<'a, B> {
         Kept {
@@ -133,7 +138,7 @@ impl<'a, R: Part> Kept<'a, R> {
 
     #[inline(always)]
     pub(crate) fn get(self) -> &'a R {
-        // SAFETY: the group's part is there, and zero bytes are a valid one.
+        // SAFETY: the group's lane is there, and zero bytes are a valid one.
         unsafe { self.start.byte_add(R::offset(self.index)).cast().as_ref() }
     }
 
@@ -169,13 +174,12 @@ impl<R: Part> Deref for Kept<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::cell::UnsafeCell;
     use core::sync::atomic::{AtomicU32, Ordering};
 
     struct Number(AtomicU32);
 
     impl Keep for Number {
-        const BYTES: usize = GROUP * size_of::<Number>();
+        const LANES: usize = 1;
 
         unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
             // SAFETY: the caller's clause.
@@ -187,28 +191,28 @@ mod tests {
 
     #[test]
     fn each_has_its_own() {
-        #[repr(align(256))]
-        struct Memory(UnsafeCell<[u8; 2 * GROUP_BYTES + 3 * Number::BYTES]>);
-        let memory = std::boxed::Box::new(Memory(UnsafeCell::new([0; _])));
-        let records = NonNull::new(memory.0.get().cast::<u8>()).expect("it is there");
+        const GROUPS: usize = 2 * 32 * GROUP;
+        // Words, for their alignment.
+        let memory = std::vec![0u64; (LANE + GROUPS) / 8];
+        let memory: std::boxed::Box<[u64]> = memory.into();
+        let records = NonNull::new(std::boxed::Box::into_raw(memory).cast::<u8>());
+        let records = records.expect("it is there");
         type Both = (Number, ((), Number));
-        // SAFETY: the memory is there, for two groups and the third one's first part.
+        // SAFETY: the memory is there, for two groups of two lanes.
         let of = |index| unsafe { Kept::<Both>::of_slab(records, index) };
-        for index in 0..2 * GROUP {
+        let count = if GROUP_BYTES > 0 { 2 * GROUP } else { GROUP };
+        for index in 0..count {
             let number = index as u32;
-            of(index).first().0.store(2 * number + 1, Ordering::Relaxed);
-            of(index)
-                .second()
-                .second()
-                .0
-                .store(2 * number, Ordering::Relaxed);
+            let (first, second) = (of(index).first(), of(index).second().second());
+            first.0.store(2 * number + 1, Ordering::Relaxed);
+            second.0.store(2 * number, Ordering::Relaxed);
         }
         let is = |index: usize| {
             let first = of(index).first().0.load(Ordering::Relaxed);
             (first, of(index).second().second().0.load(Ordering::Relaxed))
         };
-        assert!((0..2 * GROUP).all(|index| is(index) == (2 * index as u32 + 1, 2 * index as u32)));
-        for index in [1, GROUP, GROUP + 1] {
+        assert!((0..count).all(|index| is(index) == (2 * index as u32 + 1, 2 * index as u32)));
+        for index in [1, GROUP - 1, count - GROUP + 1, count - GROUP].map(|index| index.max(1)) {
             // SAFETY: there is one below.
             let below = unsafe { of(index).first().below() };
             assert_eq!(below.0.load(Ordering::Relaxed), 2 * index as u32 - 1);

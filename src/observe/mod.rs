@@ -365,7 +365,7 @@ pub(crate) trait Observer: 'static {
     const NAMES: usize = 0;
 
     /// Adds to the root structure what a reader of a core file needs of the observer: calls `put`
-    /// with names and numbers. Its part of a group of records begins at byte `record` of it.
+    /// with names and numbers. Its lane begins `record` bytes from a group of records.
     #[inline(always)]
     fn describe(_put: fn(&str, usize), _record: usize) {}
 
@@ -573,7 +573,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     #[inline(always)]
     fn describe(put: fn(&str, usize), record: usize) {
-        A::describe(put, record + <B::Record as Keep>::BYTES);
+        A::describe(put, record + <B::Record as Keep>::LANES * kept::LANE);
         B::describe(put, record);
     }
 

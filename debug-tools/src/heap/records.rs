@@ -12,10 +12,11 @@ use std::collections::{HashMap, HashSet};
 use super::{Heap, Root};
 use crate::image::Memory;
 
-/// The most bytes of a block's record, and of a group of them; the most blocks of a slab: a word of 64
+/// The most bytes of a block's record, of a group of them, and from there to their lane; the most blocks of a slab: a word of 64
 /// bits has a bit for each word of its bitmap.
 const RECORD_MAX: u64 = 128;
 const GROUP_MAX: u64 = 1 << 20;
+const LANE_MAX: u64 = 1 << 30;
 const BLOCKS_MAX: usize = 64 * 64;
 /// The most entries of a quarantine, and of all.
 const ENTRIES_MAX: u64 = 1 << 20;
@@ -121,9 +122,9 @@ pub struct Records {
     slab: u64,
     /// Blocks of a group, and its bytes.
     group: (u64, u64),
-    /// Where in it this part begins.
+    /// How far from there its lane is.
     part: u64,
-    /// Blocks of a set, of which a group's part is made, and its bytes.
+    /// Blocks of a set, of which a group is made, and its bytes.
     set: (u64, u64),
     /// From one record of a set to the next one, in bytes.
     step: u64,
@@ -174,7 +175,7 @@ impl Records {
                 get("records.group").filter(|blocks| (1..=BLOCKS_MAX as u64).contains(blocks))?,
                 get("records.group.bytes").filter(|bytes| *bytes <= GROUP_MAX)?,
             ),
-            part: get("integrity.record").filter(|part| *part <= GROUP_MAX)?,
+            part: get("integrity.record").filter(|part| *part <= LANE_MAX)?,
             set: (
                 get("record.set").filter(|blocks| (1..=BLOCKS_MAX as u64).contains(blocks))?,
                 get("record.set.bytes").filter(|bytes| *bytes <= GROUP_MAX)?,

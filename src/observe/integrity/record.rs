@@ -19,7 +19,7 @@
 //!    own its slab and free it at a time one finds it freed; where the other one is the owner the
 //!    slab's own checks may have to find it.
 
-use crate::observe::kept::{GROUP, Keep, Part};
+use crate::observe::kept::{GROUP, GROUP_BYTES, Keep, Part};
 use crate::sys::memory::PAGE;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -52,9 +52,10 @@ pub(super) const MOMENTS: usize = 64;
 const SET: usize = MOMENTS / size_of::<BlockRecord>();
 
 const _: () = assert!(size_of::<BlockRecord>() == size_of::<Moments>());
+const _: () = assert!(GROUP / SET * 2 * MOMENTS <= GROUP_BYTES);
 
 impl Keep for BlockRecord {
-    const BYTES: usize = GROUP * (size_of::<BlockRecord>() + size_of::<Moments>());
+    const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         // SAFETY: the caller's clause; sets are whole.

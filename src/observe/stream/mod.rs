@@ -27,7 +27,7 @@ pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
-use super::kept::{GROUP, Keep, Part};
+use super::kept::{GROUP, GROUP_BYTES, Keep, Part};
 use super::{Block, Event, Observer, Release, Request, Resize};
 use crate::sys::thread;
 use core::ptr;
@@ -52,7 +52,7 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Mark(AtomicU8);
 
 impl Keep for Mark {
-    const BYTES: usize = GROUP * size_of::<Mark>();
+    const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         if HAS_BEEN_ON.load(Ordering::Relaxed) {
@@ -63,6 +63,8 @@ impl Keep for Mark {
 }
 
 impl Part for Mark {}
+
+const _: () = assert!(GROUP * size_of::<Mark>() <= GROUP_BYTES);
 
 /// Whether a pump is on.
 #[inline(always)]

@@ -9,7 +9,7 @@
 //! Written by the thread that is handed the block, read by the one that gives it back: the
 //! program orders the two. Relaxed.
 
-use crate::observe::kept::{GROUP, Keep, Part};
+use crate::observe::kept::{GROUP, GROUP_BYTES, Keep, Part};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hakmem_trace_format::SIZE_MAX;
@@ -28,7 +28,7 @@ pub(crate) struct Life {
 static ARE_USED: AtomicBool = AtomicBool::new(false);
 
 impl Keep for Life {
-    const BYTES: usize = GROUP * size_of::<Life>();
+    const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         if ARE_USED.load(Ordering::Relaxed) {
@@ -39,6 +39,8 @@ impl Keep for Life {
 }
 
 impl Part for Life {}
+
+const _: () = assert!(GROUP * size_of::<Life>() <= GROUP_BYTES);
 
 /// Size and alignment that were asked for, and the class of the block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

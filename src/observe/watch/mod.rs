@@ -29,7 +29,7 @@ mod target;
 
 use super::api::Api;
 use super::caller::{self, Caller};
-use super::kept::{GROUP, Keep, Part};
+use super::kept::{GROUP, GROUP_BYTES, Keep, Part};
 use super::report::{Line, place};
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
@@ -61,7 +61,7 @@ pub(crate) struct Record {
 static ARE_USED: AtomicBool = AtomicBool::new(false);
 
 impl Keep for Record {
-    const BYTES: usize = GROUP * size_of::<Record>();
+    const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         if ARE_USED.load(Ordering::Relaxed) {
@@ -72,6 +72,8 @@ impl Keep for Record {
 }
 
 impl Part for Record {}
+
+const _: () = assert!(GROUP * size_of::<Record>() <= GROUP_BYTES);
 
 /// What is kept of each thread.
 pub(crate) struct Local {
