@@ -5,6 +5,7 @@ mod damage;
 mod debuggers;
 mod demo;
 mod followed;
+mod lost;
 mod plain_crate;
 mod runs;
 mod small_core;
