@@ -7,6 +7,7 @@ mod demo;
 mod followed;
 mod lost;
 mod plain_crate;
+mod refused;
 mod runs;
 mod small_core;
 mod stacks;
