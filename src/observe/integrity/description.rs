@@ -7,13 +7,15 @@ use super::record::BlockRecord;
 use super::thread::Thread;
 use super::untouched::{FILLED, FILLED_AT_END};
 use super::{guard, policy, stacks};
+use crate::observe::own_memory;
 
 /// Names that are added.
 pub(super) const NAMES: usize = 9
     + BlockRecord::OFFSETS.len()
     + Thread::OFFSETS.len()
     + Quarantine::OFFSETS.len()
-    + guard::NAMES;
+    + guard::NAMES
+    + own_memory::NAMES;
 
 /// Adds them. Integrity's part of a block's record begins at byte `record` of it.
 pub(super) fn describe(put: fn(&str, usize), record: usize) {
@@ -34,4 +36,5 @@ pub(super) fn describe(put: fn(&str, usize), record: usize) {
         put(name, offset);
     }
     guard::describe(put);
+    own_memory::describe(put);
 }
