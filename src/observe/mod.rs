@@ -635,7 +635,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         release: &Release,
     ) -> Option<NonNull<u8>> {
         if A::freeing(&local.0, &block.first(), release).is_none() {
-            B::put_off(&local.1, &block.second(), release);
+            // A copy: a reference would have who calls this keep it in memory.
+            B::put_off(&local.1, &block.second(), &release.copy());
             return None;
         }
         B::freeing(&local.1, &block.second(), release)
