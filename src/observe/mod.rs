@@ -492,6 +492,12 @@ pub(crate) trait Observer: 'static {
         Err(WatchError::NotBuilt)
     }
 
+    /// Whether paths are timed: short ones ask, and have a slow twin that enters a span.
+    #[inline(always)]
+    fn times() -> bool {
+        false
+    }
+
     /// A path is entered; it is left when the result is dropped.
     fn span(_: Path) -> Self::Span;
 
@@ -734,6 +740,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
             Err(WatchError::NotBuilt) => B::unwatch(number),
             result => result,
         }
+    }
+
+    #[inline(always)]
+    fn times() -> bool {
+        A::times() || B::times()
     }
 
     #[inline(always)]
