@@ -3,7 +3,7 @@
 //! What is to be read is looked at before, and then libc's function has the program's frame and
 //! arguments: threads are cancelled in there, and nothing of ours is on the stack.
 
-use super::look;
+use super::{load_arguments, look, make_frame, save_arguments};
 use super::received::{Passed, find};
 use hakmem_alloc::c_abi::{Call, Function};
 
@@ -33,18 +33,9 @@ macro_rules! sent {
             core::arch::naked_asm!(
                 ".cfi_startproc",
                 look!($count),
-                "push rbp",
-                ".cfi_adjust_cfa_offset 8",
-                ".cfi_rel_offset rbp, 0",
-                "mov rbp, rsp",
-                ".cfi_def_cfa_register rbp",
+                make_frame!(),
                 "sub rsp, 48",
-                "mov [rsp], rdi",
-                "mov [rsp + 8], rsi",
-                "mov [rsp + 16], rdx",
-                "mov [rsp + 24], rcx",
-                "mov [rsp + 32], r8",
-                "mov [rsp + 40], r9",
+                save_arguments!(),
                 "cmp qword ptr [rip + {originals} + {index}], 0",
                 "jne 3f",
                 "call {find}",
@@ -52,12 +43,7 @@ macro_rules! sent {
                 "mov rdi, rsp",
                 "mov rsi, rbp",
                 "call {seen}",
-                "mov rdi, [rsp]",
-                "mov rsi, [rsp + 8]",
-                "mov rdx, [rsp + 16]",
-                "mov rcx, [rsp + 24]",
-                "mov r8, [rsp + 32]",
-                "mov r9, [rsp + 40]",
+                load_arguments!(),
                 "leave",
                 ".cfi_def_cfa rsp, 8",
                 "jmp qword ptr [rip + {originals} + {index}]",

@@ -121,6 +121,7 @@ pub(super) fn side(local: &Local, request: &Request) -> Option<Side> {
         return Some(match plan.side {
             guard_text::Side::Left => Side::Left,
             guard_text::Side::Right => Side::Right,
+            guard_text::Side::Exact => Side::Exact,
             guard_text::Side::Random if random() & 1 == 0 => Side::Left,
             guard_text::Side::Random => Side::Right,
         });
