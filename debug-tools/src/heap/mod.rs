@@ -12,6 +12,7 @@
 //! accounts.rs  each mapped byte, by what it is for
 //! reach/       which blocks the program can still reach
 //! references.rs  who points to a block
+//! spill.rs     what runs over the end of a block
 //! verify/      whether all that is said in two places agrees
 //! ```
 //!
@@ -30,6 +31,7 @@ mod references;
 mod registry;
 mod root;
 mod slab;
+mod spill;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -45,6 +47,7 @@ pub use references::{Holder, Reference};
 pub use registry::SuperSlab;
 pub use root::{NoRoot, Root};
 pub use slab::{Bits, Kind, Slab, is_set};
+pub use spill::{Pattern, Spill};
 
 use crate::failure::{Failure, Status};
 use crate::image::{Image, Memory};

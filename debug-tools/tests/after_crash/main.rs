@@ -14,6 +14,7 @@ mod stacks;
 mod states;
 mod story;
 mod support;
+mod tops;
 mod traces;
 mod truncated;
 mod verify;
