@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod content;
 mod demo;
 mod diff;
 mod events;
@@ -19,6 +20,7 @@ mod run;
 mod sites;
 mod sll;
 mod stats;
+mod suspect;
 mod symbolize;
 mod threads;
 mod verify;

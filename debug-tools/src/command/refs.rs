@@ -107,6 +107,13 @@ fn line(heap: &Heap<'_>, reference: &Reference, start: u64) -> String {
                 state.word()
             )
         }
+        Holder::Guarded { guarded, offset } => {
+            let block = &heap.guarded[*guarded];
+            format!(
+                "block {:#x} +{offset} ({} bytes, live, guarded){to}",
+                block.start, block.record.size
+            )
+        }
     }
 }
 
@@ -144,6 +151,13 @@ fn json(heap: &Heap<'_>, reference: &Reference, start: u64) -> Value {
             "bytes": heap.slabs[*slab].bytes,
             "offset": offset,
             "state": state.word(),
+        }),
+        Holder::Guarded { guarded, offset } => json!({
+            "holder": "block",
+            "block": output::address(heap.guarded[*guarded].start),
+            "bytes": heap.guarded[*guarded].record.size,
+            "offset": offset,
+            "state": "live",
         }),
     };
     json["at"] = output::address(reference.at);

@@ -10,7 +10,8 @@ use hakmem_trace_format::{CrashPage, Kind, REGISTER_NAMES};
 use serde_json::{Value, json};
 
 use super::kept::Kept;
-use super::{info, joined};
+use super::suspect::{self, Suspect};
+use super::{content, info, joined};
 use crate::answer::{self, Answer, Beside};
 use crate::event::{EventPrinter, frames_json, named};
 use crate::failure::Failure;
@@ -254,6 +255,11 @@ impl Report {
             Some(trace) => self.print_misdeeds(trace, output)?,
             None => vec![],
         };
+        let suspects = match &heap {
+            Ok(heap) if misdeeds.is_empty() => suspect::all(heap, trace.as_ref()),
+            _ => vec![],
+        };
+        self.print_suspects(image, trace.as_ref(), &suspects, output)?;
         let page = trace.as_ref().and_then(Trace::crash);
         if let (Some(trace), Some(page)) = (&trace, page) {
             self.print_page(trace, page, output)?;
@@ -299,9 +305,38 @@ impl Report {
         }
         if let Some(trace) = &trace {
             print_next_run(trace, &misdeeds, output)?;
+            let mut symbols = Symbols::new(trace, &self.answer);
+            let mut rules = suspects
+                .iter()
+                .map(|suspect| suspect.rule(trace, &mut symbols));
+            if let Some(rule) = rules.find_map(|rule| rule) {
+                let again = misdeed::run_again(trace, &rule);
+                output.line(format_args!("next, to name who did it: {again}"))?;
+            }
         }
         self.print_next_of_image(image, &findings, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
+    }
+
+    /// Who is likely to have done it, where nobody was seen.
+    fn print_suspects(
+        &self,
+        image: &Image,
+        trace: Option<&Trace>,
+        suspects: &[Suspect],
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut symbols = match trace {
+            Some(trace) => Symbols::new(trace, &self.answer),
+            None => Symbols::new(image, &self.answer),
+        };
+        for line in suspects
+            .iter()
+            .flat_map(|suspect| suspect.lines(&mut symbols))
+        {
+            output.line(line)?;
+        }
+        Ok(())
     }
 
     /// The registers of the first thread that point into blocks, with who asked for the block and
@@ -339,6 +374,9 @@ impl Report {
             output.line(format_args!(
                 "{name} is {value:#x}: {word}, byte {offset} of the block {block:#x} of {bytes} bytes"
             ))?;
+            let mut symbols = Symbols::new(heap.image, &self.answer);
+            let holds = content::of(heap, block, bytes, offset, &mut symbols);
+            output.line(format_args!("    holds     {holds}"))?;
             let Some(trace) = trace else {
                 self.print_kept(heap, number, index, output)?;
                 continue;
@@ -448,6 +486,12 @@ impl Report {
         if let (Some(heap), Some(address)) = (heap, fault_address(image)) {
             json["address"] = output::address(address);
             json["place"] = heap.place(address).word().into();
+        }
+        if let Some(heap) = heap {
+            let suspects = suspect::all(heap, trace);
+            let of_trace = trace.map(|trace| Symbols::new(trace, &self.answer));
+            let mut symbols = of_trace.unwrap_or(symbols);
+            json["likely"] = suspects.iter().map(|s| s.json(&mut symbols)).collect();
         }
         json["findings"] = findings.iter().map(|f| json!({ "check": f.check, "address": output::address(f.address), "what": f.what })).collect();
         output.json(&json)?;
