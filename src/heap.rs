@@ -31,7 +31,7 @@ pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
         Ok(block) => return block.start.as_ptr(),
         Err(caller) => caller,
     };
-    let wanted = size.saturating_add(Observed::TAIL);
+    let wanted = size.saturating_add(Observed::tail());
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
         let bin = unsafe { front.bin_for(wanted) };
@@ -50,7 +50,7 @@ pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
 #[inline(never)]
 fn allocate_medium(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
-    let wanted = size.saturating_add(Observed::TAIL);
+    let wanted = size.saturating_add(Observed::tail());
     if wanted <= MID_MAX
         && let Some(block) = front.bin(SizeClass::of(wanted)).pop()
     {
@@ -157,7 +157,7 @@ fn serve_or_relieve(size: usize, align: usize, contents: Contents, caller: Calle
 
 /// Serves a request that the fast path did not.
 fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Option<NonNull<u8>> {
-    let wanted = size.checked_add(Observed::TAIL)?;
+    let wanted = size.checked_add(Observed::tail())?;
     if wanted > large::SIZE_MAX {
         return None;
     }
@@ -765,7 +765,7 @@ pub(crate) unsafe fn resize_known(
     if align <= MIN_ALIGN {
         let same_class = old <= MID_MAX
             && size <= MID_MAX
-            && SizeClass::of(old + Observed::TAIL) == SizeClass::of(size + Observed::TAIL);
+            && SizeClass::of(old + Observed::tail()) == SizeClass::of(size + Observed::tail());
         if same_class && !caller.is_some() && is_ours(Tier::of(old)) {
             return block;
         }
@@ -812,7 +812,7 @@ fn resize_in_place(
     size: usize,
     caller: Caller,
 ) -> Option<NonNull<u8>> {
-    let wanted = size.checked_add(Observed::TAIL)?;
+    let wanted = size.checked_add(Observed::tail())?;
     let resized = match slab.kind() {
         // Half of a block is not worth a copy.
         Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))
