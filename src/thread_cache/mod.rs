@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! malloc ◄── front ◄─refill── list ◄──┬── current slab ◄── inbox ◄── frees by other threads
-//! free ────► (SFC) ──spill──► (SLL) ──┘   partial slabs
+//! free ────► (SFC) ──spill──► (SLL) ──┘   partial and waiting slabs
 //!                └──drain──► slabs          └── shared pool
 //! ```
 //!
 //! 1. One thread at a time owns a cache: the one whose word points to it, or who holds the
 //!    lock of the list that it was taken from. All fields but the inbox are the owner's.
-//! 2. A slab of ours is current, or on `partial` (it has free blocks), or full and nowhere.
+//! 2. A slab of ours is current, or on `partial` or `waiting` (it has free blocks), or full and
+//!    nowhere.
 //! 3. Fronts and lists hold blocks of slabs of ours alone.
 //! 4. `busy` is set while a slow path changes the cache, and the thread's front is a constant
 //!    one meanwhile: a signal handler that comes in between leaves the cache alone, and so
@@ -22,6 +23,7 @@ mod pool_arena;
 mod remote_buffer;
 mod shelf;
 mod view;
+mod waiting;
 
 use crate::block::{self, FreeList};
 use crate::config;
@@ -680,9 +682,10 @@ impl ThreadCache {
             Tier::Tiny => shelf.first_partial(),
             _ => shelf.touched_partial(PARTIALS_LOOKED_AT),
         };
+        let partial = partial.or_else(|| shelf.waiting.pop_surplus());
         let slab = match partial {
             Some(slab) => slab,
-            None if acquire => self.acquire(class)?,
+            None if acquire => self.acquire(class).or_else(|| shelf.waiting.pop())?,
             None => return None,
         };
         // The old one is full; it comes back to the list with its first returned block.
@@ -972,6 +975,37 @@ impl ThreadCache {
         }
     }
 
+    /// Sees to a slab of ours to which `count` blocks came back from other threads.
+    fn has_come_home(&self, slab: &'static Slab, count: usize) {
+        let class = slab.class();
+        let shelf = self.shelf(class);
+        if class.tier() != Tier::Tiny || slab.listed().get() {
+            return self.has_returned(slab);
+        }
+        let is_current = ptr::eq(slab, shelf.current.get());
+        if slab.used() == 0 {
+            if is_current || shelf.current().is_some_and(Slab::has_free) {
+                return self.has_changed(slab);
+            }
+            shelf.waiting.came_whole(slab);
+            return shelf.current.set(slab);
+        }
+        let goes_on = is_current && slab.used() + count < slab.blocks() - Slab::FIRST;
+        // What has come may have been taken in before it was announced, and be out again.
+        if goes_on || shelf.waiting.contains(slab) || !slab.has_free() {
+            return;
+        }
+        if !shelf.waiting.is_worth_it() {
+            return self.has_returned(slab);
+        }
+        if is_current {
+            shelf.current.set(ptr::null());
+        }
+        if let Some(longest) = shelf.waiting.push(slab) {
+            shelf.link(longest);
+        }
+    }
+
     fn has_changed(&self, slab: &'static Slab) {
         let shelf = self.shelf(slab.class());
         if ptr::eq(slab, shelf.current.get()) {
@@ -981,8 +1015,10 @@ impl ThreadCache {
             if slab.listed().get() {
                 shelf.unlink(slab);
             }
+            shelf.waiting.came_whole(slab);
             self.release(slab);
         } else if !slab.listed().get() && slab.has_free() {
+            shelf.waiting.give_up(slab);
             shelf.link(slab);
         }
     }
@@ -1096,7 +1132,7 @@ impl ThreadCache {
                     blocks: count as usize,
                 },
             );
-            self.has_returned(slab);
+            self.has_come_home(slab, count as usize);
         });
         if let Err((slab, index, fault)) = result {
             fault::abort(Call::Free, slab.block(index), fault);
@@ -1127,6 +1163,7 @@ impl ThreadCache {
         for class in SizeClass::all() {
             let shelf = self.shelf(class);
             shelf.heat.set(0);
+            shelf.waiting.forget();
             let blocks = self.front_entries(class).len() + shelf.list.len() as usize;
             if blocks != 0 && blocks * class.bytes() <= kept {
                 continue;
@@ -1142,7 +1179,8 @@ impl ThreadCache {
 
     /// A partial slab of `class` is given up, for another cache to take over.
     fn give_up(&self, class: SizeClass) -> Option<&'static Slab> {
-        self.shelf(class).first_partial()
+        let shelf = self.shelf(class);
+        shelf.first_partial().or_else(|| shelf.waiting.pop())
     }
 }
 
