@@ -47,6 +47,7 @@ use learning::Learning;
 use pool_arena::PoolArena;
 use remote_buffer::RemoteBuffer;
 pub(crate) use shelf::{Counts, Shelf};
+use waiting::Waiting;
 
 /// Words of a TINY class's built-in array, with the null below its bottom.
 const TINY_WORDS: usize = 32;
@@ -111,6 +112,8 @@ pub(crate) struct ThreadCache {
     inbox: Aligned<Inbox>,
     words: [Cell<*mut u8>; WORDS],
     remote: RemoteBuffer,
+    /// Of each class, the slabs that wait to be whole.
+    waiting: [Waiting; CLASSES],
 }
 
 /// Apart from what the owner writes.
@@ -314,6 +317,11 @@ impl ThreadCache {
 
     fn shelf(&self, class: SizeClass) -> &Shelf {
         &self.shelves[class.index()]
+    }
+
+    /// The slabs of a class that wait to be whole.
+    fn waiting(&self, class: SizeClass) -> &Waiting {
+        &self.waiting[class.index()]
     }
 
     fn bin(&self, class: SizeClass) -> &Bin {
@@ -682,10 +690,10 @@ impl ThreadCache {
             Tier::Tiny => shelf.first_partial(),
             _ => shelf.touched_partial(PARTIALS_LOOKED_AT),
         };
-        let partial = partial.or_else(|| shelf.waiting.pop_surplus());
+        let partial = partial.or_else(|| self.waiting(class).pop_surplus());
         let slab = match partial {
             Some(slab) => slab,
-            None if acquire => self.acquire(class).or_else(|| shelf.waiting.pop())?,
+            None if acquire => self.acquire(class).or_else(|| self.waiting(class).pop())?,
             None => return None,
         };
         // The old one is full; it comes back to the list with its first returned block.
@@ -987,27 +995,28 @@ impl ThreadCache {
             if is_current || shelf.current().is_some_and(Slab::has_free) {
                 return self.has_changed(slab);
             }
-            shelf.waiting.came_whole(slab);
+            self.waiting(class).came_whole(slab);
             return shelf.current.set(slab);
         }
         let goes_on = is_current && slab.used() + count < slab.blocks() - Slab::FIRST;
         // What has come may have been taken in before it was announced, and be out again.
-        if goes_on || shelf.waiting.contains(slab) || !slab.has_free() {
+        if goes_on || self.waiting(class).contains(slab) || !slab.has_free() {
             return;
         }
-        if !shelf.waiting.is_worth_it() {
+        if !self.waiting(class).is_worth_it() {
             return self.has_returned(slab);
         }
         if is_current {
             shelf.current.set(ptr::null());
         }
-        if let Some(longest) = shelf.waiting.push(slab) {
+        if let Some(longest) = self.waiting(class).push(slab) {
             shelf.link(longest);
         }
     }
 
     fn has_changed(&self, slab: &'static Slab) {
-        let shelf = self.shelf(slab.class());
+        let class = slab.class();
+        let shelf = self.shelf(class);
         if ptr::eq(slab, shelf.current.get()) {
             return;
         }
@@ -1015,10 +1024,10 @@ impl ThreadCache {
             if slab.listed().get() {
                 shelf.unlink(slab);
             }
-            shelf.waiting.came_whole(slab);
+            self.waiting(class).came_whole(slab);
             self.release(slab);
         } else if !slab.listed().get() && slab.has_free() {
-            shelf.waiting.give_up(slab);
+            self.waiting(class).give_up(slab);
             shelf.link(slab);
         }
     }
@@ -1163,7 +1172,7 @@ impl ThreadCache {
         for class in SizeClass::all() {
             let shelf = self.shelf(class);
             shelf.heat.set(0);
-            shelf.waiting.forget();
+            self.waiting(class).forget();
             let blocks = self.front_entries(class).len() + shelf.list.len() as usize;
             if blocks != 0 && blocks * class.bytes() <= kept {
                 continue;
@@ -1180,7 +1189,7 @@ impl ThreadCache {
     /// A partial slab of `class` is given up, for another cache to take over.
     fn give_up(&self, class: SizeClass) -> Option<&'static Slab> {
         let shelf = self.shelf(class);
-        shelf.first_partial().or_else(|| shelf.waiting.pop())
+        shelf.first_partial().or_else(|| self.waiting(class).pop())
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a thread cache keeps of one class behind the front.
 
-use super::waiting::Waiting;
 use crate::block::FreeList;
 use crate::slab::Slab;
 use core::cell::Cell;
@@ -22,8 +21,6 @@ pub(crate) struct Shelf {
     pub(crate) current: Cell<*const Slab>,
     /// Other slabs of ours with free blocks.
     pub(crate) partial: Cell<*const Slab>,
-    /// Slabs that wait for the rest of their blocks.
-    pub(crate) waiting: Waiting,
     /// Blocks that the next refill brings.
     pub(crate) batch: Cell<u32>,
     /// Refills and drains since the array was attached.

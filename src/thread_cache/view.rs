@@ -39,7 +39,7 @@ impl ThreadCache {
         let shelf = self.shelf(class);
         let mut at = shelf.partial.get();
         let (mut slabs, mut free) = (0, 0);
-        for slab in shelf.waiting.slabs() {
+        for slab in self.waiting(class).slabs() {
             slabs += 1;
             free += slab.counts().free;
         }
