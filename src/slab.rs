@@ -41,6 +41,7 @@ use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
 use crate::name::{Name, name};
+use crate::observe::caller::sees_blocks;
 use crate::observe::kept::{self, Keep, Kept};
 use crate::observe::{Block, Event, Observed, Observer, Record, SlabCounts, Wish};
 use crate::size_class::{SLOT_BYTES, SizeClass};
@@ -295,7 +296,10 @@ impl Slab {
 
     fn wipe_records(&self) {
         let records = self.constant.records.first().map(Cell::get);
-        if let Some(records) = records.and_then(NonNull::new) {
+        // Where no hook has written, the pages have not been touched, and need not be.
+        if let Some(records) = records.and_then(NonNull::new)
+            && sees_blocks()
+        {
             for first in (0..self.blocks()).step_by(kept::GROUP) {
                 let blocks = (self.blocks() - first).min(kept::GROUP);
                 // SAFETY: there is a record for each block; none of them is in use any more.
