@@ -262,6 +262,15 @@ pub(crate) fn extend(address: usize, units: usize, more: usize) -> bool {
     first + more <= arena.units && arena.run(first, false, more) >= more && arena.take(first, more)
 }
 
+/// How many of the units from `address` on are in use before one that is not; `None` if all are, if
+/// they are not of the arena, or if somebody is changing it.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn used_from(address: usize, units: usize) -> Option<usize> {
+    let arena = ARENA.try_lock()?;
+    let first = arena.unit_of(address)?;
+    (0..units).find(|unit| first + unit >= arena.units || !arena.is_used(first + unit))
+}
+
 /// What the system was asked to back a unit with, as far as that is known.
 pub(crate) fn pages_of(address: usize) -> Pages {
     let arena = ARENA.lock();

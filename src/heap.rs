@@ -25,13 +25,27 @@ use core::ptr::{self, NonNull};
 /// a block as well.
 #[inline(always)]
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
-    let _timed = timed(Path::Allocate, caller);
+    if caller.is_some() && Observed::times() {
+        return allocate_timed(size, caller.copy());
+    }
+    allocate_untimed(size, caller)
+}
+
+#[cold]
+#[inline(never)]
+fn allocate_timed(size: usize, caller: Caller) -> *mut u8 {
+    let _timed = Observed::span(Path::Allocate);
+    allocate_untimed(size, caller)
+}
+
+#[inline(always)]
+fn allocate_untimed(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
     let caller = match diverted(front, size, MIN_ALIGN, caller) {
         Ok(block) => return block.start.as_ptr(),
         Err(caller) => caller,
     };
-    let wanted = size.saturating_add(Observed::TAIL);
+    let wanted = size.saturating_add(Observed::tail());
     if wanted <= TINY_MAX {
         // SAFETY: at most TINY_MAX.
         let bin = unsafe { front.bin_for(wanted) };
@@ -50,7 +64,7 @@ pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
 #[inline(never)]
 fn allocate_medium(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
-    let wanted = size.saturating_add(Observed::TAIL);
+    let wanted = size.saturating_add(Observed::tail());
     if wanted <= MID_MAX
         && let Some(block) = front.bin(SizeClass::of(wanted)).pop()
     {
@@ -157,7 +171,7 @@ fn serve_or_relieve(size: usize, align: usize, contents: Contents, caller: Calle
 
 /// Serves a request that the fast path did not.
 fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Option<NonNull<u8>> {
-    let wanted = size.checked_add(Observed::TAIL)?;
+    let wanted = size.checked_add(Observed::tail())?;
     if wanted > large::SIZE_MAX {
         return None;
     }
@@ -349,9 +363,7 @@ fn allocated_tiny(
         align: MIN_ALIGN,
         caller,
     };
-    if !front.is_real() {
-        return allocated_apart(block, size, MIN_ALIGN, caller.copy());
-    }
+    // A front that had the block has a cache.
     let address = block.as_ptr() as usize;
     // A TINY slab is one slot.
     let index = class.block_index(address % SLOT_BYTES);
@@ -441,7 +453,28 @@ fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, ob
 /// Nobody uses the block any more.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
-    let _timed = timed(Path::Free, caller);
+    if caller.is_some() && Observed::times() {
+        // SAFETY: the caller's clause, here and below.
+        return unsafe { deallocate_timed(block, caller.copy()) };
+    }
+    // SAFETY: as above.
+    unsafe { deallocate_untimed(block, caller) }
+}
+
+/// # Safety
+/// As of [`deallocate`].
+#[cold]
+#[inline(never)]
+unsafe fn deallocate_timed(block: *mut u8, caller: Caller) {
+    let _timed = Observed::span(Path::Free);
+    // SAFETY: the caller's clause.
+    unsafe { deallocate_untimed(block, caller) }
+}
+
+/// # Safety
+/// As of [`deallocate`].
+#[inline(always)]
+unsafe fn deallocate_untimed(block: *mut u8, caller: Caller) {
     let front = Front::current();
     let Some(block) = freeing(front, block, caller) else {
         return;
@@ -765,7 +798,7 @@ pub(crate) unsafe fn resize_known(
     if align <= MIN_ALIGN {
         let same_class = old <= MID_MAX
             && size <= MID_MAX
-            && SizeClass::of(old + Observed::TAIL) == SizeClass::of(size + Observed::TAIL);
+            && SizeClass::of(old + Observed::tail()) == SizeClass::of(size + Observed::tail());
         if same_class && !caller.is_some() && is_ours(Tier::of(old)) {
             return block;
         }
@@ -812,7 +845,7 @@ fn resize_in_place(
     size: usize,
     caller: Caller,
 ) -> Option<NonNull<u8>> {
-    let wanted = size.checked_add(Observed::TAIL)?;
+    let wanted = size.checked_add(Observed::tail())?;
     let resized = match slab.kind() {
         // Half of a block is not worth a copy.
         Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))

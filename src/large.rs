@@ -5,7 +5,9 @@
 //! of freed ones, where its own go in the end.
 //!
 //! 1. A mapping is committed to the end of its last unit.
-//! 2. A signal handler that comes in the middle of a change takes no lock: it is served by
+//! 2. As long as the registry has a block's first slot its header says what the block has, and no
+//!    more at any time than is its own.
+//! 3. A signal handler that comes in the middle of a change takes no lock: it is served by
 //!    a mapping outside of the arena, and what it frees waits on `DEFERRED`.
 
 use crate::arena::{self, UNIT};
@@ -247,6 +249,8 @@ pub(crate) fn resize(slab: &'static Slab, size: usize) -> Option<NonNull<u8>> {
     let pages = u32::try_from(new * PAGES_PER_UNIT).ok()?;
     let start = slab.start();
     if new < old {
+        // Before its units go: invariant 2.
+        slab.set_pages(pages);
         // SAFETY: the program gives up what is beyond its new size.
         unsafe { arena::release(start + new * UNIT, old - new) };
     } else if new > old && !extend(start, old, new) {

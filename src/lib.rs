@@ -48,7 +48,7 @@ mod size_class;
 mod slab;
 mod stats;
 mod superslab;
-mod superslab_cache;
+
 mod sync;
 mod sys;
 mod thread_cache;

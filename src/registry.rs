@@ -17,6 +17,8 @@
 //!    the slot is given back. What orders a look-up after the write is the program's own
 //!    hand-over of the pointer, so Relaxed suffices.
 //! 3. The first slot of a large mapping is entered; addresses in its other slots have no entry.
+//! 4. A slab that is found by its first slot is entered whole: that one is entered last and cleared
+//!    first.
 
 use crate::metadata::{self, MappingKind};
 use crate::name::{Name, name};
@@ -276,10 +278,11 @@ impl Registry {
         unsafe { superslab.as_ref() }
     }
 
-    /// Enters a slab; frees of its blocks by the thread whose cache holds `bin` go there.
+    /// Enters a slab; frees of its blocks by the thread whose cache holds `bin` go there. The first
+    /// slot comes last: invariant 4.
     pub(crate) fn enter(&self, slab: &Slab, bin: usize) {
         let slab_address = ptr::from_ref(slab).cast_mut();
-        for slot in 0..slab.slots().max(1) {
+        for slot in (0..slab.slots().max(1)).rev() {
             let address = slab.start() + slot * SLOT_BYTES;
             if let Some(entry) = self.slab_entry(address) {
                 entry.store(slab_address, Ordering::Relaxed);
@@ -294,7 +297,7 @@ impl Registry {
         });
     }
 
-    /// Clears a slab's entries.
+    /// Clears a slab's entries, the first one first.
     pub(crate) fn clear(&self, slab: &Slab) {
         Observed::notice(Event::Unregistered {
             start: slab.start(),
@@ -346,6 +349,12 @@ impl Registry {
 
     /// Every slab entered now, once each.
     pub(crate) fn slabs(&self) -> impl Iterator<Item = &'static Slab> {
+        let first = |(address, slab): &(usize, &'static Slab)| slab.start() == *address;
+        self.entries().filter(first).map(|(_, slab)| slab)
+    }
+
+    /// Every slot that has a slab now, by its address, and the slab.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, &'static Slab)> {
         let base = self.base.load(Ordering::Relaxed);
         let inner = (0..self.limit.load(Ordering::Acquire)).filter_map(move |slot| {
             let address = base + slot * SLOT_BYTES;
@@ -363,8 +372,15 @@ impl Registry {
         inner.chain(outer).filter_map(|(address, entry)| {
             // SAFETY: an entry is a header, and headers are never unmapped.
             let slab = unsafe { entry.load(Ordering::Relaxed).as_ref() };
-            slab.filter(|slab| slab.start() == address)
+            slab.map(|slab| (address, slab))
         })
+    }
+
+    /// Where frees of a slot's blocks go, as [`Registry::enter`] was told; none outside of the
+    /// arena.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn bin_of(&self, address: usize) -> Option<usize> {
+        Some(self.owner_entry(address)?.load(Ordering::Relaxed))
     }
 }
 

@@ -41,6 +41,7 @@ use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
 use crate::name::{Name, name};
+use crate::observe::caller::sees_blocks;
 use crate::observe::{Block, Event, Observed, Observer, Record, SlabCounts, Wish};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::superslab::SuperSlab;
@@ -298,7 +299,8 @@ impl Slab {
     fn wipe_records(&self) {
         let bytes = self.blocks() * size_of::<Record>();
         for records in self.constant.records.iter().map(Cell::get) {
-            if !records.is_null() {
+            // Where no hook has written, the pages have not been touched, and need not be.
+            if !records.is_null() && sees_blocks() {
                 // SAFETY: there is a record for each block; none of them is in use any more.
                 unsafe { records.cast_mut().cast::<u8>().write_bytes(0, bytes) };
             }

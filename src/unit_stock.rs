@@ -240,6 +240,18 @@ pub(crate) fn for_each(mut each: impl FnMut(usize, usize)) {
     }
 }
 
+/// How many of the units from `start` on there are before one that waits; `None` if none does, or if
+/// somebody is changing the stock.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn apart_from(start: usize, units: usize) -> Option<usize> {
+    let stock = STOCK.try_lock()?;
+    let end = start + units * UNIT;
+    let ranges = stock.ranges[..stock.len].iter();
+    let overlaps = |range: &&Range| range.start < end && start < range.end();
+    let first = ranges.filter(overlaps).map(|range| range.start).min()?;
+    Some(first.saturating_sub(start) / UNIT)
+}
+
 /// The address of the stock, and where a reader of a core file finds what in it.
 pub(crate) fn address() -> usize {
     STOCK.address() as usize

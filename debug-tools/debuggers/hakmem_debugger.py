@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 
 import hakmem_structures as structures
 
@@ -159,9 +160,14 @@ class Hakmem:
             return answer
         why = answer.notes.strip()
         if source.startswith("pid:") and "cannot read process" in why:
-            # PR_SET_PTRACER, PR_SET_PTRACER_ANY.
-            why += ("\n  or:    have the process allow it, where it is only a debugger that may read it: "
-                    "%s (int) prctl(0x59616d61, -1L)" % self.debugger.call())
+            try:
+                answer = run_with_memory(command, source, arguments)
+            except OSError:
+                # PR_SET_PTRACER, PR_SET_PTRACER_ANY.
+                why += ("\n  or:    have the process allow it, where it is only a debugger that may read it: "
+                        "%s (int) prctl(0x59616d61, -1L)" % self.debugger.call())
+            if answer.status != 2:
+                return answer
         raise Refused(why)
 
     def look_up(self, addresses):
@@ -221,13 +227,26 @@ class Hakmem:
         return "\n".join(lines) + "\n"
 
 
-def run(command, source, arguments):
+def run(command, source, arguments, memory=subprocess.DEVNULL, files=()):
     """Runs the program; its standard error is notes."""
     done = subprocess.run(
         [program(), command, source, *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=memory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=files,
         text=True, errors="replace", check=False)
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def run_with_memory(command, source, arguments):
+    """The same for a process that the debugger may read, and the program may not: what the debugger has
+    opened is handed on, the memory as standard input and the list of mappings as a file."""
+    process = "/proc/%s" % source[len("pid:"):]
+    with open(process + "/mem", "rb", buffering=0) as memory, \
+            open(process + "/maps", "rb") as maps, tempfile.TemporaryFile() as copy:
+        copy.write(maps.read())
+        copy.flush()
+        os.fchmod(copy.fileno(), 0o644)
+        named = "%s,/proc/self/fd/%d" % (source, copy.fileno())
+        return run(command, named, arguments, memory, (copy.fileno(),))
 
 
 def say(said):

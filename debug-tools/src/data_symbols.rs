@@ -35,7 +35,10 @@ pub fn of(module: &Module, address: u64) -> Option<String> {
         .find(covers)
         .or_else(|| file.dynamic_symbols().find(covers))?;
     let name = symbol.name().ok()?;
-    let demangled = format!("{:#}", rustc_demangle::demangle(name));
+    let of_cpp = cpp_demangle::Symbol::new(name)
+        .ok()
+        .and_then(|name| name.demangle().ok());
+    let demangled = of_cpp.unwrap_or_else(|| format!("{:#}", rustc_demangle::demangle(name)));
     let name = Printable(&demangled).to_string();
     match address - symbol.address() {
         0 => Some(name),

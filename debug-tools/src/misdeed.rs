@@ -110,9 +110,8 @@ impl Misdeed {
     pub fn json(&self, symbols: &mut Symbols<'_>) -> Value {
         let culprit = self.culprit(symbols);
         let mut stack = |stack: &Option<Stack>| {
-            let functions = stack.as_ref().map(|stack| stack.functions(symbols));
-            let names = functions.into_iter().flatten();
-            Value::from(names.map(|f| function(&f)).collect::<Vec<_>>())
+            let known = stack.as_ref().map(|stack| stack.json(symbols));
+            known.unwrap_or_else(|| json!([]))
         };
         json!({
             "kind": self.kind,
@@ -137,7 +136,7 @@ fn function(function: &Function) -> Value {
 
 /// Whether a function is one that writes for others: of libc, of hakmem, which stands in front of it,
 /// or of the standard library of C++ or Rust, which are inlined.
-fn is_of_library(function: &Function) -> bool {
+pub fn is_of_library(function: &Function) -> bool {
     let file = function.module.as_ref().and_then(|path| path.file_name());
     let is_file = file.is_some_and(|name| {
         let name = name.as_encoded_bytes();
@@ -161,10 +160,18 @@ impl Stack {
         functions
     }
 
+    /// It as JSON.
+    pub fn json(&self, symbols: &mut Symbols<'_>) -> Value {
+        let functions = self.functions(symbols);
+        functions.iter().map(function).collect()
+    }
+
     /// It in a line, without what calls `main` and what begins threads.
-    fn line(&self, symbols: &mut Symbols<'_>) -> String {
+    pub fn line(&self, symbols: &mut Symbols<'_>) -> String {
         let mut functions = self.functions(symbols);
-        if let Some(index) = functions.iter().position(|f| f.name == "main") {
+        // In Rust that is a function of the crate's, behind which lies the start of the standard library.
+        let is_main = |f: &Function| f.name == "main" || f.name.ends_with("::main");
+        if let Some(index) = functions.iter().position(is_main) {
             functions.truncate(index + 1);
         }
         while functions.len() > 1 && functions.last().is_some_and(is_of_library) {

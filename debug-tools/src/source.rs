@@ -51,7 +51,12 @@ impl Source {
     }
 
     fn find(name: &Path) -> Result<Self, Failure> {
-        if let Some(pid) = name.to_str().and_then(|name| name.strip_prefix("pid:")) {
+        if let Some(process) = name.to_str().and_then(|name| name.strip_prefix("pid:")) {
+            // `pid:N,MAPS`: what the debuggers' scripts hand on.
+            let (pid, handed) = match process.split_once(',') {
+                Some((pid, maps)) => (pid, Some(Path::new(maps))),
+                None => (process, None),
+            };
             let pid = pid.parse().map_err(|_| {
                 let why = format!("`{pid}` is no process id");
                 Failure::new(
@@ -61,7 +66,7 @@ impl Source {
                     "write it as pid:1234",
                 )
             })?;
-            return Ok(Self::Image(Box::new(Image::of_process(pid)?)));
+            return Ok(Self::Image(Box::new(Image::of_process(pid, handed)?)));
         }
         // Looked at before it is opened: to open a pipe would wait for a writer.
         let kind = fs::metadata(name).map_err(|error| {

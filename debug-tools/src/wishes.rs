@@ -19,7 +19,9 @@ pub struct Wishes {
     #[arg(long, value_name = "RULE")]
     watch: Vec<String>,
 
-    /// Give blocks pages of their own, so that a wrong access is stopped: all, 1/100, size=16-512, …
+    /// Give blocks pages of their own, so that a wrong access is stopped: all, 1/100, size=16-512, …;
+    /// `all,left` stops those in front, `all,exact` those from the byte behind on, which takes
+    /// alignment away that some programs rely on
     #[arg(long, value_name = "WHAT")]
     guard: Option<String>,
 

@@ -50,6 +50,15 @@ pub enum Api {
 }
 
 impl Api {
+    /// Whether `number` is one of the functions of C and C++ that are asked for an alignment.
+    pub(crate) const fn takes_align(number: u8) -> bool {
+        Api::Memalign as u8 <= number && number <= Api::Pvalloc as u8
+            || number == Api::NewAligned as u8
+            || number == Api::NewArrayAligned as u8
+            || number == Api::NewAlignedNothrow as u8
+            || number == Api::NewArrayAlignedNothrow as u8
+    }
+
     /// Whether `number` is one of the forms of `operator new`, which call the allocator from a
     /// frame of their own.
     #[inline(always)]

@@ -259,6 +259,12 @@ pub(crate) fn switch(sees: bool, diverts: bool) {
     OBSERVES.store(what, Ordering::Relaxed);
 }
 
+/// Whether hooks see blocks. Who looks after the last use of a block knows it if a hook saw that.
+#[inline(always)]
+pub(crate) fn sees_blocks() -> bool {
+    OBSERVES.load(Ordering::Relaxed) == SEES
+}
+
 /// Whether hooks see no blocks but those that are diverted.
 #[inline(always)]
 pub(crate) fn only_diverts() -> bool {

@@ -319,8 +319,6 @@ pub(crate) trait Observer: 'static {
     type Span;
     /// Whether any hook does anything.
     const ACTIVE: bool = true;
-    /// Bytes added to each request before its class is chosen.
-    const TAIL: usize = 0;
     /// The first block of each slab stays the observer's, so that every other one has a block
     /// below it.
     const SKIPS_FIRST: bool = false;
@@ -335,6 +333,13 @@ pub(crate) trait Observer: 'static {
     /// other hooks see diverted blocks alone.
     fn diverts() -> bool {
         false
+    }
+
+    /// Bytes added to each request before its class is chosen. Before the set-up there may be more
+    /// of them than after it, but no fewer.
+    #[inline(always)]
+    fn tail() -> usize {
+        0
     }
 
     /// Where the arena is to be, a multiple of 2 MiB; 0 where it does not matter. Asked when it
@@ -487,6 +492,12 @@ pub(crate) trait Observer: 'static {
         Err(WatchError::NotBuilt)
     }
 
+    /// Whether paths are timed: short ones ask, and have a slow twin that enters a span.
+    #[inline(always)]
+    fn times() -> bool {
+        false
+    }
+
     /// A path is entered; it is left when the result is dropped.
     fn span(_: Path) -> Self::Span;
 
@@ -531,7 +542,6 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     type Record = (A::Record, B::Record);
     type Span = (A::Span, B::Span);
     const ACTIVE: bool = A::ACTIVE || B::ACTIVE;
-    const TAIL: usize = A::TAIL + B::TAIL;
     const SKIPS_FIRST: bool = A::SKIPS_FIRST || B::SKIPS_FIRST;
 
     fn set_up() -> bool {
@@ -541,6 +551,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     fn diverts() -> bool {
         A::diverts() || B::diverts()
+    }
+
+    #[inline(always)]
+    fn tail() -> usize {
+        A::tail() + B::tail()
     }
 
     #[inline(always)]
@@ -626,7 +641,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         release: &Release,
     ) -> Option<NonNull<u8>> {
         if A::freeing(&local.0, &block.first(), release).is_none() {
-            B::put_off(&local.1, &block.second(), release);
+            // A copy: a reference would have who calls this keep it in memory.
+            B::put_off(&local.1, &block.second(), &release.copy());
             return None;
         }
         B::freeing(&local.1, &block.second(), release)
@@ -724,6 +740,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
             Err(WatchError::NotBuilt) => B::unwatch(number),
             result => result,
         }
+    }
+
+    #[inline(always)]
+    fn times() -> bool {
+        A::times() || B::times()
     }
 
     #[inline(always)]

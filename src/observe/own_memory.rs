@@ -2,7 +2,7 @@
 //! what they remember of blocks holds no block.
 
 use crate::sys::memory::{self, PAGE};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Mappings that are remembered; of those beyond nobody knows whose they are.
 const MOST: usize = 4096;
@@ -11,6 +11,21 @@ const MOST: usize = 4096;
 /// start.
 static KNOWN: [[AtomicUsize; 2]; MOST] = [const { [const { AtomicUsize::new(0) }; 2] }; MOST];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Whether the root structure has the names. Relaxed: one thread fills it.
+static IS_DESCRIBED: AtomicBool = AtomicBool::new(false);
+
+/// Names that [`describe`] adds.
+pub(crate) const NAMES: usize = 3;
+
+/// Adds to the root structure where this is kept, so that a reader of a core file can leave it out as
+/// well; once, whoever of the observers asks.
+pub(crate) fn describe(put: fn(&str, usize)) {
+    if !IS_DESCRIBED.swap(true, Ordering::Relaxed) {
+        put("observers.memory", &raw const KNOWN as usize);
+        put("observers.memory.count", &raw const COUNT as usize);
+        put("observers.memory.capacity", MOST);
+    }
+}
 
 /// Maps zero bytes, whole pages, that are never unmapped.
 pub(crate) fn map(bytes: usize) -> Option<usize> {

@@ -62,6 +62,12 @@ pub(crate) fn with_caller<T>(_api: Api, call: impl FnOnce(Caller) -> T) -> T {
 #[inline(always)]
 pub(crate) fn switch(_sees: bool, _diverts: bool) {}
 
+/// No hook sees a block.
+#[inline(always)]
+pub(crate) const fn sees_blocks() -> bool {
+    false
+}
+
 /// Nothing is diverted.
 #[inline(always)]
 pub(crate) const fn only_diverts() -> bool {

@@ -15,8 +15,10 @@ use super::site_text::SiteText;
 pub(crate) enum Side {
     /// At the start of a page.
     Left,
-    /// At the end of one.
+    /// At the end of one, as far as what every caller is promised allows.
     Right,
+    /// At the end of one, to the byte.
+    Exact,
     /// The one or the other.
     Random,
 }
@@ -39,7 +41,7 @@ pub(crate) struct GuardText<'t> {
 impl<'t> GuardText<'t> {
     /// What a text may say.
     pub(crate) const ACCEPTED: &'static str = "all, none, 1/N, size=A-B, site=FUNCTION, \
-        site=MODULE+0xOFFSET, site=0xADDRESS, thread=T, right, left, random, with commas between";
+        site=MODULE+0xOFFSET, site=0xADDRESS, thread=T, right, exact, left, random, with commas between";
 
     /// What a text says; `None` if it is not understood.
     pub(crate) fn parse(text: &'t [u8]) -> Option<Self> {
@@ -75,6 +77,7 @@ impl<'t> GuardText<'t> {
         match (key, value) {
             (b"all", None) => return Some(1),
             (b"right", None) => self.side = Side::Right,
+            (b"exact", None) => self.side = Side::Exact,
             (b"left", None) => self.side = Side::Left,
             (b"random", None) => self.side = Side::Random,
             (b"size", Some(value)) => {
@@ -115,6 +118,7 @@ mod tests {
         assert_eq!((all.one_in, all.sizes), (1, (0, usize::MAX)));
         assert_eq!(all.side, Side::Right);
         assert_eq!(parse("random").expect("a guard").side, Side::Random);
+        assert_eq!(parse("all,exact").expect("a guard").side, Side::Exact);
         assert_eq!(parse("none").expect("a guard").one_in, 0);
         for wrong in [
             "",
@@ -129,6 +133,8 @@ mod tests {
             "site=",
             "site=a+b",
             "left,right",
+            "exact,left",
+            "exact=1",
             "all,1/3",
             "all=1",
             "none,all",

@@ -16,7 +16,7 @@ pub const DEBUG: &[Variable] = &[
     debug_text(
         "HAKMEM_GUARD",
         "Which blocks get pages of their own, with one that cannot be touched beside them: \
-         all, 1/N, size=A-B, site=FUNCTION, thread=T; right, left or random.",
+         all, 1/N, size=A-B, site=FUNCTION, thread=T; right, exact, left or random.",
     ),
     debug_word(
         "HAKMEM_INTEGRITY_CHECKS",

@@ -23,10 +23,19 @@ pub(crate) struct Contradiction {
 /// What is compared.
 #[derive(Clone, Copy)]
 pub(crate) struct Look {
-    /// No other thread frees blocks: the count of blocks that are out is exact.
+    /// No other thread frees blocks or resizes them: the count of blocks that are out is exact, and
+    /// the record of a LARGE block says what it has.
     pub(crate) is_alone: bool,
+    pub(crate) records: Records,
+}
+
+/// What records say.
+#[derive(Clone, Copy)]
+pub(crate) struct Records {
     /// Whether a record says that its block is not free.
     pub(crate) is_out: fn(&Record) -> bool,
+    /// The bytes of a block that the program has.
+    pub(crate) live_bytes: fn(&Record) -> Option<usize>,
 }
 
 impl Slab {
@@ -108,7 +117,7 @@ impl Slab {
         (Slab::FIRST..self.blocks()).find_map(|index| {
             let bits = self.free_word(index / 64).get();
             let bit = 1 << (index % 64);
-            let is_both = bits & bit != 0 && self.record(index).is_some_and(look.is_out);
+            let is_both = bits & bit != 0 && self.record(index).is_some_and(look.records.is_out);
             let by = "the record of a block that is not free";
             is_both.then(|| differs64("slab.free", bits, bits & !bit, by))?
         })

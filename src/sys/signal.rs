@@ -224,7 +224,7 @@ impl Handler {
     /// Sees to it that the signal comes here first: the program may have set a handler of its
     /// own since. False if the system refuses.
     pub(crate) fn ensure(&self, handle: fn(&Stopped) -> Outcome) -> bool {
-        if !make_large_stack() {
+        if make_large_stack().is_none() {
             return false;
         }
         self.handle.store(handle as usize, Ordering::Release);
@@ -347,17 +347,16 @@ static LARGE: AtomicUsize = AtomicUsize::new(0);
 /// The thread that runs on it; 0 for none. Acquire on taking pairs with Release on giving back.
 static HOLDER: AtomicU32 = AtomicU32::new(0);
 
-/// Maps the large stack; false without memory.
-pub(crate) fn make_large_stack() -> bool {
-    if LARGE.load(Ordering::Acquire) != 0 {
-        return true;
+/// Maps the large stack, once: its lowest address, and its bytes; `None` without memory.
+pub(crate) fn make_large_stack() -> Option<(usize, usize)> {
+    let there = LARGE.load(Ordering::Acquire);
+    if there != 0 {
+        return Some((there, LARGE_BYTES));
     }
-    let Some(made) = super::memory::map_zeroed(LARGE_BYTES, super::memory::PAGE) else {
-        return false;
-    };
+    let made = super::memory::map_zeroed(LARGE_BYTES, super::memory::PAGE)?;
     // Of two at a time one stays unused.
-    let _ = LARGE.compare_exchange(0, made, Ordering::AcqRel, Ordering::Acquire);
-    true
+    let first = LARGE.compare_exchange(0, made, Ordering::AcqRel, Ordering::Acquire);
+    Some((first.map_or_else(|other| other, |_| made), LARGE_BYTES))
 }
 
 /// Calls `f(argument)` on the large stack when no other thread uses it; not at all if this one

@@ -286,6 +286,12 @@ impl Bin {
         self.top.set(top);
     }
 
+    /// The addresses of the top and of the array's end.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(super) fn addresses(&self) -> (usize, usize) {
+        (self.top.get() as usize, self.end.get() as usize)
+    }
+
     /// Gives the bin an empty array.
     ///
     /// # Safety

@@ -16,6 +16,7 @@
 //!    does a fork's child.
 //! 5. Caches are never unmapped.
 
+mod contradiction;
 pub(crate) mod front;
 mod learning;
 pub(crate) mod parked;
@@ -407,15 +408,19 @@ impl ThreadCache {
         self.front.set_view(view.base, limit, view.owners);
     }
 
-    /// Whether nobody is in the middle of a change of the cache, or of its slabs. Of one that
-    /// nobody has that is known if this thread is alone.
+    /// Whether its thread is not in the middle of a change of the cache, or of its slabs.
+    fn is_quiet(&self) -> bool {
+        self.state() == State::Live && self.thread.get() != 0 && self.busy.get() == 0
+    }
+
+    /// The inbox of the cache that a bin is part of, if the address is one's.
     #[allow(dead_code, reason = "observers ask for it")]
-    pub(crate) fn is_quiet(&self, is_alone: bool) -> bool {
-        match self.state() {
-            State::Live => self.thread.get() != 0 && self.busy.get() == 0,
-            State::Parked => is_alone && self.busy.get() == 0,
-            State::Frozen => false,
-        }
+    pub(crate) fn inbox_of_bin(bin: usize) -> Option<usize> {
+        let has_it = |cache: &&ThreadCache| {
+            bin.wrapping_sub(ptr::from_ref(*cache) as usize) < size_of::<Front>()
+        };
+        let cache = Self::all().find(has_it)?;
+        Some(ptr::from_ref(&cache.inbox.0) as usize)
     }
 
     /// Whether one thread alone has a cache.

@@ -6,11 +6,13 @@
 //! a slab is made in new memory these are flushed. After a fork the child finds here the caches of the threads
 //! that it does not have; those are not flushed.
 
+use super::front::Quiet;
 use super::{NoCache, State, ThreadCache};
 use crate::counters::{self, Counter};
 use crate::registry::REGISTRY;
 use crate::size_class::SizeClass;
 use crate::slab::Slab;
+use crate::slab::contradiction::Contradiction;
 use crate::sys::lock::{Guard, Lock};
 use core::cell::Cell;
 use core::ptr;
@@ -170,6 +172,57 @@ pub(crate) fn flush_all() {
     while let Some(cache) = unsafe { at.as_ref() } {
         parked.cools(cache);
         cache.flush();
+        at = cache.parked_below.get();
+    }
+}
+
+/// Looks at what a cache has while nobody changes it; `None` if somebody does, or may.
+///
+/// One that a thread has says itself whether it is being changed. One that nobody has is the holder's
+/// of a lock, which is not waited for: a signal handler may have interrupted the holder.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn quietly<T>(cache: &ThreadCache, look: impl FnOnce() -> T) -> Option<T> {
+    match cache.state() {
+        State::Live if cache.thread.get() != 0 => {
+            let seen = cache.is_quiet().then(look)?;
+            cache.is_quiet().then_some(seen)
+        }
+        State::Live => {
+            let _quiet = Quiet::begin();
+            let orphans = ORPHANS.try_lock()?;
+            ptr::eq(orphans.0.get(), cache).then(look)
+        }
+        State::Parked => {
+            // What a signal handler does meanwhile waits for no lock of this thread's.
+            let _quiet = Quiet::begin();
+            let _parked = PARKED.try_lock()?;
+            (cache.state() == State::Parked).then(look)
+        }
+        State::Frozen => None,
+    }
+}
+
+/// Notes which parked caches contradict themselves or their slabs, and in what, as many as there is
+/// room for.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn contradictions(found: &mut [Option<(usize, Contradiction)>]) {
+    let _quiet = Quiet::begin();
+    let Some(parked) = PARKED.try_lock() else {
+        return;
+    };
+    let mut room = found.iter_mut();
+    let mut at = parked.top;
+    // A damaged link leads to no cache, or round in a circle.
+    for _ in 0..ThreadCache::all().count() {
+        let Some(cache) = ThreadCache::all().find(|cache| ptr::eq(*cache, at)) else {
+            return;
+        };
+        if let Some(wrong) = cache.contradiction_of_parked() {
+            let Some(place) = room.next() else {
+                return;
+            };
+            *place = Some((ptr::from_ref(cache) as usize, wrong));
+        }
         at = cache.parked_below.get();
     }
 }

@@ -272,6 +272,24 @@ static void aligned(void) {
         }
 }
 
+/* What malloc promises of each size: of a small one what the largest object in it may need, whatever
+ * the guards say; and where a function is asked for more, that. */
+static void promised(char **argv) {
+    int is_exact = (int)number(argv, 2);
+    for (size_t size = 1; size < 600; size += 1 + size / 40) {
+        char *blocks[] = {malloc(size), calloc(1, size), realloc(malloc(1), size), memalign(16, size),
+                          aligned_alloc(32, size)};
+        for (int i = 0; i < 5; i++) {
+            uintptr_t at = (uintptr_t)blocks[i], end = at + size;
+            size_t align = i == 4 ? 32 : i == 3 ? 16 : is_exact ? 1 : size < 16 ? 8 : 16;
+            CHECK(at % align == 0, "%d: a multiple of %zu, not %p", i, align, blocks[i]);
+            CHECK(-end % PAGE < align, "%d: %zu bytes end at a page's, not at %p", i, size, (void *)end);
+            memset(blocks[i], 3, size);
+            drop(blocks[i]);
+        }
+    }
+}
+
 /* interior SIZE OFFSET, twice SIZE, kept SIZE OFFSET: what is found without a fault. */
 static void interior(char **argv) { drop(make(number(argv, 2)) + number(argv, 3)); }
 
@@ -322,6 +340,7 @@ int main(int argc, char **argv) {
     RUN("counts", counts(argv))
     RUN("places", places())
     RUN("aligned", aligned())
+    RUN("promised", promised(argv))
     RUN("interior", interior(argv))
     RUN("twice", twice(argv))
     RUN("kept", kept(argv))

@@ -1,5 +1,6 @@
 // Loses blocks and ends with a core file: `lost LIST` writes what it lost to the file LIST, a line
-// a block: `definite ADDRESS` or `indirect ADDRESS`.
+// a block: `definite ADDRESS` or `indirect ADDRESS`. `lost LIST ask` asks the library as well, which has to
+// be an observed one, and `lost LIST wait` asks it and waits instead of ending.
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+__attribute__((weak)) size_t hakmem_leaks(void);
 
 enum { KEPT = 200, LOST = 60, KEY = 0x5a };
 
@@ -89,6 +92,8 @@ int main(int argc, char **argv) {
     into = (char *)zeroed(5000) + 4000;
     lose_all();
     scrub();
+    if (argc > 2 && (!hakmem_leaks || hakmem_leaks() == 0)) _exit(6);
+    scrub();
     FILE *list = fopen(argv[1], "w");
     if (!list) return 3;
     for (int i = 0; i < count; i++) {
@@ -97,5 +102,6 @@ int main(int argc, char **argv) {
     }
     fclose(list);
     scrub();
+    while (argc > 2 && !strcmp(argv[2], "wait")) pause();
     abort();
 }

@@ -21,6 +21,8 @@ pub enum Found {
     Leaks,
     /// In one of two runs with guards, left and right.
     Guards,
+    /// In a run with guards that stand at the last byte.
+    Exact,
     /// An allocator cannot be asked for it.
     None,
 }
@@ -31,6 +33,7 @@ impl Found {
         match self {
             Self::Default | Self::None => &[&[]],
             Self::Leaks => &[&[("HAKMEM_LEAKS", "1")]],
+            Self::Exact => &[&[("HAKMEM_GUARD", "all,exact")]],
             Self::Guards => &[&[("HAKMEM_GUARD", "all")], &[("HAKMEM_GUARD", "all,left")]],
         }
     }
@@ -74,6 +77,7 @@ impl Program {
                 "default" => Found::Default,
                 "leaks" => Found::Leaks,
                 "guards" => Found::Guards,
+                "exact" => Found::Exact,
                 "none" => Found::None,
                 other => panic!("{source:?}: Found: {other}"),
             },

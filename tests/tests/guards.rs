@@ -300,6 +300,7 @@ fn the_variable_says_where_they_lie() {
     };
     assert_eq!(places("all"), (0, 200));
     assert_eq!(places("left"), (200, 0));
+    assert_eq!(places("exact"), (0, 200));
     let (left, right) = places("random");
     assert!(
         left + right == 200 && left > 50 && right > 50,
@@ -307,12 +308,45 @@ fn the_variable_says_where_they_lie() {
     );
 }
 
+/// No object of a size below 16 needs more than 8; and with `exact` the last byte is the page's.
+#[test]
+fn they_end_as_near_to_the_page_as_is_promised() {
+    if !applies() {
+        return;
+    }
+    is_sound(&run("all", "promised 0"));
+    is_sound(&run("all,exact", "promised 1"));
+    for (guard, case) in [
+        ("all", "read 8 8"),
+        ("all", "read 3 8"),
+        ("all", "read 1 8"),
+        ("all,exact", "read 13 13"),
+        ("exact", "write 100 100"),
+        ("exact", "read-freed 13 12"),
+    ] {
+        let kind = match case.contains("freed") {
+            true => "use-after-free",
+            false => "heap-overflow",
+        };
+        is_stopped(&run(guard, case), kind, "");
+    }
+    // What is left of the page is in front.
+    let written = run("all,exact", "write 13 -1");
+    written.aborted();
+    assert!(
+        lines(&written)[0].starts_with("ERROR heap-underflow"),
+        "{}",
+        written.report()
+    );
+    is_sound(&run("all", "read 13 13"));
+}
+
 #[test]
 fn what_is_not_understood_is_said_and_ignored() {
     if !applies() {
         return;
     }
-    for wrong in ["al", "1/0", "size=5-2", "left,right", "site="] {
+    for wrong in ["al", "1/0", "size=5-2", "left,right", "left,exact", "site="] {
         let outcome = run(wrong, "write 64 5");
         is_sound(&outcome);
         let said = outcome.stderr_text().into_owned();

@@ -39,7 +39,7 @@ fn a_late_write_is_named_by_function_and_line() {
         assert!(hit.line().contains("/* THE WRITE */"), "{}", hit.line());
         assert_eq!((hit.address, hit.within), (item, 0));
         assert!(hit.says("freed") && hit.says("life 1"), "{hit:?}");
-        assert!(hit.says("of 48 bytes (32 asked for), class 2"), "{hit:?}");
+        assert!(hit.says("of 32 bytes (32 asked for), class 1"), "{hit:?}");
         assert_eq!(hit.stack("allocated by")[0], "make_item");
         assert_eq!(hit.stack("freed by")[0], "drop_item");
         assert!(hit.stack("allocated by").contains(&"threads".to_owned()));

@@ -42,13 +42,11 @@ fn sizes_and_classes_select() {
     let outcome = good("site=sizes size=4096 on=alloc,free", "sizes");
     assert_eq!(sizes(&outcome, "watch 1: alloc"), [4096]);
     assert_eq!(sizes(&outcome, "watch 1: free"), [4096]);
-    // 32 bytes, and 16 behind them, are class 2.
-    let outcome = good("class=2 from=sizes on=alloc", "sizes");
+    let outcome = good("class=1 from=sizes on=alloc", "sizes");
     assert_eq!(sizes(&outcome, "watch 1: alloc"), [32]);
     let outcome = good("class=large from=sizes on=alloc,free", "sizes");
-    // With the 16 bytes behind it, what fills the largest class is large.
-    assert_eq!(sizes(&outcome, "watch 1: alloc"), [32768, 65536]);
-    assert_eq!(sizes(&outcome, "watch 1: free"), [32768, 65536]);
+    assert_eq!(sizes(&outcome, "watch 1: alloc"), [65536]);
+    assert_eq!(sizes(&outcome, "watch 1: free"), [65536]);
     let lines = lines_with(&outcome, "watch 1: alloc");
     assert!(lines[0].contains(", large) malloc life 1 "), "{}", lines[0]);
 }

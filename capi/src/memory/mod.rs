@@ -24,6 +24,7 @@ mod plain;
 mod printed;
 mod received;
 mod sent;
+mod sorted;
 mod strings;
 mod wide;
 
@@ -73,11 +74,7 @@ macro_rules! checked {
             core::arch::naked_asm!(
                 ".cfi_startproc",
                 crate::memory::look!($count),
-                "push rbp",
-                ".cfi_adjust_cfa_offset 8",
-                ".cfi_rel_offset rbp, 0",
-                "mov rbp, rsp",
-                ".cfi_def_cfa_register rbp",
+                crate::memory::make_frame!(),
                 crate::memory::pass_frame!($($argument)*),
                 "call {seen}",
                 "leave",
@@ -132,6 +129,44 @@ macro_rules! look {
     };
 }
 use look;
+
+/// Makes a frame that can be unwound; `leave` ends it.
+macro_rules! make_frame {
+    () => {
+        "push rbp
+         .cfi_adjust_cfa_offset 8
+         .cfi_rel_offset rbp, 0
+         mov rbp, rsp
+         .cfi_def_cfa_register rbp"
+    };
+}
+use make_frame;
+
+/// Stores the registers of arguments at the stack pointer, in their order: 48 bytes.
+macro_rules! save_arguments {
+    () => {
+        "mov [rsp], rdi
+         mov [rsp + 8], rsi
+         mov [rsp + 16], rdx
+         mov [rsp + 24], rcx
+         mov [rsp + 32], r8
+         mov [rsp + 40], r9"
+    };
+}
+use save_arguments;
+
+/// Loads what [`save_arguments`] has stored.
+macro_rules! load_arguments {
+    () => {
+        "mov rdi, [rsp]
+         mov rsi, [rsp + 8]
+         mov rdx, [rsp + 16]
+         mov rcx, [rsp + 24]
+         mov r8, [rsp + 32]
+         mov r9, [rsp + 40]"
+    };
+}
+use load_arguments;
 
 unsafe extern "C" {
     /// Ends the program, as what `_FORTIFY_SOURCE` checks does.

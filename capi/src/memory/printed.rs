@@ -3,7 +3,7 @@
 //! How much is printed is known once it is: into a block of the heap it is printed twice, the
 //! first time nowhere.
 
-use super::{checked, fortify, look, original};
+use super::{checked, fortify, look, make_frame, original, save_arguments};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals, left};
@@ -194,18 +194,9 @@ macro_rules! variadic {
             core::arch::naked_asm!(
                 ".cfi_startproc",
                 look!(1),
-                "push rbp",
-                ".cfi_adjust_cfa_offset 8",
-                ".cfi_rel_offset rbp, 0",
-                "mov rbp, rsp",
-                ".cfi_def_cfa_register rbp",
+                make_frame!(),
                 "sub rsp, 208",
-                "mov [rsp], rdi",
-                "mov [rsp + 8], rsi",
-                "mov [rsp + 16], rdx",
-                "mov [rsp + 24], rcx",
-                "mov [rsp + 32], r8",
-                "mov [rsp + 40], r9",
+                save_arguments!(),
                 // So many of the vector registers are used, at most.
                 "test al, al",
                 "je 3f",

@@ -5,7 +5,7 @@
 //! cancelled in there: between libc's function and the program is a frame that can be unwound, and
 //! nothing of Rust's.
 
-use super::{look, plain};
+use super::{load_arguments, look, make_frame, plain, save_arguments};
 use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals};
 
@@ -41,27 +41,13 @@ macro_rules! received {
             core::arch::naked_asm!(
                 ".cfi_startproc",
                 look!($count),
-                "push rbp",
-                ".cfi_adjust_cfa_offset 8",
-                ".cfi_rel_offset rbp, 0",
-                "mov rbp, rsp",
-                ".cfi_def_cfa_register rbp",
+                make_frame!(),
                 "sub rsp, 48",
-                "mov [rsp], rdi",
-                "mov [rsp + 8], rsi",
-                "mov [rsp + 16], rdx",
-                "mov [rsp + 24], rcx",
-                "mov [rsp + 32], r8",
-                "mov [rsp + 40], r9",
+                save_arguments!(),
                 "cmp qword ptr [rip + {originals} + {index}], 0",
                 "jne 3f",
                 "call {find}",
-                "mov rdi, [rsp]",
-                "mov rsi, [rsp + 8]",
-                "mov rdx, [rsp + 16]",
-                "mov rcx, [rsp + 24]",
-                "mov r8, [rsp + 32]",
-                "mov r9, [rsp + 40]",
+                load_arguments!(),
                 "3:",
                 "call qword ptr [rip + {originals} + {index}]",
                 "mov rdi, rsp",

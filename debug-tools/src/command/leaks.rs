@@ -14,7 +14,7 @@ use super::joined;
 use crate::answer::{self, Answer, Beside};
 use crate::event::{frames, named, stack_json};
 use crate::failure::Failure;
-use crate::heap::{self, Doing, Heap, Leak, LeakKind, Reach};
+use crate::heap::{Heap, Leak, LeakKind, Reach};
 use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::symbols::Symbols;
@@ -61,18 +61,17 @@ struct Group {
     indirect: u64,
     indirect_bytes: u64,
     record: Option<Record>,
-    /// What a checked build has noted of who asked for one of them.
-    noted: Option<heap::Record>,
+    /// The stack that a checked build has noted; 0 if there is none.
+    stack: u32,
     block_bytes: u64,
 }
 
 impl Group {
     /// Who asked for them, and when, in ticks.
     fn frames(&self, trace: Option<&Trace>, heap: &Heap<'_>) -> (Vec<u64>, u64) {
-        match (&self.record, trace, &self.noted) {
-            (Some(record), Some(trace), _) => (frames(trace, record).0, record.time()),
-            (None, None, Some(noted)) => (heap.noted_stack(noted.allocated.stack), 0),
-            _ => (vec![], 0),
+        match (&self.record, trace) {
+            (Some(record), Some(trace)) => (frames(trace, record).0, record.time()),
+            _ => (heap.noted_stack(self.stack), 0),
         }
     }
 }
@@ -86,7 +85,7 @@ impl Leaks {
         let progress = Progress::begin("following pointers");
         let reach = heap.reach();
         progress.end();
-        let groups = groups(&reach, trace.as_ref(), &heap);
+        let groups = groups(&reach, trace.as_ref());
         let mut output = Output::new();
         if self.answer.json {
             output.json(&self.json(&reach, &groups, trace.as_ref(), &heap))?;
@@ -118,12 +117,14 @@ impl Leaks {
             let with = match group.indirect {
                 0 => String::new(),
                 blocks => format!(
-                    ", and with them {} in {blocks} blocks",
-                    output::bytes(group.indirect_bytes)
+                    ", and with them {} in {}",
+                    output::bytes(group.indirect_bytes),
+                    output::count(blocks, "block")
                 ),
             };
             let (count, bytes) = (group.blocks.len(), output::bytes(group.bytes));
-            output.line(format_args!("lost: {bytes} in {count} blocks{with}"))?;
+            let blocks = output::count(count as u64, "block");
+            output.line(format_args!("lost: {bytes} in {blocks}{with}"))?;
             let (frames, time) = group.frames(trace, heap);
             for frame in &frames {
                 for function in symbols.functions(*frame, time).iter() {
@@ -151,18 +152,17 @@ impl Leaks {
             ))?;
         }
         let [definite, indirect] = sums(reach);
-        output.line(format_args!(
-            "definite:  {} blocks, {} bytes",
-            definite.0, definite.1
-        ))?;
-        output.line(format_args!(
-            "indirect:  {} blocks, {} bytes",
-            indirect.0, indirect.1
-        ))?;
-        output.line(format_args!(
-            "reachable: {} blocks, {} bytes",
-            reach.reachable, reach.reachable_bytes
-        ))
+        let reachable = (reach.reachable, reach.reachable_bytes);
+        let sums = [
+            ("definite:", definite),
+            ("indirect:", indirect),
+            ("reachable:", reachable),
+        ];
+        for (name, (blocks, bytes)) in sums {
+            let (blocks, bytes) = (output::count(blocks, "block"), output::count(bytes, "byte"));
+            output.line(format_args!("{name:<10} {blocks}, {bytes}"))?;
+        }
+        Ok(())
     }
 
     fn symbols<'a>(&self, trace: Option<&'a Trace>, heap: &'a Heap<'_>) -> Symbols<'a> {
@@ -220,7 +220,7 @@ fn sums(reach: &Reach) -> [(u64, u64); 2] {
 }
 
 /// The leaks by who asked for them, or else by their size; the largest first.
-fn groups(reach: &Reach, trace: Option<&Trace>, heap: &Heap<'_>) -> Vec<Group> {
+fn groups(reach: &Reach, trace: Option<&Trace>) -> Vec<Group> {
     let definite: HashMap<u64, &Leak> = reach
         .leaks
         .iter()
@@ -230,10 +230,6 @@ fn groups(reach: &Reach, trace: Option<&Trace>, heap: &Heap<'_>) -> Vec<Group> {
     let records = trace
         .map(|trace| records(trace, &definite))
         .unwrap_or_default();
-    let noted = match trace {
-        Some(_) => HashMap::new(),
-        None => noted(heap, reach),
-    };
     let mut groups: BTreeMap<(u32, u64, u64), Group> = BTreeMap::new();
     let mut keys = HashMap::new();
     for leak in reach
@@ -242,21 +238,17 @@ fn groups(reach: &Reach, trace: Option<&Trace>, heap: &Heap<'_>) -> Vec<Group> {
         .filter(|leak| leak.kind == LeakKind::Definite)
     {
         let record = records.get(&leak.address).copied();
-        let noted = noted.get(&leak.address).copied();
-        let key = match (record, trace, noted) {
-            (Some(record), ..) => (record.stack(), record.caller(), 0),
-            (None, Some(_), _) => (0, 0, 0),
-            (None, None, Some(noted)) if noted.allocated.stack != 0 => {
-                (noted.allocated.stack, 0, 0)
-            }
-            (None, None, _) => (0, 0, leak.bytes),
+        let key = match (record, leak.stack) {
+            (Some(record), _) => (record.stack(), record.caller(), 0),
+            (None, 0) if trace.is_some() => (0, 0, 0),
+            (None, 0) => (0, 0, leak.bytes),
+            (None, stack) => (stack, 0, u64::MAX),
         };
         keys.insert(leak.address, key);
         let group = groups.entry(key).or_default();
         group.blocks.push(leak.address);
-        let asked = noted.map_or(leak.bytes, |noted| noted.size);
-        group.bytes += record.map_or(asked, |record| record.size());
-        group.noted = noted;
+        group.bytes += record.map_or(leak.bytes, |record| record.size());
+        group.stack = leak.stack;
         group.block_bytes = leak.bytes;
         group.record = record;
     }
@@ -273,27 +265,6 @@ fn groups(reach: &Reach, trace: Option<&Trace>, heap: &Heap<'_>) -> Vec<Group> {
     let mut groups: Vec<Group> = groups.into_values().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.bytes + group.indirect_bytes));
     groups
-}
-
-/// What a checked build keeps of the leaks, which are in the order of their addresses.
-fn noted(heap: &Heap<'_>, reach: &Reach) -> HashMap<u64, heap::Record> {
-    let mut noted = HashMap::new();
-    let mut last = None;
-    for leak in &reach.leaks {
-        let Some(number) = heap.slab_at(leak.address) else {
-            continue;
-        };
-        let slab = &heap.slabs[number];
-        if last.as_ref().is_none_or(|(of, _)| *of != number) {
-            last = Some((number, heap.bits(slab).records));
-        }
-        let index = slab.index_of(leak.address).map_or(0, |(index, _)| index);
-        let record = last.as_ref().and_then(|(_, records)| records.get(index));
-        if let Some(record) = record.filter(|record| record.doing == Doing::Live) {
-            noted.insert(leak.address, *record);
-        }
-    }
-    noted
 }
 
 /// The records of when blocks were handed out.

@@ -75,9 +75,9 @@ impl Refs {
         if !self.answer.json {
             let plus = if more { " and more" } else { "" };
             output.line(format_args!(
-                "{} references{plus} to {start:#x}, {} bytes",
-                references.len(),
-                end - start
+                "{}{plus} to {start:#x}, {}",
+                output::count(references.len() as u64, "reference"),
+                output::count(end - start, "byte")
             ))?;
         }
         output.end()?;
@@ -105,6 +105,13 @@ fn line(heap: &Heap<'_>, reference: &Reference, start: u64) -> String {
             format!(
                 "block {block:#x} +{offset} ({bytes} bytes, {}){to}",
                 state.word()
+            )
+        }
+        Holder::Guarded { guarded, offset } => {
+            let block = &heap.guarded[*guarded];
+            format!(
+                "block {:#x} +{offset} ({} bytes, live, guarded){to}",
+                block.start, block.record.size
             )
         }
     }
@@ -144,6 +151,13 @@ fn json(heap: &Heap<'_>, reference: &Reference, start: u64) -> Value {
             "bytes": heap.slabs[*slab].bytes,
             "offset": offset,
             "state": state.word(),
+        }),
+        Holder::Guarded { guarded, offset } => json!({
+            "holder": "block",
+            "block": output::address(heap.guarded[*guarded].start),
+            "bytes": heap.guarded[*guarded].record.size,
+            "offset": offset,
+            "state": "live",
         }),
     };
     json["at"] = output::address(reference.at);

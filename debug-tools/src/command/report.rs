@@ -1,6 +1,5 @@
 //! `hakmem report`: what ended a process, and what is known of it.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +8,8 @@ use hakmem_trace_format::reader::{Event, Trace};
 use hakmem_trace_format::{CrashPage, Kind, REGISTER_NAMES};
 use serde_json::{Value, json};
 
-use super::kept::Kept;
+use super::registers::Registers;
+use super::suspect::{self, Suspect};
 use super::{info, joined};
 use crate::answer::{self, Answer, Beside};
 use crate::event::{EventPrinter, frames_json, named};
@@ -254,6 +254,11 @@ impl Report {
             Some(trace) => self.print_misdeeds(trace, output)?,
             None => vec![],
         };
+        let suspects = match &heap {
+            Ok(heap) if misdeeds.is_empty() => suspect::all(heap, trace.as_ref()),
+            _ => vec![],
+        };
+        self.print_suspects(image, trace.as_ref(), &suspects, output)?;
         let page = trace.as_ref().and_then(Trace::crash);
         if let (Some(trace), Some(page)) = (&trace, page) {
             self.print_page(trace, page, output)?;
@@ -284,7 +289,12 @@ impl Report {
                         describe(&heap.place(address))
                     ))?;
                 }
-                self.print_registers(heap, trace.as_ref(), output)?;
+                Registers {
+                    heap,
+                    trace: trace.as_ref(),
+                    answer: &self.answer,
+                }
+                .print(output)?;
                 findings = heap.verify().findings;
                 for Finding {
                     check,
@@ -299,105 +309,36 @@ impl Report {
         }
         if let Some(trace) = &trace {
             print_next_run(trace, &misdeeds, output)?;
+            let mut symbols = Symbols::new(trace, &self.answer);
+            let mut rules = suspects
+                .iter()
+                .map(|suspect| suspect.rule(trace, &mut symbols));
+            if let Some(rule) = rules.find_map(|rule| rule) {
+                let again = misdeed::run_again(trace, &rule);
+                output.line(format_args!("next, to name who did it: {again}"))?;
+            }
         }
         self.print_next_of_image(image, &findings, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
     }
 
-    /// The registers of the first thread that point into blocks, with who asked for the block and
-    /// for the one below, whose end may have been passed.
-    fn print_registers(
+    /// Who is likely to have done it, where nobody was seen.
+    fn print_suspects(
         &self,
-        heap: &Heap<'_>,
+        image: &Image,
         trace: Option<&Trace>,
+        suspects: &[Suspect],
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let thread = heap
-            .image
-            .threads
-            .first()
-            .filter(|_| !heap.image.is_process);
-        let registers = thread.and_then(|thread| thread.registers.as_ref());
-        let mut seen = HashSet::new();
-        for (name, value) in registers.iter().flat_map(|registers| registers.named()) {
-            let Place::Block {
-                slab,
-                index,
-                offset,
-                state,
-            } = heap.place(value)
-            else {
-                continue;
-            };
-            let number = slab;
-            let slab = &heap.slabs[number];
-            let block = slab.block(index);
-            if !seen.insert(block) {
-                continue;
-            }
-            let (word, bytes) = (state.word(), slab.bytes);
-            output.line(format_args!(
-                "{name} is {value:#x}: {word}, byte {offset} of the block {block:#x} of {bytes} bytes"
-            ))?;
-            let Some(trace) = trace else {
-                self.print_kept(heap, number, index, output)?;
-                continue;
-            };
-            self.print_last(trace, "    ", block, output)?;
-            if index > 0 {
-                output.line(format_args!(
-                    "  below it ends the block {:#x}",
-                    slab.block(index - 1)
-                ))?;
-                self.print_last(trace, "    ", slab.block(index - 1), output)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What a checked build keeps of a block.
-    fn print_kept(
-        &self,
-        heap: &Heap<'_>,
-        slab: usize,
-        index: usize,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let slab = &heap.slabs[slab];
-        let Some(record) = heap.bits(slab).records.get(index).copied() else {
-            return Ok(());
+        let mut symbols = match trace {
+            Some(trace) => Symbols::new(trace, &self.answer),
+            None => Symbols::new(image, &self.answer),
         };
-        let guards = heap.guards(slab, index, &record);
-        let kept = Kept {
-            heap,
-            record,
-            guards,
-        };
-        for (name, value) in kept.lines(&mut Symbols::new(heap.image, &self.answer)) {
-            output.line(format_args!("    {name:<9} {value}"))?;
-        }
-        Ok(())
-    }
-
-    /// The last two things that happened to a block.
-    fn print_last(
-        &self,
-        trace: &Trace,
-        indent: &str,
-        block: u64,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let mut events = trace.history(block).events;
-        events.retain(|event| event.record.kind().is_some_and(Kind::has_block));
-        let mut printer = EventPrinter {
-            trace,
-            symbols: Symbols::new(trace, &self.answer),
-            lines: true,
-            colours: false,
-            address: Some(block),
-        };
-        for event in &events[events.len().saturating_sub(2)..] {
-            output.line(format_args!("{indent}{}", printer.line(event).trim_start()))?;
+        for line in suspects
+            .iter()
+            .flat_map(|suspect| suspect.lines(&mut symbols))
+        {
+            output.line(line)?;
         }
         Ok(())
     }
@@ -448,6 +389,12 @@ impl Report {
         if let (Some(heap), Some(address)) = (heap, fault_address(image)) {
             json["address"] = output::address(address);
             json["place"] = heap.place(address).word().into();
+        }
+        if let Some(heap) = heap {
+            let suspects = suspect::all(heap, trace);
+            let of_trace = trace.map(|trace| Symbols::new(trace, &self.answer));
+            let mut symbols = of_trace.unwrap_or(symbols);
+            json["likely"] = suspects.iter().map(|s| s.json(&mut symbols)).collect();
         }
         json["findings"] = findings.iter().map(|f| json!({ "check": f.check, "address": output::address(f.address), "what": f.what })).collect();
         output.json(&json)?;

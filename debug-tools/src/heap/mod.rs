@@ -10,8 +10,9 @@
 //! cache.rs     what threads hold: fronts, lists, buffers
 //! place.rs     what an address is
 //! accounts.rs  each mapped byte, by what it is for
-//! reach.rs     which blocks the program can still reach
+//! reach/       which blocks the program can still reach
 //! references.rs  who points to a block
+//! spill.rs     what runs over the end of a block
 //! verify/      whether all that is said in two places agrees
 //! ```
 //!
@@ -30,6 +31,7 @@ mod references;
 mod registry;
 mod root;
 mod slab;
+mod spill;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -45,6 +47,7 @@ pub use references::{Holder, Reference};
 pub use registry::SuperSlab;
 pub use root::{NoRoot, Root};
 pub use slab::{Bits, Kind, Slab, is_set};
+pub use spill::{Pattern, Spill};
 
 use crate::failure::{Failure, Status};
 use crate::image::{Image, Memory};
@@ -162,6 +165,8 @@ pub struct Heap<'i> {
     pub records: Option<Records>,
     /// Its guarded blocks, by address.
     pub guarded: Vec<Guarded>,
+    /// Memory of an observed build's observers: first address, and the one behind the last.
+    pub observers: Vec<(u64, u64)>,
     /// What could not be true.
     pub damage: Vec<Finding>,
     held: HashMap<u64, Held>,
@@ -227,6 +232,7 @@ impl<'i> Heap<'i> {
             mappings: vec![],
             records: None,
             guarded: vec![],
+            observers: vec![],
             damage: vec![],
             held: HashMap::new(),
             inboxes: HashMap::new(),
@@ -235,6 +241,7 @@ impl<'i> Heap<'i> {
         heap.read_registry();
         heap.read_stock();
         heap.read_caches();
+        heap.observers = heap.observers();
         heap.records = Records::of(&heap.root, heap.memory());
         heap.guarded = heap
             .records
@@ -320,6 +327,25 @@ impl<'i> Heap<'i> {
             }
         }
         self.stock.sort_unstable();
+    }
+
+    /// What observers have mapped for themselves.
+    fn observers(&self) -> Vec<(u64, u64)> {
+        /// More than any version notes.
+        const MOST: u64 = 1 << 16;
+        let read = || {
+            let get = |name: &str| self.root.get(name);
+            let (ranges, capacity) = (get("observers.memory")?, get("observers.memory.capacity")?);
+            let count = self.memory().word(get("observers.memory.count")?)?;
+            let count = count.min(capacity).min(MOST) as usize;
+            self.memory().words(ranges, 2 * count)
+        };
+        let words = read().unwrap_or_default();
+        let ranges = words.as_chunks::<2>().0.iter();
+        ranges
+            .filter(|[start, _]| *start != 0)
+            .map(|[start, bytes]| (*start, start.saturating_add(*bytes)))
+            .collect()
     }
 
     /// Where a block is that some cache holds.

@@ -134,9 +134,8 @@ pub struct Records {
     pub level: u8,
     /// The byte that stands where the program has no business.
     pub pattern: u8,
-    /// Bytes in front of a block that have it.
-    pub front: u64,
-    /// Bytes behind a block that have it, at least.
+    /// Bytes behind a block that have it, at least; and in front of one, for these are the last ones
+    /// of the block below.
     pub tail: u64,
     /// Bytes at the start of a free block that the allocator may write to.
     pub link: u64,
@@ -177,8 +176,9 @@ impl Records {
             freed_by: get("record.freed_by")?,
             level: byte(get("integrity.level")?)?,
             pattern: get("pattern.freed")? as u8,
-            front: get("pattern.front").filter(|bytes| *bytes <= 256)?,
-            tail: get("pattern.tail").filter(|bytes| *bytes <= 256)?,
+            tail: memory
+                .word(get("integrity.tail")?)
+                .filter(|bytes| *bytes <= 256)?,
             link: get("pattern.link").filter(|bytes| *bytes <= 256)?,
             untouched: (
                 get("pattern.untouched.start")?,
@@ -319,11 +319,7 @@ impl Records {
     /// Bytes in front of a block that have the pattern: the link of a free block below may take the
     /// rest.
     pub fn front_bytes(&self, block_bytes: u64) -> u64 {
-        if block_bytes == self.front {
-            self.front.saturating_sub(self.link)
-        } else {
-            self.front
-        }
+        self.tail.min(block_bytes.saturating_sub(self.link))
     }
 }
 

@@ -41,6 +41,13 @@ pub enum Holder {
         /// What it is doing.
         state: State,
     },
+    /// A guarded block.
+    Guarded {
+        /// Its index.
+        guarded: usize,
+        /// Where in it.
+        offset: u64,
+    },
 }
 
 /// The most references that are kept.
@@ -115,6 +122,22 @@ impl Heap<'_> {
                     });
                     found.len() <= MOST
                 });
+        }
+        let live = self.guarded.iter().enumerate();
+        for (guarded, block) in live.filter(|(_, block)| block.is_live()) {
+            let end = block
+                .start
+                .saturating_add(block.record.size)
+                .min(block.open.1);
+            let from = block.start.next_multiple_of(8);
+            self.memory().scan(from, end, &mut |at, bytes| {
+                words(at, bytes, &mut |at, value| {
+                    let offset = at - block.start;
+                    let holder = Holder::Guarded { guarded, offset };
+                    found.push(Reference { holder, at, value });
+                });
+                found.len() <= MOST
+            });
         }
         let more = found.len() > MOST;
         found.truncate(MOST);

@@ -3,6 +3,7 @@
 //! ```text
 //! core_file.rs  from an ELF core
 //! process.rs    from a process that runs
+//! refusal.rs    why it cannot be read
 //! memory.rs     addresses, and the bytes there
 //! modules.rs    the programs and libraries among the mapped files
 //! frame.rs      the calls of a thread
@@ -14,6 +15,7 @@ mod frame;
 mod memory;
 mod modules;
 mod process;
+pub mod refusal;
 mod unwind_table;
 
 use std::collections::HashMap;
@@ -194,9 +196,10 @@ impl Image {
         core_file::open(path)
     }
 
-    /// Of a process that runs.
-    pub fn of_process(pid: u32) -> Result<Self, Failure> {
-        process::open(pid)
+    /// Of a process that runs; with a file that has the list of its mappings, its memory is read from
+    /// standard input.
+    pub fn of_process(pid: u32, handed: Option<&Path>) -> Result<Self, Failure> {
+        process::open(pid, handed)
     }
 
     /// The mapped file at an address.

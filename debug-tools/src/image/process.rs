@@ -2,34 +2,30 @@
 //!
 //! What changes meanwhile shows as it happens to be read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
 use super::memory::{Access, Memory, Segment, of_process};
-use super::{Image, MappedFile, Thread};
-use crate::failure::{Failure, Status};
+use super::{Image, MappedFile, Thread, refusal};
+use crate::failure::Failure;
 
-/// Opens the memory of a process.
-pub fn open(pid: u32) -> Result<Image, Failure> {
+/// Opens the memory of a process. Where a debugger is the one that may read it, it hands on what it has
+/// opened: the list of mappings is in the file `handed`, and the memory is standard input.
+pub fn open(pid: u32, handed: Option<&Path>) -> Result<Image, Failure> {
     let place = PathBuf::from(format!("/proc/{pid}"));
-    let failed = |error: io::Error| {
-        let (why, next) = match error.kind() {
-            io::ErrorKind::NotFound => (
-                format!("there is no process {pid}"),
-                "look for its number with `pgrep`",
-            ),
-            io::ErrorKind::PermissionDenied => (
-                error.to_string(),
-                "run as its user, or as root; see ptrace(2) on what is allowed",
-            ),
-            _ => (error.to_string(), "see whether the process still runs"),
-        };
-        let what = format!("cannot read process {pid}");
-        Failure::new(Status::Usage, what, why, next).at(&place)
+    let failed = |error: io::Error| refusal::of(pid, &error);
+    let (maps, file) = match handed {
+        None => (
+            fs::read_to_string(place.join("maps")).map_err(failed)?,
+            of_process(pid).map_err(failed)?,
+        ),
+        Some(maps) => (
+            fs::read_to_string(maps).map_err(failed)?,
+            input().map_err(failed)?,
+        ),
     };
-    let maps = fs::read_to_string(place.join("maps")).map_err(failed)?;
-    let file = of_process(pid).map_err(failed)?;
     let mut image = Image::new(format!("pid:{pid}"));
     image.pid = pid;
     image.is_process = true;
@@ -62,7 +58,18 @@ pub fn open(pid: u32) -> Result<Image, Failure> {
     Ok(image.complete(memory))
 }
 
-fn text(path: &std::path::Path) -> String {
+/// Standard input, which has to be a file.
+fn input() -> io::Result<File> {
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other(
+            "standard input is not the memory of a process",
+        )),
+    }
+}
+
+fn text(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -100,7 +107,7 @@ fn hexadecimal(word: &str) -> Option<u64> {
 }
 
 /// Its threads. Where a thread waits in the kernel, that tells its stack pointer and where it is.
-fn threads(place: &std::path::Path) -> Vec<Thread> {
+fn threads(place: &Path) -> Vec<Thread> {
     let Ok(entries) = fs::read_dir(place.join("task")) else {
         return vec![];
     };

@@ -108,6 +108,34 @@ fn whatis_says_what_integrity_keeps_of_each_block() {
     }
 }
 
+/// Around each block stands what this process puts there, and not what another level would.
+#[test]
+fn the_light_level_has_a_pattern_of_its_own_length() {
+    let Some(left) = checked(&[("HAKMEM_INTEGRITY_CHECKS", "light")]) else {
+        return;
+    };
+    let mut live = known(&left);
+    live.retain(|(_, is_live, bytes)| *is_live && *bytes <= 32768);
+    assert!(live.len() >= 80, "{}", live.len());
+    let addresses: Vec<u64> = live.iter().map(|(address, ..)| *address).collect();
+    let mut least = u64::MAX;
+    for ((.., size), said) in live.iter().zip(whatis(&left.core, &addresses)) {
+        let record = &said["record"];
+        assert_eq!(record["size"], *size, "{said}");
+        for part in record["pattern"].as_array().unwrap() {
+            assert_eq!(part["is_whole"], true, "{said}");
+            let bytes = part["bytes"].as_u64().unwrap();
+            match part["part"].as_str() {
+                Some("in front") => assert_eq!(bytes, 8, "{said}"),
+                _ => least = least.min(bytes),
+            }
+        }
+    }
+    assert!((8..16).contains(&least), "{least}");
+    let said = on("verify", &left.core, &[]).ended(0);
+    assert!(said.stderr.is_empty(), "{}", said.stderr);
+}
+
 #[test]
 fn live_has_the_bytes_and_the_stacks_and_nothing_that_was_freed() {
     let Some(left) = checked(&SLABS) else { return };

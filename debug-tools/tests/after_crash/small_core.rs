@@ -153,9 +153,8 @@ fn checked_names() -> Vec<(&'static str, u64)> {
         ("integrity.level", word(0)),
         ("integrity.stacks", word(1)),
         ("integrity.threads", word(2)),
+        ("integrity.tail", word(8)),
         ("pattern.freed", 0xde),
-        ("pattern.front", 16),
-        ("pattern.tail", 16),
         ("pattern.link", 8),
         ("pattern.untouched.start", 128),
         ("pattern.untouched.end", 64),
@@ -222,7 +221,8 @@ fn records(own: &mut Segment, arena: &mut Segment, class: u64) {
 fn checked(own: &mut Segment, guarded: &mut Segment) {
     let words = [2, OWN + STACKS, OWN + THREAD];
     let guards = [GUARDED, 8, OWN + GUARD_ENTRIES, OWN + GUARD_SLOTS, 4];
-    for (index, word) in words.into_iter().chain(guards).enumerate() {
+    let all = words.into_iter().chain(guards).chain([16]);
+    for (index, word) in all.enumerate() {
         own.word(OWN + CHECKED + 8 * index as u64, word);
     }
     own.put(OWN + STACKS, b"hakmSTCK");

@@ -31,10 +31,9 @@ fn behind<'t>(text: &'t str, what: &str) -> &'t str {
     &rest[..end]
 }
 
-fn tell(program: &Path, file: &str) {
-    let Some(left) = leave_core(program, &[], Some(&unchecked())) else {
-        return;
-    };
+/// Returns the rule that the report has for the next run.
+fn tell(program: &Path, file: &str) -> Option<String> {
+    let left = leave_core(program, &[], Some(&unchecked()))?;
     let core = &left.core;
     let report = on("report", core, &[]).ended(1).stdout;
     assert!(report.contains("ended: SIGSEGV"), "{report}");
@@ -49,6 +48,25 @@ fn tell(program: &Path, file: &str) {
     // The neighbour below, whose end was passed.
     let buffer = behind(&report, "below it ends the block ");
     assert!(line(&report, "make_buffer"), "{report}");
+    // Nothing was checked, and still: what stands there says what is likely.
+    let likely = format!(
+        "over the end of the block {buffer} of 48 bytes, 15 bytes into the block {session}"
+    );
+    assert!(
+        report.contains("likely: text was written (\"AAAAAAAAAAAAAAAA") && report.contains(&likely),
+        "{report}"
+    );
+    assert!(
+        report.contains("0x4141414141414141 (text \"AAAAAAAA\"), "),
+        "{report}"
+    );
+    let json = on("report", core, &["--json"]).ended(1).json();
+    let suspect = &json["likely"][0];
+    assert_eq!(suspect["bytes_into"], 15, "{suspect}");
+    for (of, function) in [("block", "make_buffer"), ("into", "make_session")] {
+        let stack = suspect[of]["allocated_by"].to_string();
+        assert!(stack.contains(function), "{of}: {suspect}");
+    }
     let said = on("whatis", core, &[session]).ended(0).stdout;
     assert!(
         said.starts_with(&format!("live: {session} begins a block")),
@@ -67,6 +85,12 @@ fn tell(program: &Path, file: &str) {
     assert!(refs.to_lowercase().contains("name_buffer"), "{refs}");
     // The heap's own structures are whole: what was written lies in blocks.
     on("verify", core, &[]).ended(0);
+    let next = report
+        .lines()
+        .find(|line| line.starts_with("next, to name who did it: "));
+    let rule = next.and_then(|next| next.split('\'').nth(1));
+    assert!(rule.is_some(), "{report}");
+    rule.map(str::to_owned)
 }
 
 /// `FILE:LINE` of the write in a program's source.
@@ -112,11 +136,11 @@ fn tell_what_was_found(program: &Path, file: &str) {
 
 /// The crash has told whose block was written to. In the next run that one is watched, and core file
 /// and trace name each who wrote to it: the last is the culprit.
-fn tell_by_a_watch(program: &Path, file: &str) {
+fn tell_by_a_watch(program: &Path, file: &str, rule: &str) {
     if !watched::has_watchpoints() {
         return;
     }
-    let watch = ("HAKMEM_WATCH", "site=make_session depth=8 on=alloc do=arm");
+    let watch = ("HAKMEM_WATCH", rule);
     let variables: Vec<_> = unchecked().into_iter().chain([watch]).collect();
     let Some(left) = leave_core(program, &[], Some(&variables)) else {
         return;
@@ -155,9 +179,10 @@ fn line_with(text: &str, what: &str, file: &str) -> bool {
 }
 
 fn all(program: &Path, file: &str) {
-    tell(program, file);
-    tell_what_was_found(program, file);
-    tell_by_a_watch(program, file);
+    if let Some(rule) = tell(program, file) {
+        tell_what_was_found(program, file);
+        tell_by_a_watch(program, file, &rule);
+    }
 }
 
 #[test]

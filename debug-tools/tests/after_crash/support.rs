@@ -86,6 +86,7 @@ pub struct Left {
     pub scratch: Scratch,
     pub core: PathBuf,
     pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs a program in a directory of its own, on the release library or, if variables are given, on
@@ -140,6 +141,7 @@ pub fn leave_core_on(
         scratch,
         core,
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
 }
 

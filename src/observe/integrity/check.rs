@@ -4,7 +4,7 @@
 //! 1. Nothing is written but behind what was asked for, and into what the program does not have.
 
 use super::kind::{Family, is_same_form, is_zeroing};
-use super::pattern::{self, FREED, FRESH, FRONT, LINK, TAIL};
+use super::pattern::{self, FREED, FRESH, FRONT, LINK};
 use super::policy::{self, Level};
 use super::quarantine::Entry;
 use super::record::{Asked, BlockRecord, Moment, State};
@@ -31,7 +31,7 @@ fn end_of_tail(start: usize, size: usize, bytes: usize, is_in_slab: bool) -> usi
     if is_in_slab {
         return start + bytes;
     }
-    let end = (start + size + TAIL).next_multiple_of(PAGE);
+    let end = (start + size + policy::tail()).next_multiple_of(PAGE);
     end.min(start + bytes)
 }
 
@@ -73,7 +73,7 @@ pub(super) unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
 /// rest.
 #[inline(always)]
 fn front_bytes(bytes: usize) -> usize {
-    if bytes == FRONT { FRONT - LINK } else { FRONT }
+    policy::tail().min(bytes - LINK).min(FRONT)
 }
 
 /// Writes the pattern in front of a block, if the place below has never had one.
@@ -384,6 +384,6 @@ pub(super) fn resized(block: &Block<'_, BlockRecord>, request: &Request) {
 pub(super) fn usable(block: &Block<'_, BlockRecord>) -> usize {
     match block.record.map(BlockRecord::asked) {
         Some(asked) if asked.state() == State::Live => asked.size(),
-        _ => block.bytes.saturating_sub(TAIL),
+        _ => block.bytes.saturating_sub(policy::tail()),
     }
 }

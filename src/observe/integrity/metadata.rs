@@ -1,5 +1,5 @@
 //! The allocator's own structures: what two of them say of the same thing is compared, for each slab
-//! that nobody is changing.
+//! that nobody is changing, and for each cache that no thread has.
 
 use super::kind::Kind;
 use super::record::State;
@@ -7,23 +7,26 @@ use super::report::{self, Finder, Finding};
 use crate::observe::report::Line;
 use crate::observe::{self, Record};
 use crate::sys::{fatal_signal, thread};
-use crate::walk;
+use crate::walk::{self, Whose};
 
-/// Slabs that are told of.
+/// Contradictions that are told.
 const MOST: usize = 8;
 
-/// Looks at all slabs, and tells what is wrong; says how many are.
+/// Looks at all of them, and tells what is wrong; says how much is.
 pub(super) fn examine(when: &'static [u8]) -> usize {
     let mut found = 0;
-    walk::for_each_contradiction(is_out, fatal_signal::wait, &mut |slab, wrong| {
+    let mut tell = |whose, address, wrong: walk::Contradiction| {
         found += 1;
         if found > MOST {
             return;
         }
         let mut sentence = Line::part();
         sentence
-            .text(b"of the slab at ")
-            .address(slab)
+            .text(match whose {
+                Whose::Slab => b"of the slab at ",
+                Whose::Cache => b"of the thread cache at ",
+            })
+            .address(address)
             .text(b" ")
             .text(wrong.field.as_bytes())
             .text(b" is ")
@@ -37,7 +40,7 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
         report::only_tell(&Finding {
             kind: Kind::MetadataCorruption,
             sentence: sentence.bytes(),
-            address: slab,
+            address,
             subject: None,
             damage: None,
             finder: Finder {
@@ -48,7 +51,8 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             },
             unknown: b"who wrote: the structures lie apart from all blocks",
         });
-    });
+    };
+    walk::for_each_contradiction(is_out, live_bytes, fatal_signal::wait, &mut tell);
     found
 }
 
@@ -56,4 +60,9 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
 fn is_out(record: &Record) -> bool {
     let state = observe::checked(record).asked().state();
     matches!(state, State::Live | State::Quarantined)
+}
+
+/// The bytes asked for of a block that the program has.
+fn live_bytes(record: &Record) -> Option<usize> {
+    observe::checked(record).asked().live_size()
 }

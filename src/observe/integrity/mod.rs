@@ -63,7 +63,6 @@ impl Observer for Checking {
     const NEW: Local = Local::NEW;
     type Record = BlockRecord;
     type Span = ();
-    const TAIL: usize = pattern::TAIL;
     const SKIPS_FIRST: bool = true;
 
     fn set_up() -> bool {
@@ -72,6 +71,7 @@ impl Observer for Checking {
         leaks::set_up(level);
         let guards = guard::set_up(level == Level::Full);
         if level == Level::Off && !guards {
+            policy::set(level);
             ranges::set_off();
             return false;
         }
@@ -95,6 +95,11 @@ impl Observer for Checking {
 
     fn describe(put: fn(&str, usize), record: usize) {
         description::describe(put, record);
+    }
+
+    #[inline(always)]
+    fn tail() -> usize {
+        policy::tail()
     }
 
     fn diverts() -> bool {
@@ -236,7 +241,7 @@ impl Observer for Checking {
             return guard::usable(block.address.as_ptr() as usize);
         }
         if policy::level() == Level::Off {
-            return block.bytes - pattern::TAIL;
+            return block.bytes - policy::tail();
         }
         check::usable(block)
     }

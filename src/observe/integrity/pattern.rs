@@ -14,6 +14,7 @@
 //!
 //! As an address the pattern is none: the processor refuses it, and a report can name it.
 
+use super::policy::Level;
 use crate::sys::originals;
 use core::arch::x86_64::{
     __m128i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
@@ -25,10 +26,8 @@ pub(super) const FREED: u8 = 0xde;
 /// In a block that is handed out and was not asked to be zero.
 pub(super) const FRESH: u8 = 0xa5;
 
-/// Bytes in front of a block that are looked at.
-pub(super) const FRONT: usize = 16;
-/// Bytes behind each block, at least.
-pub(super) const TAIL: usize = 16;
+/// Bytes in front of a block that are looked at, at most.
+pub(super) const FRONT: usize = Level::Full.tail();
 /// Bytes at the start of a free block that the allocator may write to: its link.
 pub(super) const LINK: usize = 8;
 

@@ -16,6 +16,18 @@ pub(super) enum Level {
     Full = 2,
 }
 
+impl Level {
+    /// Bytes of the pattern behind each block, at least. As many are looked at in front of one, for
+    /// they are those of the block below.
+    pub(super) const fn tail(self) -> usize {
+        match self {
+            Level::Off => 0,
+            Level::Light => 8,
+            Level::Full => 16,
+        }
+    }
+}
+
 /// What follows a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -31,6 +43,9 @@ pub(super) enum OnError {
 /// Written once, by the set-up; Relaxed, for who reads too early checks nothing.
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
 static ON_ERROR: AtomicU8 = AtomicU8::new(OnError::Abort as u8);
+/// [`Level::tail`] of the level in force. Before that is known the most: a block that is handed out
+/// then has enough. Relaxed: who reads too early has more.
+static TAIL: AtomicUsize = AtomicUsize::new(Level::Full.tail());
 /// Bytes of a thread's quarantine.
 static QUARANTINE: AtomicUsize = AtomicUsize::new(0);
 
@@ -58,6 +73,17 @@ pub(super) fn is_light() -> bool {
 /// The address of the byte that says how much is checked.
 pub(super) fn level_address() -> usize {
     &raw const LEVEL as usize
+}
+
+/// Bytes of the pattern behind each block, at least.
+#[inline(always)]
+pub(super) fn tail() -> usize {
+    TAIL.load(Ordering::Relaxed)
+}
+
+/// The address of the word that says so.
+pub(super) fn tail_address() -> usize {
+    &raw const TAIL as usize
 }
 
 pub(super) fn on_error() -> OnError {
@@ -108,6 +134,7 @@ pub(super) fn read() -> Level {
 
 /// From here on so much is checked.
 pub(super) fn set(level: Level) {
+    TAIL.store(level.tail(), Ordering::Relaxed);
     LEVEL.store(level as u8, Ordering::Relaxed);
 }
 

@@ -2,22 +2,36 @@
 //! nobody has had; and before at the structures that say where they are.
 //!
 //! Other threads go on meanwhile. A block that changes while it is looked at is passed over: its
-//! record says so.
+//! record says so. The pages of a LARGE one may go away with it, so they are read by a call that
+//! does not fault.
 
 use super::pattern::{self, LINK};
 use super::policy::{self, Level};
-use super::record::{BlockRecord, State};
+use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
 use super::{check, guard, metadata, untouched};
 use crate::observe::{self, Block};
-use crate::sys::{process, thread};
+use crate::sys::peek::Memory;
+use crate::sys::{fatal_signal, process, thread};
 use crate::walk::{self, Found};
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
 /// Findings that one scan tells.
 const MOST: usize = 20;
+/// Where other threads run, damage has to be there so often, with moments in between: who resizes a
+/// block changes its place first and its record after.
+const TIMES: usize = 5;
+/// Bytes that are copied at a time.
+const COPIED: usize = 1024;
+
+/// How blocks are looked at.
+struct Look {
+    when: &'static [u8],
+    /// For what other threads may take away; `None` if there are none.
+    memory: Option<Memory>,
+}
 
 /// The program ends.
 pub(super) fn at_exit() {
@@ -40,6 +54,8 @@ pub(super) fn all(when: &'static [u8]) -> usize {
 /// Looks at all blocks; says how many are damaged.
 pub(super) fn examine(when: &'static [u8]) -> usize {
     let mut found = 0;
+    let memory = (!walk::is_alone()).then(Memory::open);
+    let look = Look { when, memory };
     guard::each_live(|guarded| {
         if let Some(address) = NonNull::new(guarded.address as *mut u8)
             && found < MOST
@@ -52,7 +68,9 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
                 class,
                 record,
             };
-            found += usize::from(is_damaged(&block, guarded.record, Some(when)));
+            // It stays as it is meanwhile.
+            let alone = Look { when, memory: None };
+            found += usize::from(alone.finds_damage(&block, guarded.record, true));
         }
     });
     if policy::level() == Level::Off {
@@ -74,9 +92,9 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             record: Some(record),
         };
         if let Some((kept, record)) = kept_back(place, record) {
-            found += usize::from(is_damaged(&kept, record, (found < MOST).then_some(when)));
+            found += usize::from(look.finds_damage(&kept, record, found < MOST));
         }
-        found += usize::from(is_damaged(&block, record, (found < MOST).then_some(when)));
+        found += usize::from(look.finds_damage(&block, record, found < MOST));
         ControlFlow::<()>::Continue(())
     });
     found
@@ -102,37 +120,93 @@ fn kept_back(
     Some((block, record))
 }
 
-/// Whether a block is damaged, which is told if it is said in what.
-fn is_damaged(
-    block: &Block<'_, BlockRecord>,
-    record: &BlockRecord,
-    when: Option<&'static [u8]>,
-) -> bool {
-    let (asked, life) = (record.asked(), record.life());
-    let start = block.address.as_ptr() as usize;
-    let is_whole = || {
-        // SAFETY: the block's place; what another thread writes there meanwhile is found out
-        // below.
+impl Look {
+    /// Whether a block is damaged, which is told if it is to be.
+    fn finds_damage(
+        &self,
+        block: &Block<'_, BlockRecord>,
+        record: &BlockRecord,
+        is_told: bool,
+    ) -> bool {
+        let (asked, life) = (record.asked(), record.life());
+        // Twice, with the record unchanged in between and behind: then nobody was changing it.
+        let is_as_it_was = || record.asked() == asked && record.life() == life;
+        let is_there = || !self.is_whole(block, asked) && is_as_it_was();
+        if !is_there() || !is_there() {
+            return false;
+        }
+        let is_still_there = |_| {
+            fatal_signal::wait();
+            is_as_it_was() && is_in_place(block) && is_there()
+        };
+        if is_told && self.memory.is_some() && !(1..TIMES).all(is_still_there) {
+            return false;
+        }
+        !is_told || tell(block, record, asked, self.when)
+    }
+
+    /// Whether what stands in or around a block is as it has to be.
+    fn is_whole(&self, block: &Block<'_, BlockRecord>, asked: Asked) -> bool {
+        let start = block.address.as_ptr() as usize;
+        // SAFETY: the block's place; what another thread writes there meanwhile is found out by the
+        // record.
         let is_filled = |skip| unsafe { pattern::is_whole(start + skip, block.bytes - skip) };
         match asked.state() {
             State::Live => {
-                let mut guards = check::guards(block, asked.size()).into_iter();
-                // SAFETY: as above.
-                guards.all(|(start, len)| unsafe { pattern::is_whole(start, len) })
+                let guards = check::guards(block, asked.size());
+                guards.into_iter().all(|(start, len)| match &self.memory {
+                    Some(memory) if block.class == observe::LARGE => {
+                        is_whole_or_gone(memory, start, len)
+                    }
+                    // SAFETY: as above.
+                    _ => unsafe { pattern::is_whole(start, len) },
+                })
             }
             State::Quarantined if block.class != observe::LARGE => is_filled(0),
             State::Filled => is_filled(LINK),
             State::Untouched => untouched::is_whole(start, block.bytes),
             _ => true,
         }
-    };
-    // Twice, with the record unchanged in between and behind: then nobody was changing it.
-    if is_whole() || is_whole() || record.asked() != asked || record.life() != life {
-        return false;
     }
-    let Some(when) = when else {
-        return true;
-    };
+}
+
+/// Whether a block's place has as many bytes as before.
+fn is_in_place(block: &Block<'_, BlockRecord>) -> bool {
+    let now = walk::find(block.address.as_ptr() as usize);
+    now.is_none_or(|now| now.block.bytes == block.bytes)
+}
+
+/// Whether the pattern stands in `len` bytes, as far as they are there.
+fn is_whole_or_gone(memory: &Memory, start: usize, len: usize) -> bool {
+    let mut words = [0; COPIED / size_of::<usize>()];
+    let end = start + len;
+    let mut at = start;
+    while at < end {
+        let from = at & !(size_of::<usize>() - 1);
+        let wanted = (end - from).div_ceil(size_of::<usize>()).min(words.len());
+        let read = memory.read(from, &mut words[..wanted]) * size_of::<usize>();
+        let to = end.min(from + read);
+        if to <= at {
+            return true;
+        }
+        let copy = words.as_ptr() as usize + (at - from);
+        // SAFETY: bytes of the copy.
+        if !unsafe { pattern::is_whole(copy, to - at) } {
+            return false;
+        }
+        at = to;
+    }
+    true
+}
+
+/// Tells of a damaged block; says whether it still was.
+fn tell(
+    block: &Block<'_, BlockRecord>,
+    record: &BlockRecord,
+    asked: Asked,
+    when: &'static [u8],
+) -> bool {
+    let start = block.address.as_ptr() as usize;
     let finder = Finder {
         what: when,
         thread: thread::id(),

@@ -15,6 +15,7 @@ use super::kind::Kind;
 use super::pattern::{FREED, FRESH};
 use super::report::{self, Finder, Finding, Subject};
 use super::{foreign_free, scan, wild};
+use crate::observe::own_memory;
 use crate::observe::report::Line;
 use crate::observe::stack;
 pub use crate::sys::action::Action;
@@ -36,7 +37,10 @@ static EXPLAINED: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handlers. Called once.
 pub(super) fn set_up() {
-    signal::make_large_stack();
+    if let Some((start, bytes)) = signal::make_large_stack() {
+        // What handlers of ours have left there is nothing that the program holds.
+        own_memory::note(start, bytes);
+    }
     // SAFETY: called once, so nobody else uses the cell.
     unsafe { fatal_signal::install(entry, BEFORE.0.get()) };
     program_signal::begin(entry);

@@ -44,6 +44,7 @@ mod writer;
 
 use super::caller::Caller;
 use super::modules;
+use super::own_memory;
 use super::settings;
 use super::stack;
 use super::trace_lines;
@@ -200,10 +201,11 @@ impl Observer for Recorder {
         true
     }
 
-    const NAMES: usize = 1;
+    const NAMES: usize = 1 + own_memory::NAMES;
 
     fn describe(put: fn(&str, usize), _: usize) {
         put("trace.session", session::id_address());
+        own_memory::describe(put);
     }
 
     fn exits() {

@@ -1,9 +1,9 @@
 /* CWE: 126
  * Kinds: heap-overflow
- * Found: none
+ * Found: exact
  *
- * Reads the one byte behind a block of 13: no page ends there, and no function of libc is
- * called. */
+ * Reads the one byte behind a block of 13: aligned as malloc promises, it does not end at a page's
+ * end, and no function of libc is called. */
 #include "../corpus.h"
 int main(void) {
     volatile char *block = malloc(number(13));

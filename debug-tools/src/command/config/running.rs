@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use hakmem_alloc::options::{Builds, DEBUG};
 
-use crate::failure::{Failure, Status};
+use crate::failure::Failure;
+use crate::image::refusal;
 
 /// See the head of this file.
 pub struct Running {
@@ -38,14 +39,8 @@ const FORMAT: u32 = 1;
 impl Running {
     /// The process of that number.
     pub fn find(number: u32) -> Result<Self, Failure> {
-        let maps = fs::read_to_string(format!("/proc/{number}/maps")).map_err(|error| {
-            Failure::new(
-                Status::Usage,
-                format!("cannot look into process {number}"),
-                error.to_string(),
-                "give the number of a running process of yours, or become root",
-            )
-        })?;
+        let maps = fs::read_to_string(format!("/proc/{number}/maps"))
+            .map_err(|error| refusal::of(number, &error))?;
         let mappings = maps.lines().filter_map(Mapping::parse).collect();
         Ok(Self { number, mappings })
     }
@@ -53,15 +48,7 @@ impl Running {
     /// The strings of the environment that it started with, as hakmem has read it.
     pub fn environment(&self) -> Result<Vec<Vec<u8>>, Failure> {
         let path = PathBuf::from(format!("/proc/{}/environ", self.number));
-        let content = fs::read(&path).map_err(|error| {
-            Failure::new(
-                Status::Usage,
-                "cannot read the process's environment",
-                error.to_string(),
-                "ask about a process of yours, or become root",
-            )
-            .at(&path)
-        })?;
+        let content = fs::read(&path).map_err(|error| refusal::of(self.number, &error))?;
         let entries = content.split(|&byte| byte == 0);
         Ok(entries
             .filter(|entry| !entry.is_empty())

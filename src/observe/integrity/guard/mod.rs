@@ -23,15 +23,19 @@ use super::record::{Asked, BlockRecord, Moment, State};
 use super::signals;
 use super::thread::{Local, Thread};
 use super::wrong;
+use crate::observe::api::Api;
 use crate::observe::caller::Caller;
 use crate::observe::{Block, Diverted, Release, Request, Resize};
-use crate::size_class::MID_MAX;
+use crate::size_class::{MID_MAX, MIN_ALIGN};
 pub(super) use access::{How, explain};
 use core::ptr::NonNull;
 use slot::{Shape, Side, Slot};
 
 /// The largest alignment that is served.
 const ALIGN_MAX: usize = 2 << 20;
+
+/// The alignment of a block that is smaller than [`MIN_ALIGN`]: no object in it needs more.
+const SMALL_ALIGN: usize = MIN_ALIGN / 2;
 
 /// Reads what is to be guarded, and makes ready; says whether anything is. `large` says whether
 /// large blocks are.
@@ -156,9 +160,12 @@ fn moment(thread: Option<&Thread>, caller: Caller) -> Moment {
 /// What a request's block is to be like in its pages.
 fn shape(request: &Request, side: Side) -> Shape {
     let caller = request.caller;
-    // Rust says what it needs; the others are promised what any object needs.
+    // Rust says what it needs, and so do some functions of C and C++.
     let align = match caller.told_align() {
         Some(log2) if caller.is_of_rust() => 1 << log2,
+        _ if Api::takes_align(caller.api()) => request.align,
+        _ if side == Side::Exact => 1,
+        _ if request.size < MIN_ALIGN => SMALL_ALIGN,
         _ => request.align,
     };
     // A large block that grew once is likely to grow again, and then it is not copied.

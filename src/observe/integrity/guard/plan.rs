@@ -8,12 +8,12 @@
 
 use super::slot::Side;
 use crate::observe::api::Api;
-use crate::observe::integrity::policy::complain;
+use crate::observe::integrity::policy::{Level, complain};
 use crate::observe::integrity::thread::Local;
 use crate::observe::report::Line;
 use crate::observe::report::turn::Turn;
 use crate::observe::site::Site;
-use crate::observe::{Observed, Observer, Request, modules, settings, stack};
+use crate::observe::{Request, modules, settings, stack};
 use crate::options::guard_text::{self, GuardText};
 use crate::size_class::MID_MAX;
 use crate::sys::{process, thread};
@@ -79,7 +79,7 @@ pub(super) fn read(large: bool) -> bool {
     }
     if large {
         // What is large with what is put behind it.
-        LARGE_FROM.store(MID_MAX - Observed::TAIL + 1, Ordering::Relaxed);
+        LARGE_FROM.store(MID_MAX - Level::Full.tail() + 1, Ordering::Relaxed);
     }
     if settings::arena_base() == 0 {
         RANDOM.store(process::random() as u64, Ordering::Relaxed);
@@ -121,6 +121,7 @@ pub(super) fn side(local: &Local, request: &Request) -> Option<Side> {
         return Some(match plan.side {
             guard_text::Side::Left => Side::Left,
             guard_text::Side::Right => Side::Right,
+            guard_text::Side::Exact => Side::Exact,
             guard_text::Side::Random if random() & 1 == 0 => Side::Left,
             guard_text::Side::Random => Side::Right,
         });

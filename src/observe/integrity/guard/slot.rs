@@ -23,8 +23,10 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 pub(super) enum Side {
     /// At their start: what is in front cannot be touched.
     Left = 0,
-    /// At their end.
+    /// At their end, as far as its alignment allows.
     Right = 1,
+    /// At their end to the byte, unless an alignment was asked for.
+    Exact = 2,
 }
 
 /// What a slot's pages are doing.
@@ -73,7 +75,7 @@ impl Shape {
     fn place(&self, run: usize) -> (usize, usize) {
         let from = (run + PAGE).next_multiple_of(self.align.max(PAGE));
         match self.side {
-            Side::Right if self.align < PAGE => {
+            Side::Right | Side::Exact if self.align < PAGE => {
                 let bytes = self.size.max(1).next_multiple_of(self.align);
                 (from, from + self.open() * PAGE - bytes)
             }

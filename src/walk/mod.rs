@@ -1,13 +1,19 @@
 //! A walk over every block of the heap, and what state each is in.
 
+mod contradictions;
+mod large;
+
 use crate::arena;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
-use crate::size_class::{MAX_BLOCKS, SLOT_BYTES};
-use crate::slab::contradiction::{Contradiction, Look, differs};
+use crate::size_class::MAX_BLOCKS;
+#[allow(unused_imports, reason = "observers ask for it")]
+pub(crate) use crate::slab::contradiction::Contradiction;
 use crate::slab::{Kind, Slab};
 use crate::superslab::SUPERSLAB_BYTES;
 use crate::thread_cache::ThreadCache;
+#[allow(unused_imports, reason = "observers ask for it")]
+pub(crate) use contradictions::{Whose, for_each_contradiction};
 use core::ops::ControlFlow;
 use core::ptr::{self, NonNull};
 
@@ -44,7 +50,7 @@ pub struct Block {
 pub fn walk<B>(mut each: impl FnMut(&Block) -> ControlFlow<B>) -> ControlFlow<B> {
     REGISTRY.slabs().try_for_each(|slab| match slab.kind() {
         Kind::Blocks => walk_slab(slab, &mut each),
-        Kind::Run | Kind::Mapping => each(&large(slab)),
+        Kind::Run | Kind::Mapping => each(&large_block(slab)),
         Kind::Closed => ControlFlow::Continue(()),
     })
 }
@@ -71,7 +77,7 @@ pub(crate) fn state_of(address: usize) -> Result<BlockState, NoBlock> {
     };
     let _ = match slab.kind() {
         Kind::Blocks => walk_slab(slab, &mut look),
-        Kind::Run | Kind::Mapping => look(&large(slab)),
+        Kind::Run | Kind::Mapping => look(&large_block(slab)),
         Kind::Closed => return Err(NoBlock::Unregistered),
     };
     found
@@ -86,6 +92,12 @@ pub(crate) struct Found {
     pub(crate) index: usize,
     /// Blocks of the slab.
     pub(crate) blocks: usize,
+}
+
+/// Whether no other thread allocates or frees.
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn is_alone() -> bool {
+    ThreadCache::is_alone()
 }
 
 /// Where the arena begins, and its bytes; none if there is none.
@@ -193,78 +205,6 @@ pub(crate) fn for_each_place<B>(mut each: impl FnMut(&Found) -> ControlFlow<B>) 
     })
 }
 
-/// Calls `each` with where a slab begins, and what of its header contradicts the rest; slabs that
-/// somebody is changing are passed over. `is_out` says whether a record's block is not free, and
-/// `wait` lets others go on for a moment.
-#[allow(dead_code, reason = "observers ask for it")]
-pub(crate) fn for_each_contradiction(
-    is_out: fn(&Record) -> bool,
-    wait: fn(),
-    each: &mut dyn FnMut(usize, Contradiction),
-) {
-    /// So often it has to be there, with moments in between.
-    const TIMES: usize = 5;
-    for slab in REGISTRY.slabs() {
-        let Some(seen) = settled(slab, is_out) else {
-            continue;
-        };
-        let is_there = |_| {
-            wait();
-            settled(slab, is_out) == Some(seen)
-        };
-        if (1..TIMES).all(is_there) {
-            each(slab.start(), seen);
-        }
-    }
-}
-
-/// What is wrong with a slab that nobody is changing.
-fn settled(slab: &'static Slab, is_out: fn(&Record) -> bool) -> Option<Contradiction> {
-    let is_alone = ThreadCache::is_alone();
-    let owner = ThreadCache::all().find(|cache| cache.owns(slab))?;
-    let is_quiet = || owner.is_quiet(is_alone) && owner.owns(slab) && slab.kind() == Kind::Blocks;
-    if !is_quiet() {
-        return None;
-    }
-    let look = Look { is_alone, is_out };
-    let seen = of_registry(slab).or_else(|| slab.contradiction(look))?;
-    is_quiet().then_some(seen)
-}
-
-/// Where the registry and the SuperSlab contradict a slab.
-fn of_registry(slab: &'static Slab) -> Option<Contradiction> {
-    let own = ptr::from_ref(slab) as usize;
-    let entry = |slot| {
-        let entry = REGISTRY.find(slab.start() + slot * SLOT_BYTES);
-        let entry = entry.map_or(0, |slab| ptr::from_ref(slab) as usize);
-        differs("registry.slabs", entry, own, "the slab that has the slot")
-    };
-    // By the class: the slab's own number may be what is wrong.
-    if let Some(wrong) = (0..slab.class_slots()?).find_map(entry) {
-        return Some(wrong);
-    }
-    let superslab = REGISTRY.superslab_of(slab.start());
-    let address = superslab.map_or(0, |superslab| ptr::from_ref(superslab) as usize);
-    let named = slab.superslab() as usize;
-    if named != address {
-        return differs("slab.superslab", named, address, "the registry");
-    }
-    let superslab = superslab?;
-    let base = slab.start() & !(SUPERSLAB_BYTES - 1);
-    differs("superslab.base", superslab.base(), base, "the registry").or_else(|| {
-        let slots = ((slab.start() - base) / SLOT_BYTES) as u32;
-        let held = (((1u64 << slab.class_slots()?) - 1) << slots) as u32;
-        let free = superslab.free();
-        let (free, others) = (free as usize, (free & !held) as usize);
-        differs(
-            "superslab.free",
-            free,
-            others,
-            "the slab that has the slots",
-        )
-    })
-}
-
 fn found(slab: &'static Slab, index: usize) -> Option<Found> {
     let is_large = slab.kind() != Kind::Blocks;
     let first = if is_large { 0 } else { Slab::FIRST };
@@ -289,7 +229,7 @@ fn found(slab: &'static Slab, index: usize) -> Option<Found> {
     })
 }
 
-fn large(slab: &Slab) -> Block {
+fn large_block(slab: &Slab) -> Block {
     Block {
         address: slab.start() as *const u8,
         bytes: slab.block_bytes(),
