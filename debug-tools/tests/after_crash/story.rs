@@ -50,7 +50,7 @@ fn tell(program: &Path, file: &str) -> Option<String> {
     assert!(line(&report, "make_buffer"), "{report}");
     // Nothing was checked, and still: what stands there says what is likely.
     let likely = format!(
-        "over the end of the block {buffer} of 48 bytes, 15 bytes into the block {session}"
+        "over the end of the block {buffer} of 48 bytes, 31 bytes into the block {session}"
     );
     assert!(
         report.contains("likely: text was written (\"AAAAAAAAAAAAAAAA") && report.contains(&likely),
@@ -62,7 +62,7 @@ fn tell(program: &Path, file: &str) -> Option<String> {
     );
     let json = on("report", core, &["--json"]).ended(1).json();
     let suspect = &json["likely"][0];
-    assert_eq!(suspect["bytes_into"], 15, "{suspect}");
+    assert_eq!(suspect["bytes_into"], 31, "{suspect}");
     for (of, function) in [("block", "make_buffer"), ("into", "make_session")] {
         let stack = suspect[of]["allocated_by"].to_string();
         assert!(stack.contains(function), "{of}: {suspect}");
@@ -154,15 +154,9 @@ fn tell_by_a_watch(program: &Path, file: &str, rule: &str) {
             "{report}"
         );
         assert!(last.contains(": watch-hit: 8 bytes at 0x"), "{report}");
-        // Those before are what made it.
-        assert!(
-            found
-                .iter()
-                .rev()
-                .skip(1)
-                .all(|c| c.contains("make_session")),
-            "{report}"
-        );
+        // Those before are what made it; a copy may store twice to where its steps overlap.
+        let mut before = found.iter().rev().skip_while(|c| c.contains("copy_name"));
+        assert!(before.all(|c| c.contains("make_session")), "{report}");
     }
     let json = on("report", &left.core, &["--json"]).ended(1).json();
     let last = json["misdeeds"].as_array().unwrap().last().unwrap();
