@@ -112,6 +112,14 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// So many of something: `1 block`, `2 blocks`.
+pub fn count(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 /// An address in JSON: text, as numbers of that size lose digits in many readers.
 pub fn address(address: u64) -> Value {
     Value::from(format!("{address:#x}"))

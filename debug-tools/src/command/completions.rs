@@ -15,7 +15,9 @@ use crate::output::Output;
 #[command(after_help = "\
 Examples:
   hakmem completions bash > /usr/local/share/bash-completion/completions/hakmem
-  hakmem completions zsh > /usr/local/share/zsh/site-functions/_hakmem")]
+  hakmem completions zsh > /usr/local/share/zsh/site-functions/_hakmem
+
+Exit status: 0, or 2 if the command line is wrong.")]
 pub struct Completions {
     /// Which shell
     shell: Shell,

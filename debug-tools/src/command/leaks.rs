@@ -117,12 +117,14 @@ impl Leaks {
             let with = match group.indirect {
                 0 => String::new(),
                 blocks => format!(
-                    ", and with them {} in {blocks} blocks",
-                    output::bytes(group.indirect_bytes)
+                    ", and with them {} in {}",
+                    output::bytes(group.indirect_bytes),
+                    output::count(blocks, "block")
                 ),
             };
             let (count, bytes) = (group.blocks.len(), output::bytes(group.bytes));
-            output.line(format_args!("lost: {bytes} in {count} blocks{with}"))?;
+            let blocks = output::count(count as u64, "block");
+            output.line(format_args!("lost: {bytes} in {blocks}{with}"))?;
             let (frames, time) = group.frames(trace, heap);
             for frame in &frames {
                 for function in symbols.functions(*frame, time).iter() {
@@ -150,18 +152,17 @@ impl Leaks {
             ))?;
         }
         let [definite, indirect] = sums(reach);
-        output.line(format_args!(
-            "definite:  {} blocks, {} bytes",
-            definite.0, definite.1
-        ))?;
-        output.line(format_args!(
-            "indirect:  {} blocks, {} bytes",
-            indirect.0, indirect.1
-        ))?;
-        output.line(format_args!(
-            "reachable: {} blocks, {} bytes",
-            reach.reachable, reach.reachable_bytes
-        ))
+        let reachable = (reach.reachable, reach.reachable_bytes);
+        let sums = [
+            ("definite:", definite),
+            ("indirect:", indirect),
+            ("reachable:", reachable),
+        ];
+        for (name, (blocks, bytes)) in sums {
+            let (blocks, bytes) = (output::count(blocks, "block"), output::count(bytes, "byte"));
+            output.line(format_args!("{name:<10} {blocks}, {bytes}"))?;
+        }
+        Ok(())
     }
 
     fn symbols<'a>(&self, trace: Option<&'a Trace>, heap: &'a Heap<'_>) -> Symbols<'a> {

@@ -15,8 +15,11 @@ use crate::failure::{Failure, Status};
 /// Writes hakmem.1 and a page for each command, hakmem-run.1 and so on.
 #[derive(Args)]
 #[command(after_help = "\
-Example:
-  hakmem man /usr/local/share/man/man1")]
+Examples:
+  hakmem man /usr/local/share/man/man1
+  hakmem man . && man ./hakmem-run.1
+
+Exit status: 0, or 2 if they cannot be written or the command line is wrong.")]
 pub struct Man {
     /// The directory that they go to; made if it is missing
     #[arg(value_name = "DIR")]

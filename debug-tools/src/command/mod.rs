@@ -14,6 +14,7 @@ mod leaks;
 mod live;
 mod man;
 mod refs;
+mod registers;
 mod registry;
 mod report;
 mod run;

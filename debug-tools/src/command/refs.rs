@@ -75,9 +75,9 @@ impl Refs {
         if !self.answer.json {
             let plus = if more { " and more" } else { "" };
             output.line(format_args!(
-                "{} references{plus} to {start:#x}, {} bytes",
-                references.len(),
-                end - start
+                "{}{plus} to {start:#x}, {}",
+                output::count(references.len() as u64, "reference"),
+                output::count(end - start, "byte")
             ))?;
         }
         output.end()?;

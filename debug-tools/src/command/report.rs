@@ -1,6 +1,5 @@
 //! `hakmem report`: what ended a process, and what is known of it.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,9 +8,9 @@ use hakmem_trace_format::reader::{Event, Trace};
 use hakmem_trace_format::{CrashPage, Kind, REGISTER_NAMES};
 use serde_json::{Value, json};
 
-use super::kept::Kept;
+use super::registers::Registers;
 use super::suspect::{self, Suspect};
-use super::{content, info, joined};
+use super::{info, joined};
 use crate::answer::{self, Answer, Beside};
 use crate::event::{EventPrinter, frames_json, named};
 use crate::failure::Failure;
@@ -193,7 +192,10 @@ impl Report {
                 "next: hakmem history {source} {address:#x}, hakmem whatis {source} {address:#x}"
             ));
         }
-        match trace.crash().filter(|page| page.fault_address != 0) {
+        let has_address = |page: &&CrashPage| {
+            page.fault_address != 0 && signals::has_address(page.signal, page.code)
+        };
+        match trace.crash().filter(has_address) {
             Some(page) => output.line(format_args!(
                 "next: hakmem history {source} {:#x}",
                 page.fault_address
@@ -290,7 +292,12 @@ impl Report {
                         describe(&heap.place(address))
                     ))?;
                 }
-                self.print_registers(heap, trace.as_ref(), output)?;
+                Registers {
+                    heap,
+                    trace: trace.as_ref(),
+                    answer: &self.answer,
+                }
+                .print(output)?;
                 findings = heap.verify().findings;
                 for Finding {
                     check,
@@ -313,8 +320,15 @@ impl Report {
                 let again = misdeed::run_again(trace, &rule);
                 output.line(format_args!("next, to name who did it: {again}"))?;
             }
+        } else if !suspects.is_empty() {
+            let command = Printable(&image.command_line);
+            output.line(format_args!(
+                "next, to name who did it: hakmem run -- {command}"
+            ))?;
         }
-        self.print_next_of_image(image, &findings, output)?;
+        let about = findings.first().map(|finding| finding.address);
+        let about = about.or(suspects.first().map(Suspect::block));
+        self.print_next_of_image(image, about, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
     }
 
@@ -339,119 +353,17 @@ impl Report {
         Ok(())
     }
 
-    /// The registers of the first thread that point into blocks, with who asked for the block and
-    /// for the one below, whose end may have been passed.
-    fn print_registers(
-        &self,
-        heap: &Heap<'_>,
-        trace: Option<&Trace>,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let thread = heap
-            .image
-            .threads
-            .first()
-            .filter(|_| !heap.image.is_process);
-        let registers = thread.and_then(|thread| thread.registers.as_ref());
-        let mut seen = HashSet::new();
-        for (name, value) in registers.iter().flat_map(|registers| registers.named()) {
-            let Place::Block {
-                slab,
-                index,
-                offset,
-                state,
-            } = heap.place(value)
-            else {
-                continue;
-            };
-            let number = slab;
-            let slab = &heap.slabs[number];
-            let block = slab.block(index);
-            if !seen.insert(block) {
-                continue;
-            }
-            let (word, bytes) = (state.word(), slab.bytes);
-            output.line(format_args!(
-                "{name} is {value:#x}: {word}, byte {offset} of the block {block:#x} of {bytes} bytes"
-            ))?;
-            let mut symbols = Symbols::new(heap.image, &self.answer);
-            let holds = content::of(heap, block, bytes, offset, &mut symbols);
-            output.line(format_args!("    holds     {holds}"))?;
-            let Some(trace) = trace else {
-                self.print_kept(heap, number, index, output)?;
-                continue;
-            };
-            self.print_last(trace, "    ", block, output)?;
-            if index > 0 {
-                output.line(format_args!(
-                    "  below it ends the block {:#x}",
-                    slab.block(index - 1)
-                ))?;
-                self.print_last(trace, "    ", slab.block(index - 1), output)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What a checked build keeps of a block.
-    fn print_kept(
-        &self,
-        heap: &Heap<'_>,
-        slab: usize,
-        index: usize,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let slab = &heap.slabs[slab];
-        let Some(record) = heap.bits(slab).records.get(index).copied() else {
-            return Ok(());
-        };
-        let guards = heap.guards(slab, index, &record);
-        let kept = Kept {
-            heap,
-            record,
-            guards,
-        };
-        for (name, value) in kept.lines(&mut Symbols::new(heap.image, &self.answer)) {
-            output.line(format_args!("    {name:<9} {value}"))?;
-        }
-        Ok(())
-    }
-
-    /// The last two things that happened to a block.
-    fn print_last(
-        &self,
-        trace: &Trace,
-        indent: &str,
-        block: u64,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let mut events = trace.history(block).events;
-        events.retain(|event| event.record.kind().is_some_and(Kind::has_block));
-        let mut printer = EventPrinter {
-            trace,
-            symbols: Symbols::new(trace, &self.answer),
-            lines: true,
-            colours: false,
-            address: Some(block),
-        };
-        for event in &events[events.len().saturating_sub(2)..] {
-            output.line(format_args!("{indent}{}", printer.line(event).trim_start()))?;
-        }
-        Ok(())
-    }
-
     fn print_next_of_image(
         &self,
         image: &Image,
-        findings: &[Finding],
+        about: Option<u64>,
         output: &mut Output,
     ) -> Result<(), Failure> {
         let source = self.source.display();
-        let about = findings
-            .first()
-            .map(|finding| finding.address)
-            .or(fault_address(image));
-        match about.filter(|address| *address > 0xffff) {
+        match about
+            .or(fault_address(image))
+            .filter(|address| *address > 0xffff)
+        {
             Some(address) => output.line(format_args!(
                 "next: hakmem whatis {source} {address:#x}, hakmem refs {source} {address:#x}"
             )),
@@ -533,7 +445,7 @@ fn is_told(trace: &Trace, event: &Event) -> bool {
 /// The address that the signal is about.
 fn fault_address(image: &Image) -> Option<u64> {
     let signal = image.signal?;
-    matches!(signal.number, 4 | 5 | 7 | 8 | 11).then_some(signal.address)
+    signals::has_address(signal.number, signal.code).then_some(signal.address)
 }
 
 fn describe(place: &Place) -> String {

@@ -261,9 +261,9 @@ impl Groups<'_> {
         if self.by == By::Site {
             for (key, tally) in &groups[..shown] {
                 output.line(format_args!(
-                    "{} in {} blocks",
+                    "{} in {}",
                     output::bytes(tally.bytes),
-                    tally.blocks
+                    output::count(tally.blocks, "block")
                 ))?;
                 for line in name(*key, tally.time, &self.stacks, &mut symbols) {
                     output.line(format_args!("    {line}"))?;

@@ -14,7 +14,7 @@ use crate::event::{Seconds, frames_json, named};
 use crate::failure::Failure;
 use crate::heap::{Cache, Heap};
 use crate::image::{Image, Stack};
-use crate::output::{Output, lines, table};
+use crate::output::{self, Output, lines, table};
 use crate::printable::Printable;
 use crate::source::Source;
 use crate::symbols::Symbols;
@@ -203,9 +203,9 @@ impl Threads {
             }
             let parked = caches.iter().filter(|cache| cache.state != 1).count();
             output.line(format_args!(
-                "{} threads, {} caches, {parked} of them parked",
-                image.threads.len(),
-                caches.len()
+                "{}, {}, {parked} of them parked",
+                output::count(image.threads.len() as u64, "thread"),
+                output::count(caches.len() as u64, "cache")
             ))?;
             self.print_stacks(image, &stacks, &mut symbols, output)?;
         }

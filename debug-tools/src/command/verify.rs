@@ -126,7 +126,7 @@ fn print(checked: &Checked, output: &mut Output) -> Result<(), Failure> {
     }
     match c.findings.len() {
         0 => output.line("clean: nothing is wrong"),
-        count => output.line(format_args!("{count} findings")),
+        count => output.line(output::count(count as u64, "finding")),
     }
 }
 

@@ -35,7 +35,10 @@ Examples:
   hakmem config check --strict service.env
   hakmem config show pid:1234
   hakmem config explain HAKMEM_TINY_TLS_CAP
-  hakmem config list --format markdown")]
+  hakmem config list --format markdown
+
+Exit status: 0 if all is well, 1 if `check` finds an error, 2 if what is asked about cannot be read
+or the command line is wrong.")]
 pub struct Config {
     #[command(subcommand)]
     action: Action,
