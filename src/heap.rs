@@ -25,7 +25,21 @@ use core::ptr::{self, NonNull};
 /// a block as well.
 #[inline(always)]
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
-    let _timed = timed(Path::Allocate, caller);
+    if caller.is_some() && Observed::times() {
+        return allocate_timed(size, caller.copy());
+    }
+    allocate_untimed(size, caller)
+}
+
+#[cold]
+#[inline(never)]
+fn allocate_timed(size: usize, caller: Caller) -> *mut u8 {
+    let _timed = Observed::span(Path::Allocate);
+    allocate_untimed(size, caller)
+}
+
+#[inline(always)]
+fn allocate_untimed(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
     let caller = match diverted(front, size, MIN_ALIGN, caller) {
         Ok(block) => return block.start.as_ptr(),
@@ -349,9 +363,7 @@ fn allocated_tiny(
         align: MIN_ALIGN,
         caller,
     };
-    if !front.is_real() {
-        return allocated_apart(block, size, MIN_ALIGN, caller.copy());
-    }
+    // A front that had the block has a cache.
     let address = block.as_ptr() as usize;
     // A TINY slab is one slot.
     let index = class.block_index(address % SLOT_BYTES);
@@ -441,7 +453,28 @@ fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, ob
 /// Nobody uses the block any more.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
-    let _timed = timed(Path::Free, caller);
+    if caller.is_some() && Observed::times() {
+        // SAFETY: the caller's clause, here and below.
+        return unsafe { deallocate_timed(block, caller.copy()) };
+    }
+    // SAFETY: as above.
+    unsafe { deallocate_untimed(block, caller) }
+}
+
+/// # Safety
+/// As of [`deallocate`].
+#[cold]
+#[inline(never)]
+unsafe fn deallocate_timed(block: *mut u8, caller: Caller) {
+    let _timed = Observed::span(Path::Free);
+    // SAFETY: the caller's clause.
+    unsafe { deallocate_untimed(block, caller) }
+}
+
+/// # Safety
+/// As of [`deallocate`].
+#[inline(always)]
+unsafe fn deallocate_untimed(block: *mut u8, caller: Caller) {
     let front = Front::current();
     let Some(block) = freeing(front, block, caller) else {
         return;

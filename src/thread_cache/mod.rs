@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! malloc ◄── front ◄─refill── list ◄──┬── current slab ◄── inbox ◄── frees by other threads
-//! free ────► (SFC) ──spill──► (SLL) ──┘   partial slabs
+//! free ────► (SFC) ──spill──► (SLL) ──┘   partial and waiting slabs
 //!                └──drain──► slabs          └── shared pool
 //! ```
 //!
 //! 1. One thread at a time owns a cache: the one whose word points to it, or who holds the
 //!    lock of the list that it was taken from. All fields but the inbox are the owner's.
-//! 2. A slab of ours is current, or on `partial` (it has free blocks), or full and nowhere.
+//! 2. A slab of ours is current, or on `partial` or `waiting` (it has free blocks), or full and
+//!    nowhere.
 //! 3. Fronts and lists hold blocks of slabs of ours alone.
 //! 4. `busy` is set while a slow path changes the cache, and the thread's front is a constant
 //!    one meanwhile: a signal handler that comes in between leaves the cache alone, and so
@@ -23,6 +24,7 @@ mod pool_arena;
 mod remote_buffer;
 mod shelf;
 mod view;
+mod waiting;
 
 use crate::block::{self, FreeList};
 use crate::config;
@@ -46,6 +48,7 @@ use learning::Learning;
 use pool_arena::PoolArena;
 use remote_buffer::RemoteBuffer;
 pub(crate) use shelf::{Counts, Shelf};
+use waiting::Waiting;
 
 /// Words of a TINY class's built-in array, with the null below its bottom.
 const TINY_WORDS: usize = 32;
@@ -110,6 +113,8 @@ pub(crate) struct ThreadCache {
     inbox: Aligned<Inbox>,
     words: [Cell<*mut u8>; WORDS],
     remote: RemoteBuffer,
+    /// Of each class, the slabs that wait to be whole.
+    waiting: [Waiting; CLASSES],
 }
 
 /// Apart from what the owner writes.
@@ -313,6 +318,11 @@ impl ThreadCache {
 
     fn shelf(&self, class: SizeClass) -> &Shelf {
         &self.shelves[class.index()]
+    }
+
+    /// The slabs of a class that wait to be whole.
+    fn waiting(&self, class: SizeClass) -> &Waiting {
+        &self.waiting[class.index()]
     }
 
     fn bin(&self, class: SizeClass) -> &Bin {
@@ -685,9 +695,10 @@ impl ThreadCache {
             Tier::Tiny => shelf.first_partial(),
             _ => shelf.touched_partial(PARTIALS_LOOKED_AT),
         };
+        let partial = partial.or_else(|| self.waiting(class).pop_surplus());
         let slab = match partial {
             Some(slab) => slab,
-            None if acquire => self.acquire(class)?,
+            None if acquire => self.acquire(class).or_else(|| self.waiting(class).pop())?,
             None => return None,
         };
         // The old one is full; it comes back to the list with its first returned block.
@@ -977,8 +988,40 @@ impl ThreadCache {
         }
     }
 
+    /// Sees to a slab of ours to which `count` blocks came back from other threads.
+    fn has_come_home(&self, slab: &'static Slab, count: usize) {
+        let class = slab.class();
+        let shelf = self.shelf(class);
+        if class.tier() != Tier::Tiny || slab.listed().get() {
+            return self.has_returned(slab);
+        }
+        let is_current = ptr::eq(slab, shelf.current.get());
+        if slab.used() == 0 {
+            if is_current || shelf.current().is_some_and(Slab::has_free) {
+                return self.has_changed(slab);
+            }
+            self.waiting(class).came_whole(slab);
+            return shelf.current.set(slab);
+        }
+        let goes_on = is_current && slab.used() + count < slab.blocks() - Slab::FIRST;
+        // What has come may have been taken in before it was announced, and be out again.
+        if goes_on || self.waiting(class).contains(slab) || !slab.has_free() {
+            return;
+        }
+        if !self.waiting(class).is_worth_it() {
+            return self.has_returned(slab);
+        }
+        if is_current {
+            shelf.current.set(ptr::null());
+        }
+        if let Some(longest) = self.waiting(class).push(slab) {
+            shelf.link(longest);
+        }
+    }
+
     fn has_changed(&self, slab: &'static Slab) {
-        let shelf = self.shelf(slab.class());
+        let class = slab.class();
+        let shelf = self.shelf(class);
         if ptr::eq(slab, shelf.current.get()) {
             return;
         }
@@ -986,8 +1029,10 @@ impl ThreadCache {
             if slab.listed().get() {
                 shelf.unlink(slab);
             }
+            self.waiting(class).came_whole(slab);
             self.release(slab);
         } else if !slab.listed().get() && slab.has_free() {
+            self.waiting(class).give_up(slab);
             shelf.link(slab);
         }
     }
@@ -1101,7 +1146,7 @@ impl ThreadCache {
                     blocks: count as usize,
                 },
             );
-            self.has_returned(slab);
+            self.has_come_home(slab, count as usize);
         });
         if let Err((slab, index, fault)) = result {
             fault::abort(Call::Free, slab.block(index), fault);
@@ -1132,6 +1177,7 @@ impl ThreadCache {
         for class in SizeClass::all() {
             let shelf = self.shelf(class);
             shelf.heat.set(0);
+            self.waiting(class).forget();
             let blocks = self.front_entries(class).len() + shelf.list.len() as usize;
             if blocks != 0 && blocks * class.bytes() <= kept {
                 continue;
@@ -1147,7 +1193,8 @@ impl ThreadCache {
 
     /// A partial slab of `class` is given up, for another cache to take over.
     fn give_up(&self, class: SizeClass) -> Option<&'static Slab> {
-        self.shelf(class).first_partial()
+        let shelf = self.shelf(class);
+        shelf.first_partial().or_else(|| self.waiting(class).pop())
     }
 }
 

@@ -36,8 +36,13 @@ impl ThreadCache {
 
     /// The slabs with free blocks that are not current, and those blocks.
     fn count_partial(&self, class: SizeClass) -> (usize, usize) {
-        let mut at = self.shelf(class).partial.get();
+        let shelf = self.shelf(class);
+        let mut at = shelf.partial.get();
         let (mut slabs, mut free) = (0, 0);
+        for slab in self.waiting(class).slabs() {
+            slabs += 1;
+            free += slab.counts().free;
+        }
         // SAFETY: headers are never unmapped.
         while let Some(slab) = unsafe { at.as_ref() } {
             slabs += 1;

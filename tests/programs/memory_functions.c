@@ -103,6 +103,19 @@ VARIADIC(vsnprintf, vsnprintf(block, n, format, list))
 VARIADIC(__vsprintf_chk, __vsprintf_chk(block, 0, ANY, format, list))
 VARIADIC(__vsnprintf_chk, __vsnprintf_chk(block, n, 0, ANY, format, list))
 
+/* The pattern behind a block is the least of all: sorted, it stays where it is. */
+static int falling(const void *a, const void *b) {
+    int one, other;
+    memcpy(&one, a, 4);
+    memcpy(&other, b, 4);
+    return one < other ? 1 : one > other ? -1 : 0;
+}
+
+static int falling_r(const void *a, const void *b, void *unused) {
+    (void)unused;
+    return falling(a, b);
+}
+
 /* F(name, unit, writes, reads a string, code) */
 #define FUNCTIONS(F)                                                                         \
     F(memcpy, 1, 1, 0, memcpy(block, other, n))                                              \
@@ -173,7 +186,9 @@ VARIADIC(__vsnprintf_chk, __vsnprintf_chk(block, n, 0, ANY, format, list))
     F(__fgets_chk, 1, 1, 0, sink = __fgets_chk(block, ANY, n, file(n - 1)) != NULL)          \
     F(recv, 1, 1, 0, sink = recv(incoming(PACKET(n)), block, n, 0))                          \
     F(__recv_chk, 1, 1, 0, sink = __recv_chk(incoming(PACKET(n)), block, n, ANY, 0))         \
-    F(recvfrom, 1, 1, 0, sink = recvfrom(incoming(PACKET(n)), block, n, 0, NULL, NULL))
+    F(recvfrom, 1, 1, 0, sink = recvfrom(incoming(PACKET(n)), block, n, 0, NULL, NULL))      \
+    F(qsort, 4, 1, 0, qsort(block, n / 4, 4, falling))                                       \
+    F(qsort_r, 4, 1, 0, qsort_r(block, n / 4, 4, falling_r, &sink))
 
 #define DEFINE(name, unit, writes, string, code)                                             \
     __attribute__((noinline)) static void use_##name(char *block, size_t size, size_t n) {   \

@@ -260,8 +260,75 @@ static void exit_beside_work(void) {
     usleep(100000);
 }
 
+/* A thread sends blocks, and another one frees them in the order in which they were sent. Now and then
+   a larger one is among them, as channels send: it comes home at other times. The two take turns,
+   so that each run is the same. */
+enum { SENT = 200000, TAKEN_UP = SENT / 2, LARGER = 31 };
+
+static char *sent[SENT], *larger[SENT / LARGER + 1];
+static int sent_so_far;
+static pthread_barrier_t turn;
+
+/* Frees what was sent but for the last two or three thousand, and all but each `kept`th of it. */
+static void *receive(void *kept) {
+    uint64_t random = 7;
+    int received = 0;
+    for (int seen = 0; seen < SENT;) {
+        pthread_barrier_wait(&turn);
+        seen = sent_so_far;
+        int behind = 2000 + (int)(next_random(&random) % 1000);
+        for (; received < seen - behind; received++) {
+            if (received % (int)(uintptr_t)kept != 0) free(sent[received]);
+            if (received % LARGER == 0) free(larger[received / LARGER]);
+        }
+        pthread_barrier_wait(&turn);
+    }
+    return NULL;
+}
+
+static void send_to_who_keeps(int kept) {
+    pthread_t receiver;
+    uint64_t random = 11;
+    EQ(pthread_barrier_init(&turn, NULL, 2), 0);
+    EQ(pthread_create(&receiver, NULL, receive, (void *)(uintptr_t)kept), 0);
+    while (sent_so_far < SENT) {
+        int until = sent_so_far + 1 + (int)(next_random(&random) % 300);
+        for (; sent_so_far < until && sent_so_far < SENT; sent_so_far++) {
+            if (sent_so_far % LARGER == 0) larger[sent_so_far / LARGER] = malloc(504);
+            sent[sent_so_far] = malloc(64);
+            CHECK(sent[sent_so_far] != NULL, "malloc(64): saw NULL");
+        }
+        pthread_barrier_wait(&turn);
+        pthread_barrier_wait(&turn);
+    }
+    EQ(pthread_join(receiver, NULL), 0);
+}
+
+/* However long that goes on, nearly every block lies behind the one that was sent before. */
+static void what_comes_home_goes_out_in_rows(void) {
+    send_to_who_keeps(SENT);
+    ptrdiff_t step = sent[1] - sent[0];
+    int rows = 0;
+    for (int i = TAKEN_UP; i < SENT; i++) rows += sent[i] - sent[i - 1] != step;
+    CHECK(reference() || rows < 300, "%d blocks: saw %d rows", SENT - TAKEN_UP, rows);
+}
+
+/* Where no 64 KiB of blocks ever come home whole, they are used all the same. */
+static void what_never_comes_home_whole_is_used(void) {
+    send_to_who_keeps(400);
+    static char seen[1 << 16];
+    int slots = 0;
+    for (int i = TAKEN_UP; i < SENT; i++) {
+        char *at = &seen[(uintptr_t)sent[i] >> 16 & 0xffff];
+        slots += *at == 0;
+        *at = 1;
+    }
+    CHECK(reference() || slots < 20, "%d blocks: saw %d slots of 64 KiB", SENT - TAKEN_UP, slots);
+}
+
 CASES(CASE(a_thousand_threads_leave_blocks), CASE(two_hundred_threads_at_once),
       CASE(threads_of_one_block), CASE(threads_that_only_free),
       CASE(memory_of_ended_threads_is_used_again), CASE(producers_and_consumers),
       CASE(realloc_by_other_threads), CASE(trim_and_mallinfo_beside_work),
-      CASE(cancelled_threads), CASE(exit_beside_work))
+      CASE(cancelled_threads), CASE(exit_beside_work),
+      CASE(what_comes_home_goes_out_in_rows), CASE(what_never_comes_home_whole_is_used))

@@ -13,6 +13,8 @@ mod life {
         trim_and_mallinfo_beside_work,
         cancelled_threads,
         exit_beside_work,
+        what_comes_home_goes_out_in_rows,
+        what_never_comes_home_whole_is_used,
     );
 }
 

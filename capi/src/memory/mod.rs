@@ -24,6 +24,7 @@ mod plain;
 mod printed;
 mod received;
 mod sent;
+mod sorted;
 mod strings;
 mod wide;
 

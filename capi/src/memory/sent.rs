@@ -7,11 +7,12 @@ use super::{load_arguments, look, make_frame, save_arguments};
 use super::received::{Passed, find};
 use hakmem_alloc::c_abi::{Call, Function};
 
-/// Defines functions. The body says where memory is read and how many bytes, of what was passed.
-macro_rules! sent {
+/// Defines functions. The body looks, with the [`Call`] that it names, at what was passed, and may
+/// change that.
+macro_rules! before {
     ($(
         $(#[$attribute:meta])*
-        fn $name:ident of $count:tt |$passed:ident| $body:expr;
+        fn $name:ident of $count:tt |$call:ident, $passed:ident| $body:expr;
     )*) => {$(
         $(#[$attribute])*
         ///
@@ -20,15 +21,10 @@ macro_rules! sent {
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {
-            extern "C" fn seen($passed: &Passed, frame: *const usize) {
+            extern "C" fn seen($passed: &mut Passed, frame: *const usize) {
                 // SAFETY: the function around makes the frame and waits.
-                let call = unsafe { Call::new(frame, Function::$name) };
-                let (address, len): (usize, usize) = $body;
-                // One byte is how programs ask whether memory can be read. What is told is sent all
-                // the same: the call is the program's.
-                if len > 1 {
-                    let _ = call.readable(address, len);
-                }
+                let $call = unsafe { Call::new(frame, Function::$name) };
+                $body
             }
             core::arch::naked_asm!(
                 ".cfi_startproc",
@@ -58,23 +54,32 @@ macro_rules! sent {
         }
     )*};
 }
+pub(super) use before;
 
-sent! {
+/// One byte is how programs ask whether memory can be read. What is told is sent all the same: the
+/// call is the program's.
+fn send_all(call: Call, address: usize, len: usize) {
+    if len > 1 {
+        let _ = call.readable(address, len);
+    }
+}
+
+before! {
     /// POSIX `write`.
-    fn write of 2 |passed| (passed[1], passed[2]);
+    fn write of 2 |call, passed| send_all(call, passed[1], passed[2]);
 
     /// POSIX `pwrite`.
-    fn pwrite of 2 |passed| (passed[1], passed[2]);
+    fn pwrite of 2 |call, passed| send_all(call, passed[1], passed[2]);
 
     /// The same.
-    fn pwrite64 of 2 |passed| (passed[1], passed[2]);
+    fn pwrite64 of 2 |call, passed| send_all(call, passed[1], passed[2]);
 
     /// POSIX `send`.
-    fn send of 2 |passed| (passed[1], passed[2]);
+    fn send of 2 |call, passed| send_all(call, passed[1], passed[2]);
 
     /// POSIX `sendto`.
-    fn sendto of 2 |passed| (passed[1], passed[2]);
+    fn sendto of 2 |call, passed| send_all(call, passed[1], passed[2]);
 
     /// C11 `fwrite`.
-    fn fwrite of 1 |passed| (passed[0], passed[1].saturating_mul(passed[2]));
+    fn fwrite of 1 |call, passed| send_all(call, passed[0], passed[1].saturating_mul(passed[2]));
 }

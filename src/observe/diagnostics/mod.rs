@@ -239,8 +239,13 @@ impl Observer for Diagnostics {
     }
 
     #[inline(always)]
+    fn times() -> bool {
+        Area::Timing.is_in(on())
+    }
+
+    #[inline(always)]
     fn span(path: Path) -> Option<Span> {
-        if Area::Timing.is_in(on()) {
+        if Self::times() {
             return Some(Span::begin(path));
         }
         None
