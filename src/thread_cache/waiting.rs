@@ -20,7 +20,7 @@ use core::ptr;
 /// Slabs of a class that may wait.
 const SLABS: usize = 3;
 /// Times that waiting may be in vain.
-const IN_VAIN_MOST: u32 = 8;
+const IN_VAIN_MOST: u32 = 3;
 
 /// See the head of this file.
 #[repr(C)]
