@@ -5,6 +5,7 @@
 //!    so that a late reader finds stale values and never a hole.
 
 use crate::name::{Name, name};
+use crate::observe::kept::{LANE, LANES};
 use crate::sys::lock::Lock;
 use crate::sys::memory::{self, PAGE};
 use core::ptr::NonNull;
@@ -13,6 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 /// Alignment of every structure: two cache lines, which hardware fetches in pairs.
 pub(crate) const ALIGN: usize = 128;
 const CHUNK: usize = 4 << 20;
+const HUGE_PAGE: usize = 2 << 20;
 const MAPPINGS: usize = 1024;
 
 struct Bump {
@@ -20,7 +22,18 @@ struct Bump {
     end: usize,
 }
 
-static BUMP: Lock<Bump> = Lock::new(Bump { next: 0, end: 0 });
+const EMPTY: Bump = Bump { next: 0, end: 0 };
+
+struct Bumps {
+    all: Bump,
+    /// Of the first lane of what observers keep, in builds that have some.
+    kept: [Bump; (LANES > 0) as usize],
+}
+
+static BUMPS: Lock<Bumps> = Lock::new(Bumps {
+    all: EMPTY,
+    kept: [EMPTY; _],
+});
 
 /// What a mapping of ours is for.
 #[derive(Clone, Copy)]
@@ -94,6 +107,30 @@ pub(crate) fn allocate(len: usize) -> Option<NonNull<u8>> {
     take(len, |next| next)
 }
 
+/// Memory for what observers keep of a slab's blocks: `len` bytes in each lane, at most a lane. The
+/// first lane is in huge pages, but for what is handed out at first.
+pub(crate) fn allocate_kept(len: usize) -> Option<NonNull<u8>> {
+    let len = len.next_multiple_of(ALIGN);
+    debug_assert!(len <= LANE && LANE.is_multiple_of(HUGE_PAGE));
+    let mut bumps = BUMPS.lock();
+    let [bump] = &mut bumps.kept[..] else {
+        return None;
+    };
+    if bump.end < bump.next + len {
+        let address = memory::map_zeroed(LANES * LANE, HUGE_PAGE)?;
+        record(address, LANES * LANE, MappingKind::Metadata);
+        if bump.end != 0 {
+            // SAFETY: mapped just now; nothing is lost where it is refused.
+            unsafe { memory::advise_huge(address, LANE) };
+        }
+        bump.next = address;
+        bump.end = address + LANE;
+    }
+    let start = bump.next;
+    bump.next = start + len;
+    NonNull::new(start as *mut u8)
+}
+
 /// As [`allocate`], `offset` bytes from the start of a page, a multiple of [`ALIGN`].
 pub(crate) fn allocate_at(offset: usize, len: usize) -> Option<NonNull<u8>> {
     debug_assert!(offset < PAGE && offset.is_multiple_of(ALIGN));
@@ -103,7 +140,7 @@ pub(crate) fn allocate_at(offset: usize, len: usize) -> Option<NonNull<u8>> {
 
 /// `len` bytes at the place that `place` makes of the next one that is free.
 fn take(len: usize, place: impl Fn(usize) -> usize) -> Option<NonNull<u8>> {
-    let mut bump = BUMP.lock();
+    let bump = &mut BUMPS.lock().all;
     if bump.end < place(bump.next) + len {
         let least = (len + PAGE).next_multiple_of(PAGE);
         let (address, chunk) = [CHUNK.max(least), least]
@@ -121,8 +158,9 @@ fn take(len: usize, place: impl Fn(usize) -> usize) -> Option<NonNull<u8>> {
 /// Bytes handed out and bytes mapped.
 pub(crate) fn usage() -> (usize, usize) {
     let rest = {
-        let bump = BUMP.lock();
-        bump.end - bump.next
+        let bumps = BUMPS.lock();
+        let rest = |bump: &Bump| bump.end - bump.next;
+        rest(&bumps.all) + bumps.kept.iter().map(rest).sum::<usize>() * LANES
     };
     let mapped = MAPPED
         .iter()
@@ -134,12 +172,12 @@ pub(crate) fn usage() -> (usize, usize) {
 
 /// Locks and unlocks around a fork.
 pub(crate) fn hold() {
-    BUMP.hold();
+    BUMPS.hold();
 }
 
 /// # Safety
 /// [`hold`] was called by this thread, or by the one that this process was forked from.
 pub(crate) unsafe fn let_go() {
     // SAFETY: the caller's clause.
-    unsafe { BUMP.let_go() };
+    unsafe { BUMPS.let_go() };
 }

@@ -9,7 +9,7 @@ use crate::block;
 use crate::config;
 use crate::metadata::{self, Mapping};
 use crate::name::{self, Name};
-use crate::observe::{Observed, Observer, Record};
+use crate::observe::{Observed, Observer, kept};
 use crate::options::PRODUCTION;
 use crate::registry::Registry;
 use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
@@ -164,7 +164,8 @@ pub(crate) fn fill() {
     put("link.key", block::key());
     for offset in Slab::RECORDS {
         put("slab.records", offset);
-        put("record.bytes", size_of::<Record>());
+        put("records.group", kept::GROUP);
+        put("records.group.bytes", kept::GROUP_BYTES);
     }
     for offset in Slab::CARVED {
         put("slab.carved", offset);

@@ -42,6 +42,7 @@ use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
 use crate::name::{Name, name};
 use crate::observe::caller::sees_blocks;
+use crate::observe::kept::{self, Keep, Kept};
 use crate::observe::{Block, Event, Observed, Observer, Record, SlabCounts, Wish};
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::superslab::SuperSlab;
@@ -55,7 +56,7 @@ use core::sync::atomic::compiler_fence;
 /// Free or remote words that fit in the header itself.
 const INLINE_WORDS: usize = 8;
 /// 1 in builds whose observers keep records of blocks, else 0.
-const RECORDS: usize = (size_of::<Record>() > 0) as usize;
+const RECORDS: usize = (kept::GROUP_BYTES > 0) as usize;
 /// Bytes of places that observers are shown ahead of those that are handed out next; one place at
 /// least.
 const CARVED_AHEAD: usize = 4 << 10;
@@ -116,7 +117,7 @@ struct Constant {
     words: Cell<u8>,
     /// What observers keep of each block; null without memory for it. Nothing in a build
     /// without observers.
-    records: [Cell<*const Record>; RECORDS],
+    records: [Cell<*mut u8>; RECORDS],
 }
 
 #[repr(C, align(64))]
@@ -279,31 +280,36 @@ impl Slab {
     /// memory.
     fn add_records(&self, blocks: usize) {
         for records in &self.constant.records {
-            if let Some(memory) = metadata::allocate(blocks * size_of::<Record>()) {
-                records.set(memory.as_ptr().cast());
+            let groups = blocks.div_ceil(kept::GROUP);
+            if let Some(memory) = metadata::allocate_kept(groups * kept::GROUP_BYTES) {
+                records.set(memory.as_ptr());
             }
         }
     }
 
     /// What observers keep of a block, if they do.
     #[inline(always)]
-    pub(crate) fn record(&'static self, index: usize) -> Option<&'static Record> {
-        let records = self.constant.records.first()?.get();
-        if records.is_null() {
-            return None;
-        }
-        // SAFETY: `add_records` made one for each block that the bitmap can have; zero bytes
-        // are a valid record.
-        Some(unsafe { &*records.byte_add(index * size_of::<Record>()) })
+    pub(crate) fn record(&'static self, index: usize) -> Option<Kept<'static, Record>> {
+        let records = NonNull::new(self.constant.records.first()?.get())?;
+        // SAFETY: `add_records` made one for each block that the bitmap can have.
+        Some(unsafe { Kept::of_slab(records, index) })
     }
 
     fn wipe_records(&self) {
-        let bytes = self.blocks() * size_of::<Record>();
-        for records in self.constant.records.iter().map(Cell::get) {
-            // Where no hook has written, the pages have not been touched, and need not be.
-            if !records.is_null() && sees_blocks() {
+        let records = self.constant.records.first().map(Cell::get);
+        // Where no hook has written, the pages have not been touched, and need not be.
+        if let Some(records) = records.and_then(NonNull::new)
+            && sees_blocks()
+        {
+            for first in (0..self.blocks()).step_by(kept::GROUP) {
+                let blocks = (self.blocks() - first).min(kept::GROUP);
                 // SAFETY: there is a record for each block; none of them is in use any more.
-                unsafe { records.cast_mut().cast::<u8>().write_bytes(0, bytes) };
+                unsafe {
+                    Record::wipe(
+                        records.byte_add(first / kept::GROUP * kept::GROUP_BYTES),
+                        blocks,
+                    )
+                };
             }
         }
         self.carved.iter().for_each(|carved| carved.set(0));
@@ -339,7 +345,7 @@ impl Slab {
                 slots: Cell::new(0),
                 kind: Cell::new(Kind::Closed as u8),
                 words: Cell::new(INLINE_WORDS as u8),
-                records: core::array::from_fn(|_| Cell::new(ptr::null())),
+                records: core::array::from_fn(|_| Cell::new(ptr::null_mut())),
             },
             before: Cell::new(ptr::null()),
             after: Cell::new(ptr::null()),

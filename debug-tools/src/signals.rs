@@ -42,8 +42,35 @@ pub fn describe(signal: i32, code: i32, address: Option<u64>) -> String {
     } else {
         format!(" ({why})")
     };
-    match (signal, address) {
-        (4 | 5 | 7 | 8 | 11, Some(address)) => format!("{} at {address:#x}{why}", name(signal)),
-        _ => format!("{}{why}", name(signal)),
+    match address.filter(|_| has_address(signal, code)) {
+        Some(address) => format!("{} at {address:#x}{why}", name(signal)),
+        None => format!("{}{why}", name(signal)),
+    }
+}
+
+/// Whether the program has done it itself, by an instruction of its.
+pub fn is_fault(signal: i32, code: i32) -> bool {
+    // Those that somebody sends have other codes, and the sender in the address's place.
+    matches!(signal, 4 | 5 | 7 | 8 | 11) && code > 0
+}
+
+/// Whether a signal says an address: where an address is none of a program, the kernel does not.
+pub fn has_address(signal: i32, code: i32) -> bool {
+    is_fault(signal, code) && (signal, code) != (11, 128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_said_where_the_kernel_says_one() {
+        let said = |signal, code| describe(signal, code, Some(0x23b7));
+        assert_eq!(said(11, 1), "SIGSEGV at 0x23b7 (nothing is mapped there)");
+        assert_eq!(said(11, 128), "SIGSEGV (no address of a program)");
+        assert_eq!(said(11, 0), "SIGSEGV (by kill)");
+        assert_eq!(said(7, -6), "SIGBUS (by itself)");
+        assert_eq!(said(6, -6), "SIGABRT (by itself)");
+        assert!(is_fault(11, 128) && !is_fault(11, 0) && !is_fault(6, -6));
     }
 }

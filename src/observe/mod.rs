@@ -23,6 +23,7 @@ pub(crate) mod caller;
 mod diagnostics;
 #[cfg(feature = "integrity")]
 pub(crate) mod integrity;
+pub(crate) mod kept;
 #[cfg(feature = "trace")]
 mod known_stacks;
 #[cfg(any(feature = "diagnostics", feature = "integrity", feature = "trace"))]
@@ -75,8 +76,8 @@ pub(crate) mod offered {
 use crate::fault::{Call, Fault};
 pub(crate) use cache::{Cache, ClassState, Occasion, Place, SlabCounts};
 use caller::Caller;
-use core::mem::offset_of;
 use core::ptr::NonNull;
+use kept::{Keep, Kept};
 use watch_error::WatchError;
 
 /// A request for memory.
@@ -130,7 +131,7 @@ pub(crate) struct Block<'a, R> {
     /// Its size class; [`LARGE`] if it has none.
     pub(crate) class: usize,
     /// What observers keep of it; `None` where there was no memory for that.
-    pub(crate) record: Option<&'a R>,
+    pub(crate) record: Option<Kept<'a, R>>,
 }
 
 /// A block of an observer's own.
@@ -312,9 +313,8 @@ pub(crate) trait Observer: 'static {
     /// Kept per thread, in the cold part of its cache; has no destructor.
     type Local: 'static;
     const NEW: Self::Local;
-    /// Kept per block, beside the slab's bitmap. Zero bytes are a valid one, and stand for a
-    /// block of a slab that was opened just now.
-    type Record: 'static;
+    /// Kept per block, beside the slab's bitmap.
+    type Record: Keep;
     /// Lives as long as a path takes.
     type Span;
     /// Whether any hook does anything.
@@ -370,7 +370,7 @@ pub(crate) trait Observer: 'static {
     const NAMES: usize = 0;
 
     /// Adds to the root structure what a reader of a core file needs of the observer: calls `put`
-    /// with names and numbers. Its part of a block's record begins at byte `record` of it.
+    /// with names and numbers. Its lane begins `record` bytes from a group of records.
     #[inline(always)]
     fn describe(_put: fn(&str, usize), _record: usize) {}
 
@@ -588,8 +588,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 
     #[inline(always)]
     fn describe(put: fn(&str, usize), record: usize) {
-        A::describe(put, record + offset_of!(Self::Record, 0));
-        B::describe(put, record + offset_of!(Self::Record, 1));
+        A::describe(put, record + <B::Record as Keep>::LANES * kept::LANE);
+        B::describe(put, record);
     }
 
     fn began(local: &Self::Local, adopted: bool) {
@@ -783,7 +783,7 @@ impl<R> Block<'_, R> {
     }
 }
 
-impl<A, B> Block<'_, (A, B)> {
+impl<A: Keep, B: Keep> Block<'_, (A, B)> {
     /// As the first of two observers sees it.
     #[inline(always)]
     fn first(&self) -> Block<'_, A> {
@@ -791,7 +791,7 @@ impl<A, B> Block<'_, (A, B)> {
             address: self.address,
             bytes: self.bytes,
             class: self.class,
-            record: self.record.map(|both| &both.0),
+            record: self.record.map(Kept::first),
         }
     }
 
@@ -802,7 +802,7 @@ impl<A, B> Block<'_, (A, B)> {
             address: self.address,
             bytes: self.bytes,
             class: self.class,
-            record: self.record.map(|both| &both.1),
+            record: self.record.map(Kept::second),
         }
     }
 }
@@ -847,6 +847,7 @@ pub(crate) type Record = <Observed as Observer>::Record;
 
 /// The part of it that integrity keeps.
 #[cfg(feature = "integrity")]
-fn checked(record: &Record) -> &integrity::BlockRecord {
-    &record.1.1.1.1
+#[inline(always)]
+fn checked(record: Kept<'_, Record>) -> Kept<'_, integrity::BlockRecord> {
+    record.second().second().second().second()
 }

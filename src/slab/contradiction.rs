@@ -6,6 +6,7 @@
 
 use super::{Kind, Slab};
 use crate::observe::Record;
+use crate::observe::kept::Kept;
 use crate::size_class::{CLASSES, SizeClass};
 use crate::sync::Ordering;
 
@@ -33,9 +34,9 @@ pub(crate) struct Look {
 #[derive(Clone, Copy)]
 pub(crate) struct Records {
     /// Whether a record says that its block is not free.
-    pub(crate) is_out: fn(&Record) -> bool,
+    pub(crate) is_out: fn(Kept<'static, Record>) -> bool,
     /// The bytes of a block that the program has.
-    pub(crate) live_bytes: fn(&Record) -> Option<usize>,
+    pub(crate) live_bytes: fn(Kept<'static, Record>) -> Option<usize>,
 }
 
 impl Slab {

@@ -9,6 +9,7 @@
 
 use super::large;
 use crate::observe::Record;
+use crate::observe::kept::Kept;
 use crate::registry::REGISTRY;
 use crate::size_class::SLOT_BYTES;
 use crate::slab::contradiction::{Contradiction, Look, Records, differs};
@@ -36,8 +37,8 @@ pub(crate) enum Whose {
 /// lets others go on for a moment.
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn for_each_contradiction(
-    is_out: fn(&Record) -> bool,
-    live_bytes: fn(&Record) -> Option<usize>,
+    is_out: fn(Kept<'static, Record>) -> bool,
+    live_bytes: fn(Kept<'static, Record>) -> Option<usize>,
     wait: fn(),
     each: &mut dyn FnMut(Whose, usize, Contradiction),
 ) {

@@ -4,6 +4,7 @@ mod contradictions;
 mod large;
 
 use crate::arena;
+use crate::observe::kept::Kept;
 use crate::observe::{self, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::MAX_BLOCKS;
@@ -124,7 +125,7 @@ pub(crate) fn find(address: usize) -> Option<Found> {
 /// nothing else looked at.
 #[inline(always)]
 #[allow(dead_code, reason = "observers ask for it")]
-pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
+pub(crate) fn record_at(address: usize) -> Option<(usize, Kept<'static, Record>)> {
     let slab = match REGISTRY.find(address) {
         Some(slab) if slab.kind() == Kind::Blocks => slab,
         large => return large_record_at(address, large),
@@ -141,7 +142,7 @@ pub(crate) fn record_at(address: usize) -> Option<(usize, &'static Record)> {
 fn large_record_at(
     address: usize,
     slab: Option<&'static Slab>,
-) -> Option<(usize, &'static Record)> {
+) -> Option<(usize, Kept<'static, Record>)> {
     let slab = match slab {
         Some(slab) if slab.kind() != Kind::Closed => slab,
         Some(_) => return None,

@@ -105,11 +105,11 @@ impl Registry {
             ))?;
         }
         output.line(format_args!(
-            "{} SuperSlabs, {} slabs, {} caches, {} mappings",
-            heap.superslabs.len(),
-            heap.slabs.len(),
-            heap.caches.len(),
-            heap.mappings.len()
+            "{}, {}, {}, {}",
+            output::count(heap.superslabs.len() as u64, "SuperSlab"),
+            output::count(heap.slabs.len() as u64, "slab"),
+            output::count(heap.caches.len() as u64, "cache"),
+            output::count(heap.mappings.len() as u64, "mapping")
         ))
     }
 

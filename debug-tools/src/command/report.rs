@@ -192,7 +192,10 @@ impl Report {
                 "next: hakmem history {source} {address:#x}, hakmem whatis {source} {address:#x}"
             ));
         }
-        match trace.crash().filter(|page| page.fault_address != 0) {
+        let has_address = |page: &&CrashPage| {
+            page.fault_address != 0 && signals::has_address(page.signal, page.code)
+        };
+        match trace.crash().filter(has_address) {
             Some(page) => output.line(format_args!(
                 "next: hakmem history {source} {:#x}",
                 page.fault_address
@@ -317,8 +320,15 @@ impl Report {
                 let again = misdeed::run_again(trace, &rule);
                 output.line(format_args!("next, to name who did it: {again}"))?;
             }
+        } else if !suspects.is_empty() {
+            let command = Printable(&image.command_line);
+            output.line(format_args!(
+                "next, to name who did it: hakmem run -- {command}"
+            ))?;
         }
-        self.print_next_of_image(image, &findings, output)?;
+        let about = findings.first().map(|finding| finding.address);
+        let about = about.or(suspects.first().map(Suspect::block));
+        self.print_next_of_image(image, about, output)?;
         Ok(image.signal.is_some() || !findings.is_empty() || !faults.is_empty())
     }
 
@@ -346,15 +356,14 @@ impl Report {
     fn print_next_of_image(
         &self,
         image: &Image,
-        findings: &[Finding],
+        about: Option<u64>,
         output: &mut Output,
     ) -> Result<(), Failure> {
         let source = self.source.display();
-        let about = findings
-            .first()
-            .map(|finding| finding.address)
-            .or(fault_address(image));
-        match about.filter(|address| *address > 0xffff) {
+        match about
+            .or(fault_address(image))
+            .filter(|address| *address > 0xffff)
+        {
             Some(address) => output.line(format_args!(
                 "next: hakmem whatis {source} {address:#x}, hakmem refs {source} {address:#x}"
             )),
@@ -436,7 +445,7 @@ fn is_told(trace: &Trace, event: &Event) -> bool {
 /// The address that the signal is about.
 fn fault_address(image: &Image) -> Option<u64> {
     let signal = image.signal?;
-    matches!(signal.number, 4 | 5 | 7 | 8 | 11).then_some(signal.address)
+    signals::has_address(signal.number, signal.code).then_some(signal.address)
 }
 
 fn describe(place: &Place) -> String {

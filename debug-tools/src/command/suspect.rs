@@ -11,6 +11,7 @@ use crate::event::frames;
 use crate::heap::{Heap, Pattern, Place, Spill, State};
 use crate::misdeed::{self, Stack};
 use crate::output;
+use crate::signals;
 use crate::symbols::Symbols;
 
 /// Frames of who asked for a block that may be at the site of a rule.
@@ -38,7 +39,7 @@ pub fn all(heap: &Heap<'_>, trace: Option<&Trace>) -> Vec<Suspect> {
     let died = heap
         .image
         .signal
-        .is_some_and(|signal| matches!(signal.number, 4 | 7 | 11));
+        .is_some_and(|signal| signals::is_fault(signal.number, signal.code));
     let thread = heap.image.threads.first().filter(|_| died);
     let registers = thread.and_then(|thread| thread.registers.as_ref());
     let mut seen = HashSet::new();
@@ -102,6 +103,11 @@ fn owned(heap: &Heap<'_>, trace: Option<&Trace>, slab: usize, index: usize) -> O
 }
 
 impl Suspect {
+    /// The block whose end was passed.
+    pub fn block(&self) -> u64 {
+        self.below.address
+    }
+
     /// It in lines.
     pub fn lines(&self, symbols: &mut Symbols<'_>) -> Vec<String> {
         let (spill, register) = (&self.spill, self.register);

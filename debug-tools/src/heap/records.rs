@@ -12,9 +12,11 @@ use std::collections::{HashMap, HashSet};
 use super::{Heap, Root};
 use crate::image::Memory;
 
-/// The most bytes of a block's record, and the most blocks of a slab: a word of 64 bits has a bit for
-/// each word of its bitmap.
+/// The most bytes of a block's record, of a group of them, and from there to their lane; the most blocks of a slab: a word of 64
+/// bits has a bit for each word of its bitmap.
 const RECORD_MAX: u64 = 128;
+const GROUP_MAX: u64 = 1 << 20;
+const LANE_MAX: u64 = 1 << 30;
 const BLOCKS_MAX: usize = 64 * 64;
 /// The most entries of a quarantine, and of all.
 const ENTRIES_MAX: u64 = 1 << 20;
@@ -118,10 +120,14 @@ pub struct Record {
 pub struct Records {
     /// Offset in a slab's header of the address of its records.
     slab: u64,
-    /// Bytes of a block's record.
-    stride: u64,
-    /// Where in it this part begins.
+    /// Blocks of a group, and its bytes.
+    group: (u64, u64),
+    /// How far from there its lane is.
     part: u64,
+    /// Blocks of a set, of which a group is made, and its bytes.
+    set: (u64, u64),
+    /// From one record of a set to the next one, in bytes.
+    step: u64,
     asked: u64,
     state: u64,
     api: u64,
@@ -164,8 +170,16 @@ impl Records {
         let shift = |name: &str| get(name).filter(|shift| *shift < 64);
         let mut records = Self {
             slab: get("slab.records")?,
-            stride: get("record.bytes").filter(|bytes| (1..=RECORD_MAX).contains(bytes))?,
-            part: get("integrity.record")?,
+            group: (
+                get("records.group").filter(|blocks| (1..=BLOCKS_MAX as u64).contains(blocks))?,
+                get("records.group.bytes").filter(|bytes| *bytes <= GROUP_MAX)?,
+            ),
+            part: get("integrity.record").filter(|part| *part <= LANE_MAX)?,
+            set: (
+                get("record.set").filter(|blocks| (1..=BLOCKS_MAX as u64).contains(blocks))?,
+                get("record.set.bytes").filter(|bytes| *bytes <= GROUP_MAX)?,
+            ),
+            step: get("record.bytes").filter(|bytes| (1..=RECORD_MAX).contains(bytes))?,
             asked: get("record.asked")?,
             state: shift("record.asked.state")?,
             api: shift("record.asked.api")?,
@@ -240,21 +254,22 @@ impl Records {
     pub fn of_slab(&self, memory: &Memory, header: u64, count: usize) -> Vec<Record> {
         let read = || {
             let records = memory.word(header.wrapping_add(self.slab))?;
-            let stride = self.stride as usize;
-            let bytes = (records != 0 && count <= BLOCKS_MAX)
-                .then(|| memory.bytes(records, stride.checked_mul(count)?))
-                .flatten()?;
-            let each = bytes.chunks_exact(stride).enumerate();
-            let read = |(index, bytes): (usize, &[u8])| {
-                let address = records.wrapping_add((index * stride) as u64 + self.part);
-                self.read(address, bytes.get(self.part as usize..)?)
-            };
-            each.map(read).collect::<Option<Vec<Record>>>()
+            let count = (records != 0 && count <= BLOCKS_MAX).then_some(count as u64)?;
+            (0..count)
+                .map(|index| self.at(memory, records.wrapping_add(self.offset(index))))
+                .collect::<Option<Vec<Record>>>()
         };
         read().unwrap_or_default()
     }
 
-    /// The record at an address that is in no slab: of a guarded block.
+    /// How far behind a slab's first record that of a block is.
+    fn offset(&self, index: u64) -> u64 {
+        let (group, index) = (index / self.group.0, index % self.group.0);
+        let (set, index) = (index / self.set.0, index % self.set.0);
+        group * self.group.1 + self.part + set * self.set.1 + index * self.step
+    }
+
+    /// The record at an address.
     pub fn at(&self, memory: &Memory, address: u64) -> Option<Record> {
         let fields = [
             (self.asked, 8),

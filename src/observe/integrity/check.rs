@@ -11,7 +11,8 @@ use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
 use super::{guard, stacks, untouched, wrong};
 use crate::observe::caller::Caller;
-use crate::observe::{self, Block, LARGE, Release, Request, Resize};
+use crate::observe::kept::Kept;
+use crate::observe::{Block, LARGE, Release, Request, Resize};
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
 use crate::walk;
@@ -58,17 +59,6 @@ pub(super) const UNKNOWN: Moment = Moment {
     thread: 0,
 };
 
-/// The record of the block below one that has one below it.
-///
-/// # Safety
-/// The record is that of a block in a slab; the first one is never handed out.
-#[inline(always)]
-pub(super) unsafe fn record_below(record: &BlockRecord) -> &BlockRecord {
-    let stride = size_of::<observe::Record>();
-    // SAFETY: the records of a slab stand one behind the other, and this is not the first.
-    unsafe { &*ptr::from_ref(record).byte_sub(stride) }
-}
-
 /// Bytes in front of a block that hold the pattern: the link of a free block below may take the
 /// rest.
 #[inline(always)]
@@ -78,11 +68,11 @@ fn front_bytes(bytes: usize) -> usize {
 
 /// Writes the pattern in front of a block, if the place below has never had one.
 #[inline(always)]
-fn guard_front(block: &Block<'_, BlockRecord>, record: &BlockRecord) {
-    // SAFETY: a block in a slab.
-    let below = unsafe { record_below(record) };
+fn guard_front(block: &Block<'_, BlockRecord>, record: Kept<'_, BlockRecord>) {
+    // SAFETY: a block in a slab, whose first one is never handed out.
+    let below = unsafe { record.below() };
     if below.asked().state() == State::New {
-        guard_front_slow(block.address.as_ptr() as usize, block.bytes, below);
+        guard_front_slow(block.address.as_ptr() as usize, block.bytes, below.get());
     }
 }
 
@@ -117,7 +107,7 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
     };
     let start = block.address.as_ptr() as usize;
     let was = match record.asked().state() {
-        State::Untouched => untouched::handed_out(block, record),
+        State::Untouched => untouched::handed_out(block, &record),
         was => was,
     };
     if was == State::Filled {
@@ -125,7 +115,7 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
         let is_whole = unsafe { pattern::is_whole(start + LINK, block.bytes - LINK) };
         if !is_whole {
             let when = b"the reuse of its place";
-            wrong::written_after_free(&block.copy(), record, LINK, when, None);
+            wrong::written_after_free(&block.copy(), &record, LINK, when, None);
         }
     }
     if is_in_slab(block) {
@@ -160,11 +150,16 @@ pub(super) fn allocated_light(block: &Block<'_, BlockRecord>, request: &Request)
     let Some(record) = block.record else {
         return;
     };
+    record.fault_in();
     if is_in_slab(block) {
         guard_front(block, record);
     }
     guard_tail(block, request.size);
-    record.begin(asked(request), UNKNOWN);
+    if policy::is_light() {
+        record.begin_light(asked(request));
+    } else {
+        record.begin(asked(request), UNKNOWN);
+    }
 }
 
 /// Whether nothing is wrong with the free of a block that was live.
@@ -257,7 +252,7 @@ pub(super) fn freeing(
         return Some(block.address);
     };
     // In quarantine when it is filled, and not before: a signal may begin a scan in the middle.
-    let (asked, was_live) = end(block, record, release)?;
+    let (asked, was_live) = end(block, &record, release)?;
     let thread = local.thread();
     let moment = match thread {
         Some(thread) => moment(thread, release.caller),
@@ -273,7 +268,7 @@ pub(super) fn freeing(
     unsafe { pattern::fill(start, asked.size(), FREED) };
     compiler_fence(Ordering::Release);
     match thread {
-        Some(thread) => keep(thread, block, record),
+        Some(thread) => keep(thread, block, record.get()),
         None => {
             record.set_state(State::Filled);
             Some(block.address)
@@ -291,7 +286,7 @@ pub(super) fn put_off(
     let Some(record) = block.record else {
         return;
     };
-    if end(block, record, release).is_none() {
+    if end(block, &record, release).is_none() {
         return;
     }
     let moment = match local.thread() {
@@ -345,8 +340,12 @@ pub(super) fn freeing_light(
     let Some(record) = block.record else {
         return Some(block.address);
     };
-    end(block, record, release)?;
-    record.set_freed(UNKNOWN, release.caller.api());
+    end(block, &record, release)?;
+    if policy::is_light() {
+        record.set_freed_light(release.caller.api());
+    } else {
+        record.set_freed(UNKNOWN, release.caller.api());
+    }
     Some(block.address)
 }
 
@@ -356,7 +355,7 @@ pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request, level:
     };
     let asked = record.asked();
     if !matches!(asked.state(), State::Live | State::New) {
-        wrong::resized_after_free(block, record, request);
+        wrong::resized_after_free(block, &record, request);
         return Resize::Refuse;
     }
     if level == Level::Full && is_in_slab(block) {
@@ -382,7 +381,7 @@ pub(super) fn resized(block: &Block<'_, BlockRecord>, request: &Request) {
 }
 
 pub(super) fn usable(block: &Block<'_, BlockRecord>) -> usize {
-    match block.record.map(BlockRecord::asked) {
+    match block.record.map(|record| record.asked()) {
         Some(asked) if asked.state() == State::Live => asked.size(),
         _ => block.bytes.saturating_sub(policy::tail()),
     }

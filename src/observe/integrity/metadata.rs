@@ -4,6 +4,7 @@
 use super::kind::Kind;
 use super::record::State;
 use super::report::{self, Finder, Finding};
+use crate::observe::kept::Kept;
 use crate::observe::report::Line;
 use crate::observe::{self, Record};
 use crate::sys::{fatal_signal, thread};
@@ -57,12 +58,12 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
 }
 
 /// Whether a record says that its block is not free.
-fn is_out(record: &Record) -> bool {
+fn is_out(record: Kept<'static, Record>) -> bool {
     let state = observe::checked(record).asked().state();
     matches!(state, State::Live | State::Quarantined)
 }
 
 /// The bytes asked for of a block that the program has.
-fn live_bytes(record: &Record) -> Option<usize> {
+fn live_bytes(record: Kept<'static, Record>) -> Option<usize> {
     observe::checked(record).asked().live_size()
 }

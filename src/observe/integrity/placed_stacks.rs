@@ -2,13 +2,16 @@
 //! stand.
 //!
 //! ```text
-//! a place   pc, sp, fp, id
+//! a place   pc, sp, id
+//!           fp, where the walk depends on it: in code with frame pointers
 //!           how far above sp a return address stands, and which one   × up to 15
 //! ```
 //!
 //! To walk a stack by unwind tables is to look up a rule for each of its frames. To see that it is
 //! one that was walked before is to compare the words that it was told by: with the same
-//! instruction, stack pointer and frame pointer the walk would read the same ones.
+//! instruction and stack pointer, and the same frame pointer if it was asked for, the walk would
+//! read the same ones. Code without frame pointers has another value in that register at nearly
+//! each call.
 //!
 //! 1. A place is in use while its `pc` is not 0. Its words lie above `sp` on the thread's own stack:
 //!    they can be read whenever the stack pointer is `sp`.
@@ -33,13 +36,19 @@ struct Place {
     id: Cell<u32>,
     /// Groups of [`GROUP`] words; the last one is filled up with its first word.
     groups: Cell<u8>,
-    is_written: Cell<bool>,
-    /// Some bits of what was looked for last and not found.
+    /// [`IS_WRITTEN`], [`DEPENDS_ON_FP`].
+    flags: Cell<u8>,
+    /// Some bits of the hash of the stack that was looked for last and not found.
     wanted: Cell<u16>,
     /// In words.
     distances: [[Cell<u16>; GROUP]; GROUPS],
     addresses: [[Cell<u64>; GROUP]; GROUPS],
 }
+
+/// Somebody is about to change the place.
+const IS_WRITTEN: u8 = 1;
+/// [`Place::fp`] counts.
+const DEPENDS_ON_FP: u8 = 2;
 
 /// Words that are compared at a time.
 const GROUP: usize = 4;
@@ -79,7 +88,10 @@ impl PlacedStacks {
     pub(super) fn id(&self, caller: Caller) -> Option<u32> {
         let place = self.place(caller);
         let sp = caller.sp();
-        if place.pc.get() != caller.pc() || place.sp.get() != sp || place.fp.get() != caller.fp() {
+        if place.pc.get() != caller.pc() || place.sp.get() != sp {
+            return None;
+        }
+        if place.flags.get() & DEPENDS_ON_FP != 0 && place.fp.get() != caller.fp() {
             return None;
         }
         let id = place.id.get();
@@ -98,26 +110,36 @@ impl PlacedStacks {
         (differs == 0 && place.id.get() == id).then_some(id)
     }
 
-    /// Whether a stack that is not known is to be kept: the place was asked for it last as well.
-    /// What comes once, as in deep recursion, is not worth it.
+    /// Whether a stack of this hash that is not known is to be kept: the place was asked for it last
+    /// as well. What comes once, as in deep recursion, is not worth it.
     #[inline]
-    pub(super) fn wants(&self, caller: Caller) -> bool {
-        let what = caller.pc() ^ caller.sp() >> 4 ^ caller.fp();
-        let what = (what ^ what >> 16) as u16;
+    pub(super) fn wants(&self, caller: Caller, hash: u64) -> bool {
+        let what = hash as u16;
         self.place(caller).wanted.replace(what) == what
     }
 
     /// Remembers a stack and its id: these return addresses, of which those behind the first stand
-    /// in the words below `ends`, on the thread's own stack.
+    /// in the words below `ends`, on the thread's own stack; and whether the caller's frame pointer
+    /// was asked for them.
     ///
     /// # Safety
     /// The words can be read whenever the thread's stack pointer is the caller's.
-    pub(super) unsafe fn keep(&self, caller: Caller, addresses: &[u64], ends: &[usize], id: u32) {
+    pub(super) unsafe fn keep(
+        &self,
+        caller: Caller,
+        addresses: &[u64],
+        ends: &[usize],
+        depends_on_fp: bool,
+        id: u32,
+    ) {
         let place = self.place(caller);
         let outer = addresses.get(1..).unwrap_or(&[]);
-        if outer.len() > MOST || outer.len() != ends.len() || place.is_written.replace(true) {
+        let is_written = place.flags.get() & IS_WRITTEN != 0;
+        if outer.len() > MOST || outer.len() != ends.len() || is_written {
             return;
         }
+        let depends = if depends_on_fp { DEPENDS_ON_FP } else { 0 };
+        place.flags.set(depends | IS_WRITTEN);
         place.pc.set(0);
         compiler_fence(Ordering::SeqCst);
         let mut kept = 0;
@@ -149,7 +171,7 @@ impl PlacedStacks {
             place.pc.set(caller.pc());
         }
         compiler_fence(Ordering::SeqCst);
-        place.is_written.set(false);
+        place.flags.set(depends);
     }
 }
 
@@ -176,7 +198,11 @@ mod tests {
         // SAFETY: the words are those of the array.
         unsafe {
             assert_eq!(known.id(caller), None);
-            known.keep(caller, &addresses, &ends, 7);
+            known.keep(caller, &addresses, &ends, false, 7);
+            assert_eq!(known.id(caller), Some(7));
+            (&raw mut stack[0]).write_volatile(0x12);
+            assert_eq!(known.id(caller), Some(7));
+            known.keep(caller, &addresses, &ends, true, 7);
             assert_eq!(known.id(caller), Some(7));
             for word in [0, 1, 4, 6] {
                 let at = &raw mut stack[word];
@@ -187,9 +213,9 @@ mod tests {
                 assert_eq!(known.id(caller), Some(7));
             }
             // Return addresses that do not stand where they are said to.
-            known.keep(caller, &addresses, &[sp + 16, sp + 40], 8);
+            known.keep(caller, &addresses, &[sp + 16, sp + 40], false, 8);
             assert_eq!(known.id(caller), None);
-            known.keep(caller, &[0x5000], &[], 9);
+            known.keep(caller, &[0x5000], &[], false, 9);
             assert_eq!(known.id(caller), Some(9));
             known.forget();
             assert_eq!(known.id(caller), None);

@@ -138,11 +138,12 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::integrity::record::RecordApart;
     use std::boxed::Box;
 
     #[test]
     fn the_quarantine_keeps_what_it_is_told() {
-        static RECORD: BlockRecord = BlockRecord::new();
+        static RECORD: RecordApart = RecordApart::new();
         // SAFETY: all bytes zero are an empty one.
         let quarantine: Box<Quarantine> = unsafe { Box::new(core::mem::zeroed()) };
         let entry = |address| Entry::new(address, 100, &RECORD);

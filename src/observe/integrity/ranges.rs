@@ -153,8 +153,8 @@ impl Call {
 }
 
 /// Whether the pattern says of a range of few bytes that all of it is a live block's: then it
-/// stands neither where the range begins nor where it ends, nor so near in between that none
-/// would fit.
+/// stands neither where the range begins nor where it ends, nor at any of the bytes in between of
+/// which those behind a block would have one.
 ///
 /// ```text
 ///  live   │ asked for  xxxxxxxx│DE DE … DE, 16 bytes or more │
@@ -162,18 +162,25 @@ impl Call {
 /// ```
 ///
 /// What begins in a freed block or behind a live one has it at the first byte, or 8 bytes on where
-/// a link may be; what begins in a live block and ends farther on reaches its last byte or the one
-/// 15 bytes on. A program that has the same byte there is looked at more closely.
+/// a link may be; what begins in a live block and ends farther on ends in the pattern behind it,
+/// or has all of its 16 bytes, and so one that is 15, 31, … bytes on. A program that has the same
+/// byte there is looked at more closely.
 #[inline(always)]
 #[must_use]
 pub fn is_clear(address: usize, len: usize) -> bool {
-    const FEW: usize = 2 * FRONT;
+    const FEW: usize = 8 * FRONT;
     let [base, span] = PATTERNED.each_ref().map(|it| it.load(Ordering::Relaxed));
     if len.wrapping_sub(1) >= FEW || address.wrapping_sub(base) >= span {
         return false;
     }
     let last = address + (len - 1);
-    is_other(address | LINK) & is_other(last.min(address + (FRONT - 1))) & is_other(last)
+    let mut is_clear = is_other(address | LINK) & is_other(last);
+    let mut at = address + (FRONT - 1);
+    while at < last {
+        is_clear &= is_other(at);
+        at += FRONT;
+    }
+    is_clear
 }
 
 /// As [`is_clear`], of a range that need not be there beyond the page of its first byte.
@@ -208,6 +215,9 @@ pub fn left(address: usize) -> usize {
     if address.wrapping_sub(base) >= span {
         return UNLIMITED;
     }
+    if guard::owns(address) {
+        return guard::left(address).unwrap_or(UNLIMITED);
+    }
     if let Some((start, record)) = walk::record_at(address)
         && let Some(size) = observe::checked(record).asked().live_size()
     {
@@ -216,13 +226,10 @@ pub fn left(address: usize) -> usize {
     left_slow(address)
 }
 
-/// As [`left`], of a guarded block, or of one that is not live.
+/// As [`left`], of a block that is not live.
 #[cold]
 #[inline(never)]
 fn left_slow(address: usize) -> usize {
-    if guard::owns(address) {
-        return guard::left(address).unwrap_or(UNLIMITED);
-    }
     let Some(found) = walk::find(address) else {
         return left_in_front(address);
     };

@@ -1,17 +1,29 @@
 //! What is kept of each block, beside its slab's bitmap: out of the program's reach.
 //!
 //! ```text
-//! asked      state 4 │ API 8 │ alignment 6 │ size 46
-//! allocated  stack 32 │ thread 32
-//! freed      stack 32 │ thread 32
-//! life       how often the place was handed out since its slab was opened
+//! asked      state 4 │ API 8 │ alignment 6 │ size 46            ┐
+//! life       how often the place was handed out since its slab  │ a record
+//!            was opened                                         │
+//! freed_by   API 8                                              ┘
+//! allocated  stack 32 │ thread 32    ┐ the moments
+//! freed      stack 32 │ thread 32    ┘
+//!
+//! 4 blocks   ┌ record │ record │ record │ record ┐ a cache line
+//!            └ moments│ moments│ moments│ moments┘ the next one
 //! ```
+//!
+//! What each call has to read stands in a line that four blocks share: who waits for it waits less
+//! often. The moments are written only, which nobody waits for.
 //!
 //! 1. `asked` is written last when a block is handed out, with Release. Of two threads that do not
 //!    own its slab and free it at a time one finds it freed; where the other one is the owner the
 //!    slab's own checks may have to find it.
 
+use crate::observe::kept::{GROUP, GROUP_BYTES, Keep, Part};
+use crate::sys::memory::PAGE;
 use core::mem::offset_of;
+use core::ops::Deref;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 const STATE_SHIFT: u32 = 60;
@@ -24,10 +36,55 @@ pub(crate) struct BlockRecord {
     /// Released by who hands the block out; read Acquire by who looks at all blocks.
     asked: AtomicU64,
     /// Relaxed, as the others: who hands a block over orders its record as well.
-    allocated: AtomicU64,
-    freed: AtomicU64,
     life: AtomicU32,
     freed_by: AtomicU8,
+}
+
+/// The rest of a record, [`MOMENTS`] bytes on.
+pub(super) struct Moments {
+    allocated: AtomicU64,
+    freed: AtomicU64,
+}
+
+/// Bytes of the records of [`SET`] blocks, and from a record to its moments.
+pub(super) const MOMENTS: usize = 64;
+/// Blocks whose records share a cache line.
+const SET: usize = MOMENTS / size_of::<BlockRecord>();
+
+const _: () = assert!(size_of::<BlockRecord>() == size_of::<Moments>());
+const _: () = assert!(GROUP / SET * 2 * MOMENTS <= GROUP_BYTES);
+
+impl Keep for BlockRecord {
+    const LANES: usize = 1;
+
+    unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
+        // SAFETY: the caller's clause; sets are whole.
+        unsafe { start.write_bytes(0, blocks.div_ceil(SET) * 2 * MOMENTS) };
+    }
+}
+
+impl Part for BlockRecord {
+    #[inline(always)]
+    fn offset(index: usize) -> usize {
+        size_of::<BlockRecord>() * (index + (index & !(SET - 1)))
+    }
+}
+
+/// The record of a block that is in no slab. All bytes zero: a place of which nothing is known.
+#[repr(C)]
+pub(super) struct RecordApart {
+    record: BlockRecord,
+    unused: [u64; (MOMENTS - size_of::<BlockRecord>()) / 8],
+    moments: Moments,
+}
+
+impl Deref for RecordApart {
+    type Target = BlockRecord;
+
+    #[inline(always)]
+    fn deref(&self) -> &BlockRecord {
+        &self.record
+    }
 }
 
 /// What a place is doing.
@@ -129,28 +186,54 @@ impl Asked {
 
 impl BlockRecord {
     /// Where a reader of a core file finds what, and where the parts of `asked` begin.
-    pub(super) const OFFSETS: [(&'static str, usize); 8] = [
+    pub(super) const OFFSETS: [(&'static str, usize); 11] = [
+        ("record.set", SET),
+        ("record.set.bytes", 2 * MOMENTS),
+        ("record.bytes", size_of::<BlockRecord>()),
         ("record.asked", offset_of!(BlockRecord, asked)),
         ("record.asked.state", STATE_SHIFT as usize),
         ("record.asked.api", API_SHIFT as usize),
         ("record.asked.align", ALIGN_SHIFT as usize),
-        ("record.allocated", offset_of!(BlockRecord, allocated)),
-        ("record.freed", offset_of!(BlockRecord, freed)),
+        ("record.allocated", MOMENTS + offset_of!(Moments, allocated)),
+        ("record.freed", MOMENTS + offset_of!(Moments, freed)),
         ("record.life", offset_of!(BlockRecord, life)),
         ("record.freed_by", offset_of!(BlockRecord, freed_by)),
     ];
+
+    /// Brings the page of a record in that is the first one there: to read it first would take a
+    /// fault more.
+    #[inline(always)]
+    pub(super) fn fault_in(&self) {
+        if ptr::from_ref(self) as usize % PAGE < MOMENTS {
+            self.freed_by.fetch_or(0, Ordering::Relaxed);
+        }
+    }
 
     #[inline(always)]
     pub(super) fn asked(&self) -> Asked {
         Asked(self.asked.load(Ordering::Acquire))
     }
 
+    #[inline(always)]
+    fn moments(&self) -> &Moments {
+        // SAFETY: they stand there, of a block in a slab as of any other.
+        unsafe { &*ptr::from_ref(self).byte_add(MOMENTS).cast() }
+    }
+
     /// A life begins, by `moment`; the block is as the pattern wants it.
     #[inline(always)]
     pub(super) fn begin(&self, asked: Asked, moment: Moment) {
+        self.moments()
+            .allocated
+            .store(moment.bits(), Ordering::Relaxed);
+        self.begin_light(asked);
+    }
+
+    /// As [`BlockRecord::begin`], where nothing is known of moments.
+    #[inline(always)]
+    pub(super) fn begin_light(&self, asked: Asked) {
         let life = self.life.load(Ordering::Relaxed).wrapping_add(1);
         self.life.store(life, Ordering::Relaxed);
-        self.allocated.store(moment.bits(), Ordering::Relaxed);
         self.asked.store(asked.0, Ordering::Release);
     }
 
@@ -195,7 +278,13 @@ impl BlockRecord {
     /// Notes who has freed it.
     #[inline(always)]
     pub(super) fn set_freed(&self, moment: Moment, api: u8) {
-        self.freed.store(moment.bits(), Ordering::Relaxed);
+        self.moments().freed.store(moment.bits(), Ordering::Relaxed);
+        self.set_freed_light(api);
+    }
+
+    /// As [`BlockRecord::set_freed`], where nothing is known of moments.
+    #[inline(always)]
+    pub(super) fn set_freed_light(&self, api: u8) {
         self.freed_by.store(api, Ordering::Relaxed);
     }
 
@@ -208,26 +297,33 @@ impl BlockRecord {
     }
 
     pub(super) fn allocated(&self) -> Moment {
-        Moment::from_bits(self.allocated.load(Ordering::Relaxed))
+        Moment::from_bits(self.moments().allocated.load(Ordering::Relaxed))
     }
 
     pub(super) fn freed(&self) -> (Moment, u8) {
-        let moment = Moment::from_bits(self.freed.load(Ordering::Relaxed));
+        let moment = Moment::from_bits(self.moments().freed.load(Ordering::Relaxed));
         (moment, self.freed_by.load(Ordering::Relaxed))
     }
 
     pub(super) fn life(&self) -> u32 {
         self.life.load(Ordering::Relaxed)
     }
+}
 
-    /// A record of a block that is in no slab.
-    pub(super) const fn new() -> BlockRecord {
-        BlockRecord {
-            asked: AtomicU64::new(0),
-            allocated: AtomicU64::new(0),
-            freed: AtomicU64::new(0),
-            life: AtomicU32::new(0),
-            freed_by: AtomicU8::new(0),
+#[cfg(test)]
+impl RecordApart {
+    pub(super) const fn new() -> RecordApart {
+        RecordApart {
+            record: BlockRecord {
+                asked: AtomicU64::new(0),
+                life: AtomicU32::new(0),
+                freed_by: AtomicU8::new(0),
+            },
+            unused: [0; _],
+            moments: Moments {
+                allocated: AtomicU64::new(0),
+                freed: AtomicU64::new(0),
+            },
         }
     }
 }
@@ -238,7 +334,7 @@ mod tests {
 
     #[test]
     fn of_two_frees_one_finds_the_block_freed() {
-        let record = BlockRecord::new();
+        let record = RecordApart::new();
         assert_eq!(record.asked().state(), State::New);
         let moment = Moment {
             stack: 7,

@@ -11,6 +11,7 @@ use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
 use super::{check, guard, metadata, untouched};
+use crate::observe::kept::Kept;
 use crate::observe::{self, Block};
 use crate::sys::peek::Memory;
 use crate::sys::{fatal_signal, process, thread};
@@ -61,7 +62,7 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             && found < MOST
         {
             let (bytes, class) = (guarded.bytes, observe::LARGE);
-            let record = Some(guarded.record);
+            let record = Some(Kept::of(guarded.record));
             let block = Block {
                 address,
                 bytes,
@@ -92,9 +93,9 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             record: Some(record),
         };
         if let Some((kept, record)) = kept_back(place, record) {
-            found += usize::from(look.finds_damage(&kept, record, found < MOST));
+            found += usize::from(look.finds_damage(&kept, &record, found < MOST));
         }
-        found += usize::from(look.finds_damage(&block, record, found < MOST));
+        found += usize::from(look.finds_damage(&block, &record, found < MOST));
         ControlFlow::<()>::Continue(())
     });
     found
@@ -103,14 +104,14 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
 /// The place that a slab keeps back, if this is the first one behind.
 fn kept_back(
     place: &Found,
-    record: &'static BlockRecord,
-) -> Option<(Block<'static, BlockRecord>, &'static BlockRecord)> {
+    record: Kept<'static, BlockRecord>,
+) -> Option<(Block<'static, BlockRecord>, Kept<'static, BlockRecord>)> {
     if place.block.class == observe::LARGE || place.index != 1 {
         return None;
     }
     let address = NonNull::new(place.slab as *mut u8)?;
-    // SAFETY: of a block in a slab.
-    let record = unsafe { check::record_below(record) };
+    // SAFETY: of a block in a slab, and not of the first.
+    let record = unsafe { record.below() };
     let block = Block {
         address,
         bytes: place.block.bytes,

@@ -95,16 +95,18 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
     let mut ends = [0; placed_stacks::MOST];
     let mut count = 0;
+    let mut depends_on_fp = false;
     let by_tables = BY_TABLES.load(Ordering::Relaxed);
     let most = DEPTH.load(Ordering::Relaxed);
     let frames = if by_tables {
         stack::capture_by_tables(
             &thread.stack,
-            &thread.steps,
+            &thread.rules,
             caller,
             &mut room,
             most,
-            |end| {
+            |end, by_fp| {
+                depends_on_fp |= by_fp;
                 if let Some(place) = ends.get_mut(count) {
                     *place = end;
                 }
@@ -126,13 +128,13 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let is_own = |address: &usize| thread.stack.has(address.wrapping_sub(1));
     // Along frame pointers nothing is known of a function that keeps none.
     if by_tables
-        && thread.known.wants(caller)
+        && thread.known.wants(caller, hash)
         && let Some(ends) = ends.get(..count)
         && is_own(&caller.sp())
         && ends.iter().all(is_own)
     {
         // SAFETY: the call waits; the own stack is mapped.
-        unsafe { thread.known.keep(caller, frames, ends, id) };
+        unsafe { thread.known.keep(caller, frames, ends, depends_on_fp, id) };
     }
     id
 }

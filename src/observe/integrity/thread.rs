@@ -5,7 +5,7 @@
 
 use super::placed_stacks::PlacedStacks;
 use super::quarantine::Quarantine;
-use crate::observe::stack::steps::Steps;
+use crate::observe::stack::near_rules::NearRules;
 use crate::observe::stack_ids::StackIds;
 use crate::observe::{own_memory, stack};
 use crate::sys::fatal_signal;
@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 /// See the head of this file.
 pub(super) struct Thread {
     pub(super) known: PlacedStacks,
-    pub(super) steps: Steps,
+    pub(super) rules: NearRules,
     pub(super) ids: StackIds,
     pub(super) stack: stack::Local,
     /// The kernel's number of the thread.
@@ -117,7 +117,7 @@ impl Local {
         let bytes = size_of::<Thread>().next_multiple_of(PAGE);
         let thread = own_memory::map(bytes).map(|address| {
             let place = address as *mut Thread;
-            // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks, steps
+            // SAFETY: mapped just now, of that size; zero bytes are valid for the stacks, rules
             // and ids that are known and for an empty quarantine; the rest is written.
             unsafe {
                 (&raw mut (*place).stack).write(stack::Local::NEW);
@@ -138,7 +138,6 @@ impl Local {
     pub(super) fn began(&self) {
         if let Some(thread) = self.known_thread() {
             thread.known.forget();
-            thread.steps.forget();
             thread.stack.began();
             thread.number.set(thread::id());
             use_signal_stack(thread);

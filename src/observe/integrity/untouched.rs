@@ -33,6 +33,12 @@ pub(super) const FILLED_AT_END: usize = 4 << 10;
 #[inline(always)]
 fn ranges(start: usize, bytes: usize) -> [(usize, usize); 2] {
     let from = if has_link(start) { LINK } else { 0 };
+    ranges_from(from, bytes)
+}
+
+/// As [`ranges`], of a place that begins with a link of so many bytes, or of none.
+#[inline(always)]
+fn ranges_from(from: usize, bytes: usize) -> [(usize, usize); 2] {
     if bytes <= FILLED + FILLED_AT_END {
         return [(from, bytes), (bytes, bytes)];
     }
@@ -53,16 +59,23 @@ fn has_link(start: usize) -> bool {
 
 /// Fills a place that nobody has had, if it is one.
 pub(super) fn fill(block: &Block<'_, BlockRecord>) {
-    if let Some(record) = block.record
-        && record.asked().state() == State::New
-    {
-        fill_place(block.address.as_ptr() as usize, block.bytes);
+    let Some(record) = block.record else {
+        return;
+    };
+    record.fault_in();
+    if record.asked().state() == State::New {
+        // None is read of the place: its page may not be there yet.
+        fill_ranges(block.address.as_ptr() as usize, ranges_from(0, block.bytes));
         record.set_state(State::Untouched);
     }
 }
 
 fn fill_place(start: usize, bytes: usize) {
-    for (from, to) in ranges(start, bytes) {
+    fill_ranges(start, ranges(start, bytes));
+}
+
+fn fill_ranges(start: usize, ranges: [(usize, usize); 2]) {
+    for (from, to) in ranges {
         // SAFETY: of a place that is nobody's, as `fill` and `written` are told.
         unsafe { pattern::fill(start + from, to - from, FREED) };
     }

@@ -56,7 +56,7 @@ pub(super) fn walk(
     compiler_fence(Ordering::SeqCst);
     inside.set(false);
     if count == 0 {
-        return table::walk(bounds, from, room, most, |_| {});
+        return table::walk(bounds, from, room, most, |_, _| {});
     }
     count
 }

@@ -21,9 +21,9 @@
 pub(crate) mod bounds;
 mod exact;
 mod frame_pointers;
+pub(crate) mod near_rules;
 mod rule;
 mod rules;
-pub(crate) mod steps;
 mod table;
 mod unwind_table;
 
@@ -34,7 +34,7 @@ use bounds::Bounds;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use steps::Steps;
+use near_rules::NearRules;
 
 /// The most return addresses that a walk may be asked for.
 pub(crate) const FRAMES: usize = 64;
@@ -168,7 +168,7 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
     let count = match mode() {
         Mode::Off => only_pc(&registers, room),
         Mode::FramePointers => frame_pointers::walk(&local.bounds, registers, room, depth()),
-        Mode::Table => table::walk(&local.bounds, registers, room, depth(), |_| {}),
+        Mode::Table => table::walk(&local.bounds, registers, room, depth(), |_, _| {}),
         Mode::Exact => exact::walk(&local.bounds, &local.inside, registers, room, depth()),
     };
     // SAFETY: the walks initialise as many as they say.
@@ -176,17 +176,18 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
 }
 
 /// As [`capture_into`], by unwind tables whatever the mode, and `most` addresses at most, with the
-/// steps that the thread has taken lately; `each` is told where on the stack each
-/// return address but the first stands, as far as they are found in the words below it.
+/// rules that the thread has needed lately; `each` is told where on the stack each return address
+/// but the first stands, as far as they are found in the words below it, and whether the frame
+/// pointer has said so.
 #[allow(dead_code, reason = "asked by integrity")]
 #[inline]
 pub(crate) fn capture_by_tables<'a>(
     local: &Local,
-    steps: &Steps,
+    near: &NearRules,
     caller: Caller,
     room: &'a mut Room,
     most: usize,
-    each: impl FnMut(usize),
+    each: impl FnMut(usize, bool),
 ) -> &'a [u64] {
     let registers = Registers {
         pc: caller.pc(),
@@ -194,7 +195,7 @@ pub(crate) fn capture_by_tables<'a>(
         fp: caller.fp(),
     };
     let most = most.min(depth());
-    let count = table::walk_again(&local.bounds, steps, registers, room, most, each);
+    let count = table::walk_near(&local.bounds, near, registers, room, most, each);
     // SAFETY: the walk initialises as many as it says.
     unsafe { room[..count].assume_init_ref() }
 }
@@ -222,7 +223,7 @@ pub(crate) fn capture_from(
                 room,
                 1,
                 depth(),
-                &mut |_| {},
+                &mut |_, _| {},
             )
         }
     }

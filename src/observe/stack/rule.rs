@@ -86,6 +86,18 @@ impl Rule {
         }
     }
 
+    /// The plain rule with these numbers, which fit: a CFA from `fp` or from `sp`, and a frame pointer
+    /// that was saved below it or is kept.
+    #[inline(always)]
+    pub(super) fn plain(is_from_fp: bool, offset: i64, saves_fp: bool, fp_offset: i64) -> Rule {
+        Rule(
+            (offset as u64) << 32
+                | u64::from(fp_offset as u16) << 16
+                | u64::from(saves_fp) << 3
+                | u64::from(is_from_fp),
+        )
+    }
+
     /// The rule of which this is [`Rule::bits`].
     #[inline(always)]
     pub(super) fn from_bits(bits: u64) -> Rule {

@@ -11,9 +11,9 @@
 
 use super::bounds::{Bounds, LOWEST_CODE, Range};
 use super::frame_pointers::{self, Reader};
-use super::rule::{Kind, SavedFp};
+use super::near_rules::NearRules;
+use super::rule::{Kind, Rule, SavedFp};
 use super::rules::Rules;
-use super::steps::Steps;
 use super::{Registers, Room};
 use crate::observe::modules;
 
@@ -22,14 +22,14 @@ const RED_ZONE: usize = 128;
 
 /// Writes the return addresses to `room`, `most` of them at most; says how many. The first is
 /// where a call returns to. Of each further one `each` is told what the stack pointer is behind
-/// it: the word below holds it.
+/// it, the word below which holds it, and whether the frame pointer has said so.
 #[inline(always)]
 pub(super) fn walk(
     bounds: &Bounds,
     from: Registers,
     room: &mut Room,
     most: usize,
-    mut each: impl FnMut(usize),
+    mut each: impl FnMut(usize, bool),
 ) -> usize {
     room[0].write(from.pc as u64);
     let own = bounds.known();
@@ -40,8 +40,9 @@ pub(super) fn walk(
     let mut at = from;
     let mut count = 1;
     while count < most {
+        let rule = rules.at(at.pc.wrapping_sub(1));
         // SAFETY: the own stack is mapped.
-        let Some((next, _)) = (unsafe { plain_step(rules, own, at) }) else {
+        let Some(next) = (unsafe { plain_step(rule, own, at) }) else {
             return walk_slow(bounds, at, true, room, count, most, &mut each);
         };
         at = next;
@@ -49,64 +50,54 @@ pub(super) fn walk(
             break;
         }
         room[count].write(at.pc as u64);
-        each(at.sp);
+        each(at.sp, rule.is_from_fp());
         count += 1;
     }
     count
 }
 
-/// As [`walk`], with the steps that the thread has taken lately.
+/// As [`walk`], with the rules that the thread has needed lately.
 #[inline(always)]
-pub(super) fn walk_again(
+pub(super) fn walk_near(
     bounds: &Bounds,
-    steps: &Steps,
+    near: &NearRules,
     from: Registers,
     room: &mut Room,
     most: usize,
-    mut each: impl FnMut(usize),
+    mut each: impl FnMut(usize, bool),
 ) -> usize {
     let own = bounds.known();
-    let rules = Rules::now();
-    if !own.contains(from.sp) || !steps.take(rules.generation()) {
+    if !own.contains(from.sp) {
         return walk(bounds, from, room, most, each);
     }
+    let rules = Rules::now();
+    near.keep_up_with(rules);
     room[0].write(from.pc as u64);
     let mut at = from;
     let mut count = 1;
     while count < most {
-        let step = steps.place(at, count);
-        // SAFETY: the walk has come to the frame, and it is of a call that waits.
-        at = match unsafe { step.from(at) } {
-            Some(next) => next,
-            None => {
-                // SAFETY: as above; the own stack is mapped.
-                let Some((next, slot)) = (unsafe { plain_step(rules, own, at) }) else {
-                    steps.give_back();
-                    return walk_slow(bounds, at, true, room, count, most, &mut each);
-                };
-                step.keep(at, next, slot);
-                next
-            }
+        let rule = near.at(at.pc.wrapping_sub(1), rules);
+        // SAFETY: the own stack is mapped.
+        let Some(next) = (unsafe { plain_step(rule, own, at) }) else {
+            return walk_slow(bounds, at, true, room, count, most, &mut each);
         };
+        at = next;
         if at.pc < LOWEST_CODE {
             break;
         }
         room[count].write(at.pc as u64);
-        each(at.sp);
+        each(at.sp, rule.is_from_fp());
         count += 1;
     }
-    steps.give_back();
     count
 }
 
-/// A step by a plain rule that stays on the thread's own stack, and where the frame pointer was
-/// saved, or 0.
+/// A step by a plain rule that stays on the thread's own stack.
 ///
 /// # Safety
 /// `own` is mapped.
 #[inline(always)]
-unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<(Registers, usize)> {
-    let rule = rules.at(at.pc.wrapping_sub(1));
+unsafe fn plain_step(rule: Rule, own: Range, at: Registers) -> Option<Registers> {
     let base = if rule.is_from_fp() { at.fp } else { at.sp };
     let cfa = base.wrapping_add(rule.offset());
     let slot = cfa.wrapping_add(rule.fp_offset());
@@ -119,12 +110,13 @@ unsafe fn plain_step(rules: Rules, own: Range, at: Registers) -> Option<(Registe
     }
     // SAFETY: aligned, and on the thread's own stack, which is mapped from `lo` to `hi`.
     let pc = unsafe { *((cfa - 8) as *const usize) };
-    if !rule.saves_fp() {
-        return Some((Registers { pc, sp: cfa, ..at }, 0));
-    }
-    // SAFETY: as above.
-    let fp = unsafe { *(slot as *const usize) };
-    Some((Registers { pc, sp: cfa, fp }, slot))
+    let fp = if rule.saves_fp() {
+        // SAFETY: as above.
+        unsafe { *(slot as *const usize) }
+    } else {
+        at.fp
+    };
+    Some(Registers { pc, sp: cfa, fp })
 }
 
 /// As [`walk`], on any stack and by any rule; `count` addresses are there, and `at` is where the
@@ -138,7 +130,7 @@ pub(super) fn walk_slow(
     room: &mut Room,
     mut count: usize,
     most: usize,
-    each: &mut dyn FnMut(usize),
+    each: &mut dyn FnMut(usize, bool),
 ) -> usize {
     let mut reader = Reader::new(bounds, at.sp);
     while count < most {
@@ -160,7 +152,7 @@ pub(super) fn walk_slow(
         };
         at = next;
         room[count].write(at.pc as u64);
-        each(at.sp);
+        each(at.sp, true);
         count += 1;
     }
     count
@@ -171,7 +163,7 @@ fn step(
     bounds: &Bounds,
     reader: &mut Reader,
     at: Registers,
-    rule: super::rule::Rule,
+    rule: Rule,
     returns: bool,
 ) -> Option<Registers> {
     let word = |reader: &mut Reader, address: usize| reader.word(bounds, address, at.sp);

@@ -27,6 +27,7 @@ pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
+use super::kept::{GROUP, GROUP_BYTES, Keep, Part};
 use super::{Block, Event, Observer, Release, Request, Resize};
 use crate::sys::thread;
 use core::ptr;
@@ -49,6 +50,21 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 /// Whether a thread that drained has allocated the block: 1, or 0. Written by who allocates it,
 /// read by who frees it, Relaxed: the block itself has passed between them.
 pub(crate) struct Mark(AtomicU8);
+
+impl Keep for Mark {
+    const LANES: usize = 1;
+
+    unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
+        if HAS_BEEN_ON.load(Ordering::Relaxed) {
+            // SAFETY: the caller's clause.
+            unsafe { start.write_bytes(0, blocks * size_of::<Mark>()) };
+        }
+    }
+}
+
+impl Part for Mark {}
+
+const _: () = assert!(GROUP * size_of::<Mark>() <= GROUP_BYTES);
 
 /// Whether a pump is on.
 #[inline(always)]

@@ -59,11 +59,11 @@ pub(super) fn free(block: &Block<'_, Life>, release: &Release, now: u64) -> Reco
         0 => Kind::Free,
         _ => Kind::ResizeOut,
     };
-    let shape = match block.record.and_then(Life::shape) {
+    let shape = match block.record.and_then(|life| life.shape()) {
         Some(shape) => shape,
         None => Shape::unknown(block.bytes, block.class),
     };
-    let generation = block.record.map_or(0, Life::generation);
+    let generation = block.record.map_or(0, |life| life.generation());
     let record = of_block(kind, block, shape, generation, caller, now);
     record.with_value(caller.other() as u64)
 }
@@ -100,7 +100,7 @@ pub(super) fn allocated_slow(local: &Local, block: Block<'_, Life>, request: Req
 #[cold]
 #[inline(never)]
 pub(super) fn freeing_slow(local: &Local, block: Block<'_, Life>, release: Release) {
-    if is_filtered() && !block.record.is_some_and(Life::is_traced) {
+    if is_filtered() && !block.record.is_some_and(|life| life.is_traced()) {
         return;
     }
     let record = free(&block, &release, clock::now());

@@ -9,6 +9,8 @@
 //! Written by the thread that is handed the block, read by the one that gives it back: the
 //! program orders the two. Relaxed.
 
+use crate::observe::kept::{GROUP, GROUP_BYTES, Keep, Part};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hakmem_trace_format::SIZE_MAX;
 
@@ -21,6 +23,24 @@ pub(crate) struct Life {
     generation: AtomicU32,
     is_left_out: AtomicBool,
 }
+
+/// Whether any was written. Relaxed: set before, by the thread that writes.
+static ARE_USED: AtomicBool = AtomicBool::new(false);
+
+impl Keep for Life {
+    const LANES: usize = 1;
+
+    unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
+        if ARE_USED.load(Ordering::Relaxed) {
+            // SAFETY: the caller's clause.
+            unsafe { start.write_bytes(0, blocks * size_of::<Life>()) };
+        }
+    }
+}
+
+impl Part for Life {}
+
+const _: () = assert!(GROUP * size_of::<Life>() <= GROUP_BYTES);
 
 /// Size and alignment that were asked for, and the class of the block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,10 +63,18 @@ impl Shape {
     }
 }
 
+#[inline(always)]
+fn note_use() {
+    if !ARE_USED.load(Ordering::Relaxed) {
+        ARE_USED.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Life {
     /// A life begins; says which one.
     #[inline(always)]
     pub(super) fn begin(&self, shape: Shape) -> u32 {
+        note_use();
         let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
         self.generation.store(generation, Ordering::Relaxed);
         self.shape.store(shape.0, Ordering::Relaxed);
@@ -56,6 +84,7 @@ impl Life {
     /// The life goes on, as one of another shape; as the first one, if none was seen. Says
     /// which one.
     pub(super) fn resize(&self, shape: Shape) -> u32 {
+        note_use();
         let generation = self.generation().max(1);
         self.generation.store(generation, Ordering::Relaxed);
         self.shape.store(shape.0, Ordering::Relaxed);
@@ -80,6 +109,7 @@ impl Life {
 
     /// Notes whether the filter leaves out the life that begins.
     pub(super) fn leave_out(&self, is_left_out: bool) {
+        note_use();
         self.is_left_out.store(is_left_out, Ordering::Relaxed);
     }
 }

@@ -289,7 +289,7 @@ impl Observer for Recorder {
     #[inline(always)]
     fn resizing(local: &Local, block: &Block<'_, Life>, _: &Request) -> Resize {
         if state() == OTHERWISE {
-            let is_traced = block.record.is_some_and(Life::is_traced);
+            let is_traced = block.record.is_some_and(|life| life.is_traced());
             local.begin_if_new();
             local.writer().set_resizes_traced(is_traced);
         }
@@ -302,9 +302,9 @@ impl Observer for Recorder {
         }
         let caller = request.caller;
         let shape = Shape::new(request.size, request.align, block.class);
-        let was = block.record.and_then(Life::shape);
+        let was = block.record.and_then(|life| life.shape());
         let was = was.unwrap_or_else(|| Shape::unknown(0, block.class));
-        let is_left_out = is_filtered() && !block.record.is_some_and(Life::is_traced);
+        let is_left_out = is_filtered() && !block.record.is_some_and(|life| life.is_traced());
         let generation = block.record.map_or(0, |life| {
             life.leave_out(is_left_out);
             life.resize(shape)
@@ -335,7 +335,7 @@ impl Observer for Recorder {
     }
 
     fn freeing_apart(block: &Block<'_, Life>, release: &Release) {
-        let is_left_out = || is_filtered() && !block.record.is_some_and(Life::is_traced);
+        let is_left_out = || is_filtered() && !block.record.is_some_and(|life| life.is_traced());
         if let Some(session) = session_if_on()
             && !is_left_out()
         {

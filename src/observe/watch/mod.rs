@@ -29,6 +29,7 @@ mod target;
 
 use super::api::Api;
 use super::caller::{self, Caller};
+use super::kept::{GROUP, GROUP_BYTES, Keep, Part};
 use super::report::{Line, place};
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
@@ -40,7 +41,7 @@ use crate::sys::{clock, process, thread};
 use act::Happening;
 use core::cell::Cell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use rule::events;
 
 /// The observer.
@@ -55,6 +56,24 @@ pub(crate) struct Record {
     /// The slots of those that selected it.
     rules: AtomicU32,
 }
+
+/// Whether any was written. Relaxed: set before, by the thread that writes.
+static ARE_USED: AtomicBool = AtomicBool::new(false);
+
+impl Keep for Record {
+    const LANES: usize = 1;
+
+    unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
+        if ARE_USED.load(Ordering::Relaxed) {
+            // SAFETY: the caller's clause.
+            unsafe { start.write_bytes(0, blocks * size_of::<Record>()) };
+        }
+    }
+}
+
+impl Part for Record {}
+
+const _: () = assert!(GROUP * size_of::<Record>() <= GROUP_BYTES);
 
 /// What is kept of each thread.
 pub(crate) struct Local {
@@ -223,7 +242,7 @@ fn is_passed_over(block: &Block<'_, Record>, request: &Request) -> bool {
     }
     record.lives();
     if selected_before {
-        rules::select(record, 0);
+        rules::select(&record, 0);
     }
     true
 }
@@ -231,6 +250,7 @@ fn is_passed_over(block: &Block<'_, Record>, request: &Request) -> bool {
 impl Record {
     /// Counts one more life.
     fn lives(&self) {
+        ARE_USED.store(true, Ordering::Relaxed);
         let lives = self.lives.load(Ordering::Relaxed);
         self.lives.store(lives.wrapping_add(1), Ordering::Relaxed);
     }
@@ -242,7 +262,7 @@ fn slots_of(block: &Block<'_, Record>) -> u32 {
     let by_place = rules::about_places()
         .filter(|rule| rule.covers(address, block.bytes, block.class))
         .fold(0, |slots, rule| slots | 1 << rule.slot);
-    by_place | block.record.map_or(0, rules::selected)
+    by_place | block.record.map_or(0, |record| rules::selected(&record))
 }
 
 /// The stack of a caller. Few blocks are selected: theirs are worth an exact walk.
@@ -304,7 +324,7 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
         hit::compare(b"an allocation", request.caller.pc());
     }
     guard::reused(address);
-    let before = block.record.map_or(0, rules::selected);
+    let before = block.record.map_or(0, |record| rules::selected(&record));
     let api = request.caller.api();
     let pc = request.caller.pc() as u64;
     let mut slots = if rules::depth_for(api) > 1 {
@@ -324,7 +344,7 @@ fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
     if let Some(record) = block.record {
         record.lives();
         if before | slots != 0 {
-            rules::select(record, slots);
+            rules::select(&record, slots);
         }
     }
     // Rotating rules have nothing to do here, nor have those that do not wait for a reuse.

@@ -12,7 +12,7 @@
 
 use super::region;
 use crate::observe::integrity::pattern::{self, FREED};
-use crate::observe::integrity::record::{Asked, BlockRecord};
+use crate::observe::integrity::record::{Asked, RecordApart};
 use crate::sys::memory::{self, PAGE};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
@@ -89,7 +89,7 @@ impl Shape {
 /// Written by who has taken the run, before its pages lead here, but for the phase and the record;
 /// Relaxed, for a slot is found through a page's entry, which is released.
 pub(super) struct Slot {
-    pub(super) record: BlockRecord,
+    pub(super) record: RecordApart,
     /// Pages of the run: the number of the first, and how many.
     first: AtomicU32,
     pages: AtomicU32,
@@ -103,7 +103,7 @@ pub(super) struct Slot {
     start: AtomicUsize,
 }
 
-const _: () = assert!(size_of::<Slot>() == 64);
+const _: () = assert!(size_of::<Slot>() == 112);
 
 impl Slot {
     /// Where a reader of a core file finds what.

@@ -86,7 +86,7 @@ fn each_out(each: &mut dyn FnMut(&walk::Block, Option<&BlockRecord>)) {
         if block.state == BlockState::Live {
             let found = walk::find(block.address as usize);
             let record = found.and_then(|found| found.block.record);
-            each(block, record.map(observe::checked));
+            each(block, record.map(|record| observe::checked(record).get()));
         }
         ControlFlow::<()>::Continue(())
     });

@@ -74,7 +74,7 @@ impl Subject {
             ..Subject::unknown(found.block.address.as_ptr() as usize, found.block.bytes)
         };
         if let Some(record) = found.block.record.map(observe::checked) {
-            subject.tell(record);
+            subject.tell(&record);
         }
         subject
     }

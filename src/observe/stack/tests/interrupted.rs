@@ -35,7 +35,7 @@ fn an_interrupted_context_is_walked_exactly() {
         let room = as_room(&mut frames);
         room[0].write(pc as u64);
         let from = Registers { pc, sp, fp };
-        let count = table::walk_slow(&local.bounds, from, false, room, 1, FRAMES, &mut |_| {});
+        let count = table::walk_slow(&local.bounds, from, false, room, 1, FRAMES, &mut |_, _| {});
         if frames[..count] != *theirs {
             let text = format!("{:x?}\n{theirs:x?}", &frames[..count]);
             WRONG.lock().expect("not poisoned").get_or_insert(text);

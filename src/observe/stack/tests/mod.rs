@@ -109,7 +109,7 @@ fn thrice(walk: impl Fn(&Local, &mut Room) -> usize) -> Vec<u64> {
 }
 
 fn by_table(caller: Caller) -> Vec<u64> {
-    thrice(|local, room| table::walk(&local.bounds, registers(caller), room, FRAMES, |_| {}))
+    thrice(|local, room| table::walk(&local.bounds, registers(caller), room, FRAMES, |_, _| {}))
 }
 
 fn by_frame_pointers(caller: Caller) -> Vec<u64> {
