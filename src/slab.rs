@@ -183,6 +183,7 @@ pub(crate) struct Site {
 
 /// Neighbouring blocks. The highest comes first, so that a stack gives them out in the order
 /// of their addresses.
+#[derive(Clone)]
 pub(crate) struct Run {
     end: usize,
     bytes: usize,

@@ -28,6 +28,22 @@ fn map(at: usize, len: usize, protection: i32, flags: i32) -> Option<usize> {
     (address != FAILED).then_some(address as usize)
 }
 
+/// Has the processor fetch the cache line at `address`, whatever it is, to be written.
+#[inline(always)]
+pub(crate) fn fetch_to_write(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, which accesses nothing as far as the program can tell.
+    unsafe {
+        core::arch::asm!(
+            "prefetchw byte ptr [{0}]",
+            in(reg) address,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
 /// Names the range in `/proc/self/maps`, where the kernel can (5.17).
 pub(crate) fn name(address: usize, len: usize) {
     /// The kernel has refused once. Relaxed: all that hangs on it is a system call in vain.

@@ -38,9 +38,11 @@ use crate::registry::REGISTRY;
 use crate::shared_pool::{self, Found};
 use crate::size_class::{CLASSES, SizeClass, TINY_CLASSES, Tier};
 use crate::slab::{Kind, Run, Site, Slab};
+use crate::sys::memory;
 use crate::sys::thread;
 use core::cell::Cell;
 use core::mem::offset_of;
+use core::ops::RangeInclusive;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use front::{Bin, Front, Quiet};
@@ -73,6 +75,8 @@ const LONG: usize = 256;
 const PARTIALS_LOOKED_AT: usize = 8;
 /// Bytes of free blocks of a class that an ended thread's cache may keep for the next thread.
 const KEPT_WARM: usize = 32 << 10;
+/// Bytes of blocks that refills fetch from another processor's cache: a line, or little more.
+const FETCHED: RangeInclusive<usize> = 64..=128;
 /// Most blocks that a refill brings.
 const BATCH_MAX: u32 = 128;
 
@@ -475,7 +479,12 @@ impl ThreadCache {
         let want = (shelf.batch.get() as usize).min(room);
         let bin = self.bin(class);
         let batch = options.tiny_p0_batch as usize;
+        // Other lines than the first would stay where they are.
+        let is_elsewhere = FETCHED.contains(&class.bytes()) && self.waiting(class).is_often_whole();
         self.take_from_slabs(class, want, batch, |run| {
+            if is_elsewhere {
+                run.clone().for_each(|block| memory::fetch_to_write(block));
+            }
             // SAFETY: the bin is empty, and `want` is at most what its array holds.
             unsafe { bin.push_all(run) };
         });
@@ -997,10 +1006,10 @@ impl ThreadCache {
         }
         let is_current = ptr::eq(slab, shelf.current.get());
         if slab.used() == 0 {
+            self.waiting(class).came_whole(slab);
             if is_current || shelf.current().is_some_and(Slab::has_free) {
                 return self.has_changed(slab);
             }
-            self.waiting(class).came_whole(slab);
             return shelf.current.set(slab);
         }
         let goes_on = is_current && slab.used() + count < slab.blocks() - Slab::FIRST;
@@ -1029,7 +1038,7 @@ impl ThreadCache {
             if slab.listed().get() {
                 shelf.unlink(slab);
             }
-            self.waiting(class).came_whole(slab);
+            self.waiting(class).remove(slab);
             self.release(slab);
         } else if !slab.listed().get() && slab.has_free() {
             self.waiting(class).give_up(slab);

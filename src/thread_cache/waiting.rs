@@ -8,7 +8,8 @@
 //!
 //! This takes memory, so no more than [`SLABS`] of them wait. Where blocks come home in no order it
 //! is in vain: a class in which that was so [`IN_VAIN_MOST`] times more often than not lets no
-//! slab wait.
+//! slab wait. Where they come home whole, refills fetch their lines from the other processor's cache
+//! all at once.
 //!
 //! 1. A slab here is the cache's own, neither current nor on the list of partial slabs, and has
 //!    free blocks.
@@ -20,21 +21,28 @@ use core::ptr;
 /// Slabs of a class that may wait.
 const SLABS: usize = 3;
 /// Times that waiting may be in vain.
-const IN_VAIN_MOST: u32 = 3;
+const IN_VAIN_MOST: i32 = 3;
+/// Slabs that have come home whole, and not in vain, from which on it is expected of the next one.
+const WHOLE_OFTEN: i32 = 4;
 
 /// See the head of this file.
 #[repr(C)]
 pub(crate) struct Waiting {
     /// The one that has waited longest comes first; nulls stand behind the last one.
     slabs: [Cell<*const Slab>; SLABS],
-    /// How often a slab waited in vain, less how often one came home whole.
-    in_vain: Cell<u32>,
+    /// How often a slab came home whole, less how often one waited in vain; within the bounds above.
+    whole: Cell<i32>,
 }
 
 impl Waiting {
     /// Whether slabs may wait.
     pub(crate) fn is_worth_it(&self) -> bool {
-        self.in_vain.get() < IN_VAIN_MOST
+        self.whole.get() > -IN_VAIN_MOST
+    }
+
+    /// Whether most slabs come home whole.
+    pub(crate) fn is_often_whole(&self) -> bool {
+        self.whole.get() == WHOLE_OFTEN
     }
 
     /// Lets a slab wait. Gives back the one that has waited longest if there is no room for both.
@@ -65,22 +73,23 @@ impl Waiting {
     /// Lets a slab wait no longer, if it does; it waited in vain.
     pub(crate) fn give_up(&self, slab: &Slab) {
         if self.remove(slab) {
-            self.in_vain.set((self.in_vain.get() + 1).min(IN_VAIN_MOST));
+            self.whole.set((self.whole.get() - 1).max(-IN_VAIN_MOST));
         }
     }
 
-    /// Notes that all blocks of a slab are back, which may have waited for them.
+    /// Lets a slab wait no longer, if it does: other threads have returned the last of its blocks.
     pub(crate) fn came_whole(&self, slab: &Slab) {
         self.remove(slab);
-        self.in_vain.set(self.in_vain.get().saturating_sub(1));
+        self.whole.set((self.whole.get() + 1).min(WHOLE_OFTEN));
     }
 
     /// Begins anew: another thread may use the blocks in another way.
     pub(crate) fn forget(&self) {
-        self.in_vain.set(0);
+        self.whole.set(0);
     }
 
-    fn remove(&self, slab: &Slab) -> bool {
+    /// Takes a slab away; says whether it was here.
+    pub(crate) fn remove(&self, slab: &Slab) -> bool {
         let Some(place) = self
             .slabs
             .iter()
