@@ -27,7 +27,7 @@ const EMPTY: Bump = Bump { next: 0, end: 0 };
 struct Bumps {
     all: Bump,
     /// Of the first lane of what observers keep, in builds that have some.
-    kept: [Bump; (LANES > 0) as usize],
+    kept: [Bump; (LANES != 0) as usize],
 }
 
 static BUMPS: Lock<Bumps> = Lock::new(Bumps {

@@ -56,7 +56,7 @@ use core::sync::atomic::compiler_fence;
 /// Free or remote words that fit in the header itself.
 const INLINE_WORDS: usize = 8;
 /// 1 in builds whose observers keep records of blocks, else 0.
-const RECORDS: usize = (kept::GROUP_BYTES > 0) as usize;
+const RECORDS: usize = (kept::GROUP_BYTES != 0) as usize;
 /// Bytes of places that observers are shown ahead of those that are handed out next; one place at
 /// least.
 const CARVED_AHEAD: usize = 4 << 10;

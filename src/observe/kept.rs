@@ -21,7 +21,7 @@ use core::ptr::NonNull;
 pub(crate) const GROUP: usize = 256;
 
 /// Bytes from one group to the next one; none where nothing is kept.
-pub(crate) const GROUP_BYTES: usize = if Record::LANES > 0 { 32 * GROUP } else { 0 };
+pub(crate) const GROUP_BYTES: usize = if Record::LANES != 0 { 32 * GROUP } else { 0 };
 
 /// Lanes that there are, and bytes from one to the next.
 pub(crate) const LANES: usize = Record::LANES;
@@ -200,7 +200,7 @@ mod tests {
         type Both = (Number, ((), Number));
         // SAFETY: the memory is there, for two groups of two lanes.
         let of = |index| unsafe { Kept::<Both>::of_slab(records, index) };
-        let count = if GROUP_BYTES > 0 { 2 * GROUP } else { GROUP };
+        let count = if GROUP_BYTES != 0 { 2 * GROUP } else { GROUP };
         for index in 0..count {
             let number = index as u32;
             let (first, second) = (of(index).first(), of(index).second().second());
