@@ -5,7 +5,7 @@
 //!    so that a late reader finds stale values and never a hole.
 
 use crate::name::{Name, name};
-use crate::observe::kept::{LANE, LANES};
+use crate::observe::kept::{LANE, LANE_BYTES, LANES};
 use crate::sys::lock::Lock;
 use crate::sys::memory::{self, PAGE};
 use core::ptr::NonNull;
@@ -111,20 +111,21 @@ pub(crate) fn allocate(len: usize) -> Option<NonNull<u8>> {
 /// first lane is in huge pages, but for what is handed out at first.
 pub(crate) fn allocate_kept(len: usize) -> Option<NonNull<u8>> {
     let len = len.next_multiple_of(ALIGN);
-    debug_assert!(len <= LANE && LANE.is_multiple_of(HUGE_PAGE));
+    debug_assert!(len <= LANE_BYTES && LANE_BYTES.is_multiple_of(HUGE_PAGE));
     let mut bumps = BUMPS.lock();
     let [bump] = &mut bumps.kept[..] else {
         return None;
     };
     if bump.end < bump.next + len {
-        let address = memory::map_zeroed(LANES * LANE, HUGE_PAGE)?;
-        record(address, LANES * LANE, MappingKind::Metadata);
+        let bytes = (LANES * LANE).next_multiple_of(PAGE);
+        let address = memory::map_zeroed(bytes, HUGE_PAGE)?;
+        record(address, bytes, MappingKind::Metadata);
         if bump.end != 0 {
             // SAFETY: mapped just now; nothing is lost where it is refused.
-            unsafe { memory::advise_huge(address, LANE) };
+            unsafe { memory::advise_huge(address, LANE_BYTES) };
         }
         bump.next = address;
-        bump.end = address + LANE;
+        bump.end = address + LANE_BYTES;
     }
     let start = bump.next;
     bump.next = start + len;

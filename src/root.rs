@@ -9,7 +9,7 @@ use crate::block;
 use crate::config;
 use crate::metadata::{self, Mapping};
 use crate::name::{self, Name};
-use crate::observe::{Observed, Observer, kept};
+use crate::observe::{Observed, Observer};
 use crate::options::PRODUCTION;
 use crate::registry::Registry;
 use crate::size_class::{CLASSES, SLOT_BYTES, SizeClass};
@@ -23,7 +23,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Version of the table's own format; names may come and go without a new one.
 const FORMAT: u32 = 1;
-const ENTRIES: usize = 97 + Observed::NAMES + CLASSES + PRODUCTION.len();
+const ENTRIES: usize = 95 + Observed::NAMES + CLASSES + PRODUCTION.len();
 const MAGIC: [u8; 16] = *b"hakmem root \x7f\x01\x8a\xe5";
 const INVERTED_MAGIC: [u8; 16] = {
     let mut inverted = MAGIC;
@@ -164,8 +164,6 @@ pub(crate) fn fill() {
     put("link.key", block::key());
     for offset in Slab::RECORDS {
         put("slab.records", offset);
-        put("records.group", kept::GROUP);
-        put("records.group.bytes", kept::GROUP_BYTES);
     }
     for offset in Slab::CARVED {
         put("slab.carved", offset);

@@ -56,7 +56,7 @@ use core::sync::atomic::compiler_fence;
 /// Free or remote words that fit in the header itself.
 const INLINE_WORDS: usize = 8;
 /// 1 in builds whose observers keep records of blocks, else 0.
-const RECORDS: usize = (kept::GROUP_BYTES != 0) as usize;
+const RECORDS: usize = (kept::LANES != 0) as usize;
 /// Bytes of places that observers are shown ahead of those that are handed out next; one place at
 /// least.
 const CARVED_AHEAD: usize = 4 << 10;
@@ -280,8 +280,7 @@ impl Slab {
     /// memory.
     fn add_records(&self, blocks: usize) {
         for records in &self.constant.records {
-            let groups = blocks.div_ceil(kept::GROUP);
-            if let Some(memory) = metadata::allocate_kept(groups * kept::GROUP_BYTES) {
+            if let Some(memory) = metadata::allocate_kept(blocks * kept::STRIDE) {
                 records.set(memory.as_ptr());
             }
         }
@@ -301,16 +300,8 @@ impl Slab {
         if let Some(records) = records.and_then(NonNull::new)
             && sees_blocks()
         {
-            for first in (0..self.blocks()).step_by(kept::GROUP) {
-                let blocks = (self.blocks() - first).min(kept::GROUP);
-                // SAFETY: there is a record for each block; none of them is in use any more.
-                unsafe {
-                    Record::wipe(
-                        records.byte_add(first / kept::GROUP * kept::GROUP_BYTES),
-                        blocks,
-                    )
-                };
-            }
+            // SAFETY: there is a record for each block; none of them is in use any more.
+            unsafe { Record::wipe(records, self.blocks()) };
         }
         self.carved.iter().for_each(|carved| carved.set(0));
     }

@@ -2,14 +2,13 @@
 //! in a lane apart from the others', so that one which is off takes no memory.
 //!
 //! ```text
-//! a slab's records       ┌ blocks 0 to 255 ┬ blocks 256 to 511 ┬ …
-//!                        start             start + GROUP_BYTES
-//!   the last observer's  start
-//!   the one before       start + LANE
+//! a slab's records         ┌ block 0 ┬ block 1  ┬ block 2 ┬ …
+//!   the last observer's    start     + STRIDE
+//!   the one before         start + LANE
 //!   …
 //! ```
 //!
-//! 1. There is memory for each lane of each group.
+//! 1. There is memory for each lane of each block of a slab.
 //! 2. Of a block of a slab there are all lanes; of any other there is the one record alone.
 
 use super::Record;
@@ -17,15 +16,15 @@ use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-/// Blocks of a group.
-pub(crate) const GROUP: usize = 256;
+/// Bytes that a lane has for a block.
+pub(crate) const STRIDE: usize = 32;
 
-/// Bytes from one group to the next one; none where nothing is kept.
-pub(crate) const GROUP_BYTES: usize = if Record::LANES != 0 { 32 * GROUP } else { 0 };
-
-/// Lanes that there are, and bytes from one to the next.
+/// Lanes that there are, the bytes of one, and from one to the next: what several observers keep of a
+/// block does not lie at the same place of a page in all of them, where one's stores may hold up the
+/// next one's loads.
 pub(crate) const LANES: usize = Record::LANES;
-pub(crate) const LANE: usize = 2 << 20;
+pub(crate) const LANE_BYTES: usize = 2 << 20;
+pub(crate) const LANE: usize = LANE_BYTES + 17 * 128;
 
 /// What can be kept of blocks, or of what several keep of them. Zero bytes are a valid one, and stand
 /// for a block of a slab that was opened just now.
@@ -33,19 +32,20 @@ pub(crate) trait Keep: 'static {
     /// Lanes that it takes.
     const LANES: usize;
 
-    /// Makes zero what is kept of the first `blocks` blocks of the group that begins at `start`.
+    /// Makes zero what is kept of `blocks` blocks, the first of which has its place at `start`.
     ///
     /// # Safety
-    /// The group is there, and none of the blocks is in use.
+    /// They are those of a slab, and none of them is in use.
     unsafe fn wipe(start: NonNull<u8>, blocks: usize);
 }
 
 /// What is kept of one block by one observer.
 pub(crate) trait Part: Keep + Sized {
-    /// How far from the start of the group it is, in bytes.
+    /// How far it is in front of the block's place, in bytes.
     #[inline(always)]
-    fn offset(index: usize) -> usize {
-        index * size_of::<Self>()
+    fn ahead_of(_place: usize) -> usize {
+        const { assert!(size_of::<Self>() <= STRIDE) }
+        0
     }
 }
 
@@ -70,10 +70,8 @@ impl<A: Keep, B: Keep> Keep for (A, B) {
 
 /// What is kept of a block.
 pub(crate) struct Kept<'a, R> {
-    /// Where its group begins.
-    start: NonNull<u8>,
-    /// Which one of the group it is.
-    index: usize,
+    /// Its place in the first of the lanes.
+    place: NonNull<u8>,
     of: PhantomData<&'a R>,
 }
 
@@ -87,18 +85,22 @@ impl<R> Clone for Kept<'_, R> {
 impl<R> Copy for Kept<'_, R> {}
 
 impl<'a, R: Keep> Kept<'a, R> {
+    #[inline(always)]
+    fn at(place: NonNull<u8>) -> Self {
+        Kept {
+            place,
+            of: PhantomData,
+        }
+    }
+
     /// Of block `index` of the slab whose records begin at `records`.
     ///
     /// # Safety
     /// They are there, for as long as this is used.
     #[inline(always)]
     pub(crate) unsafe fn of_slab(records: NonNull<u8>, index: usize) -> Self {
-        Kept {
-            // SAFETY: the caller's clause.
-            start: unsafe { records.byte_add(index / GROUP * GROUP_BYTES) },
-            index: index % GROUP,
-            of: PhantomData,
-        }
+        // SAFETY: the caller's clause.
+        Kept::at(unsafe { records.byte_add(index * STRIDE) })
     }
 }
 
@@ -106,40 +108,32 @@ impl<'a, A: Keep, B: Keep> Kept<'a, (A, B)> {
     /// What the first one keeps.
     #[inline(always)]
     pub(crate) fn first(self) -> Kept<'a, A> {
-        Kept {
-            // SAFETY: the lanes of both are there.
-            start: unsafe { self.start.byte_add(B::LANES * LANE) },
-            index: self.index,
-            of: PhantomData,
-        }
+        // SAFETY: the lanes of both are there.
+        Kept::at(unsafe { self.place.byte_add(B::LANES * LANE) })
     }
 
     /// What the second one keeps.
     #[inline(always)]
     pub(crate) fn second(self) -> Kept<'a, B> {
-        Kept {
-            start: self.start,
-            index: self.index,
-            of: PhantomData,
-        }
+        Kept::at(self.place)
     }
 }
 
 impl<'a, R: Part> Kept<'a, R> {
-    /// Of a block of no slab, which has its own.
+    /// Of a block of no slab, which has its own: where the place would be of the first block of a slab,
+    /// for `Part::ahead_of`.
     #[allow(dead_code, reason = "observers ask for it")]
     pub(crate) fn of(record: &'a R) -> Self {
-        Kept {
-            start: NonNull::from(record).cast(),
-            index: 0,
-            of: PhantomData,
-        }
+        let place = NonNull::from(record).cast();
+        debug_assert_eq!(R::ahead_of(place.as_ptr() as usize), 0);
+        Kept::at(place)
     }
 
     #[inline(always)]
     pub(crate) fn get(self) -> &'a R {
-        // SAFETY: the group's lane is there, and zero bytes are a valid one.
-        unsafe { self.start.byte_add(R::offset(self.index)).cast().as_ref() }
+        let ahead = R::ahead_of(self.place.as_ptr() as usize);
+        // SAFETY: the lane is there, and zero bytes are a valid one.
+        unsafe { self.place.byte_sub(ahead).cast().as_ref() }
     }
 
     /// That of the block below.
@@ -149,16 +143,8 @@ impl<'a, R: Part> Kept<'a, R> {
     #[inline(always)]
     #[allow(dead_code, reason = "observers ask for it")]
     pub(crate) unsafe fn below(self) -> Self {
-        let (start, index) = match self.index.checked_sub(1) {
-            Some(index) => (self.start, index),
-            // SAFETY: the caller's clause: there is a group before this one.
-            None => unsafe { (self.start.byte_sub(GROUP_BYTES), GROUP - 1) },
-        };
-        Kept {
-            start,
-            index,
-            of: PhantomData,
-        }
+        // SAFETY: the caller's clause.
+        Kept::at(unsafe { self.place.byte_sub(STRIDE) })
     }
 }
 
@@ -183,7 +169,7 @@ mod tests {
 
         unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
             // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * size_of::<Number>()) };
+            unsafe { start.write_bytes(0, blocks * STRIDE) };
         }
     }
 
@@ -191,17 +177,16 @@ mod tests {
 
     #[test]
     fn each_has_its_own() {
-        const GROUPS: usize = 2 * 32 * GROUP;
+        const COUNT: usize = 300;
         // Words, for their alignment.
-        let memory = std::vec![0u64; (LANE + GROUPS) / 8];
+        let memory = std::vec![0u64; (LANE + COUNT * STRIDE) / 8];
         let memory: std::boxed::Box<[u64]> = memory.into();
         let records = NonNull::new(std::boxed::Box::into_raw(memory).cast::<u8>());
         let records = records.expect("it is there");
         type Both = (Number, ((), Number));
-        // SAFETY: the memory is there, for two groups of two lanes.
+        // SAFETY: the memory is there, for so many places of two lanes.
         let of = |index| unsafe { Kept::<Both>::of_slab(records, index) };
-        let count = if GROUP_BYTES != 0 { 2 * GROUP } else { GROUP };
-        for index in 0..count {
+        for index in 0..COUNT {
             let number = index as u32;
             let (first, second) = (of(index).first(), of(index).second().second());
             first.0.store(2 * number + 1, Ordering::Relaxed);
@@ -211,8 +196,8 @@ mod tests {
             let first = of(index).first().0.load(Ordering::Relaxed);
             (first, of(index).second().second().0.load(Ordering::Relaxed))
         };
-        assert!((0..count).all(|index| is(index) == (2 * index as u32 + 1, 2 * index as u32)));
-        for index in [1, GROUP - 1, count - GROUP + 1, count - GROUP].map(|index| index.max(1)) {
+        assert!((0..COUNT).all(|index| is(index) == (2 * index as u32 + 1, 2 * index as u32)));
+        for index in [1, COUNT / 2, COUNT - 1] {
             // SAFETY: there is one below.
             let below = unsafe { of(index).first().below() };
             assert_eq!(below.0.load(Ordering::Relaxed), 2 * index as u32 - 1);

@@ -370,7 +370,7 @@ pub(crate) trait Observer: 'static {
     const NAMES: usize = 0;
 
     /// Adds to the root structure what a reader of a core file needs of the observer: calls `put`
-    /// with names and numbers. Its lane begins `record` bytes from a group of records.
+    /// with names and numbers. Its lane begins `record` bytes from where the records of a slab do.
     #[inline(always)]
     fn describe(_put: fn(&str, usize), _record: usize) {}
 

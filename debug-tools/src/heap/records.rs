@@ -12,10 +12,10 @@ use std::collections::{HashMap, HashSet};
 use super::{Heap, Root};
 use crate::image::Memory;
 
-/// The most bytes of a block's record, of a group of them, and from there to their lane; the most blocks of a slab: a word of 64
-/// bits has a bit for each word of its bitmap.
+/// The most bytes of a block's record, of a set of them, and from a slab's first one to its lane; the most blocks of
+/// a slab: a word of 64 bits has a bit for each word of its bitmap.
 const RECORD_MAX: u64 = 128;
-const GROUP_MAX: u64 = 1 << 20;
+const SET_MAX: u64 = 1 << 20;
 const LANE_MAX: u64 = 1 << 30;
 const BLOCKS_MAX: usize = 64 * 64;
 /// The most entries of a quarantine, and of all.
@@ -120,11 +120,9 @@ pub struct Record {
 pub struct Records {
     /// Offset in a slab's header of the address of its records.
     slab: u64,
-    /// Blocks of a group, and its bytes.
-    group: (u64, u64),
-    /// How far from there its lane is.
-    part: u64,
-    /// Blocks of a set, of which a group is made, and its bytes.
+    /// How far from there the lane is.
+    lane: u64,
+    /// Blocks of a set, and its bytes.
     set: (u64, u64),
     /// From one record of a set to the next one, in bytes.
     step: u64,
@@ -170,14 +168,10 @@ impl Records {
         let shift = |name: &str| get(name).filter(|shift| *shift < 64);
         let mut records = Self {
             slab: get("slab.records")?,
-            group: (
-                get("records.group").filter(|blocks| (1..=BLOCKS_MAX as u64).contains(blocks))?,
-                get("records.group.bytes").filter(|bytes| *bytes <= GROUP_MAX)?,
-            ),
-            part: get("integrity.record").filter(|part| *part <= LANE_MAX)?,
+            lane: get("integrity.record").filter(|lane| *lane <= LANE_MAX)?,
             set: (
                 get("record.set").filter(|blocks| (1..=BLOCKS_MAX as u64).contains(blocks))?,
-                get("record.set.bytes").filter(|bytes| *bytes <= GROUP_MAX)?,
+                get("record.set.bytes").filter(|bytes| *bytes <= SET_MAX)?,
             ),
             step: get("record.bytes").filter(|bytes| (1..=RECORD_MAX).contains(bytes))?,
             asked: get("record.asked")?,
@@ -264,9 +258,8 @@ impl Records {
 
     /// How far behind a slab's first record that of a block is.
     fn offset(&self, index: u64) -> u64 {
-        let (group, index) = (index / self.group.0, index % self.group.0);
         let (set, index) = (index / self.set.0, index % self.set.0);
-        group * self.group.1 + self.part + set * self.set.1 + index * self.step
+        self.lane + set * self.set.1 + index * self.step
     }
 
     /// The record at an address.

@@ -140,8 +140,6 @@ fn checked_names() -> Vec<(&'static str, u64)> {
     let word = |index: u64| OWN + CHECKED + 8 * index;
     vec![
         ("slab.records", 96),
-        ("records.group", 2),
-        ("records.group.bytes", 80),
         ("record.set", 1),
         ("record.set.bytes", 40),
         ("record.bytes", 40),

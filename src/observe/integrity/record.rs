@@ -19,7 +19,7 @@
 //!    own its slab and free it at a time one finds it freed; where the other one is the owner the
 //!    slab's own checks may have to find it.
 
-use crate::observe::kept::{GROUP, GROUP_BYTES, Keep, Part};
+use crate::observe::kept::{Keep, Part, STRIDE};
 use crate::sys::memory::PAGE;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -52,7 +52,8 @@ pub(super) const MOMENTS: usize = 64;
 const SET: usize = MOMENTS / size_of::<BlockRecord>();
 
 const _: () = assert!(size_of::<BlockRecord>() == size_of::<Moments>());
-const _: () = assert!(GROUP / SET * 2 * MOMENTS <= GROUP_BYTES);
+const _: () = assert!(2 * size_of::<BlockRecord>() == STRIDE);
+const _: () = assert!(SET * STRIDE == 2 * MOMENTS);
 
 impl Keep for BlockRecord {
     const LANES: usize = 1;
@@ -64,13 +65,15 @@ impl Keep for BlockRecord {
 }
 
 impl Part for BlockRecord {
+    /// Half of how far the place is from the start of its set, which is on a multiple of its bytes.
     #[inline(always)]
-    fn offset(index: usize) -> usize {
-        size_of::<BlockRecord>() * (index + (index & !(SET - 1)))
+    fn ahead_of(place: usize) -> usize {
+        place % (SET * STRIDE) / 2
     }
 }
 
-/// The record of a block that is in no slab. All bytes zero: a place of which nothing is known.
+/// The record of a block that is in no slab; it stands where a set would begin. All bytes zero: a place
+/// of which nothing is known.
 #[repr(C)]
 pub(super) struct RecordApart {
     record: BlockRecord,

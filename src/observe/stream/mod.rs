@@ -27,7 +27,7 @@ pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
-use super::kept::{GROUP, GROUP_BYTES, Keep, Part};
+use super::kept::{Keep, Part, STRIDE};
 use super::{Block, Event, Observer, Release, Request, Resize};
 use crate::sys::thread;
 use core::ptr;
@@ -57,14 +57,12 @@ impl Keep for Mark {
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         if HAS_BEEN_ON.load(Ordering::Relaxed) {
             // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * size_of::<Mark>()) };
+            unsafe { start.write_bytes(0, blocks * STRIDE) };
         }
     }
 }
 
 impl Part for Mark {}
-
-const _: () = assert!(GROUP * size_of::<Mark>() <= GROUP_BYTES);
 
 /// Whether a pump is on.
 #[inline(always)]

@@ -9,7 +9,7 @@
 //! Written by the thread that is handed the block, read by the one that gives it back: the
 //! program orders the two. Relaxed.
 
-use crate::observe::kept::{GROUP, GROUP_BYTES, Keep, Part};
+use crate::observe::kept::{Keep, Part, STRIDE};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hakmem_trace_format::SIZE_MAX;
@@ -33,14 +33,12 @@ impl Keep for Life {
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         if ARE_USED.load(Ordering::Relaxed) {
             // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * size_of::<Life>()) };
+            unsafe { start.write_bytes(0, blocks * STRIDE) };
         }
     }
 }
 
 impl Part for Life {}
-
-const _: () = assert!(GROUP * size_of::<Life>() <= GROUP_BYTES);
 
 /// Size and alignment that were asked for, and the class of the block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -29,7 +29,7 @@ mod target;
 
 use super::api::Api;
 use super::caller::{self, Caller};
-use super::kept::{GROUP, GROUP_BYTES, Keep, Part};
+use super::kept::{Keep, Part, STRIDE};
 use super::report::{Line, place};
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
@@ -66,14 +66,12 @@ impl Keep for Record {
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
         if ARE_USED.load(Ordering::Relaxed) {
             // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * size_of::<Record>()) };
+            unsafe { start.write_bytes(0, blocks * STRIDE) };
         }
     }
 }
 
 impl Part for Record {}
-
-const _: () = assert!(GROUP * size_of::<Record>() <= GROUP_BYTES);
 
 /// What is kept of each thread.
 pub(crate) struct Local {

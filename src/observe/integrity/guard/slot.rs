@@ -88,6 +88,7 @@ impl Shape {
 ///
 /// Written by who has taken the run, before its pages lead here, but for the phase and the record;
 /// Relaxed, for a slot is found through a page's entry, which is released.
+#[repr(C, align(128))]
 pub(super) struct Slot {
     pub(super) record: RecordApart,
     /// Pages of the run: the number of the first, and how many.
@@ -103,7 +104,7 @@ pub(super) struct Slot {
     start: AtomicUsize,
 }
 
-const _: () = assert!(size_of::<Slot>() == 112);
+const _: () = assert!(size_of::<Slot>() == 128 && offset_of!(Slot, record) == 0);
 
 impl Slot {
     /// Where a reader of a core file finds what.
