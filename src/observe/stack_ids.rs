@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 /// Stacks whose ids are kept.
-const STACKS: usize = 4096;
+const STACKS: usize = 16384;
 
 /// See the head of this file. All bytes zero: none.
 pub(crate) struct StackIds([Cell<u64>; STACKS]);

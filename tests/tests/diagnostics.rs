@@ -335,15 +335,16 @@ fn traces_are_json() {
             &EVERYTHING,
         )
     };
-    let (text, json) = (lines(&with("lru"), "lru"), with("json,lru").said());
+    let (mut text, mut json) = (lines(&with("lru"), "lru"), with("json,lru").said());
+    // What is purged hangs on the time that passes.
+    text.retain(|line| !line.contains("purged"));
+    json.retain(|line| !line.contains("purged"));
     assert_eq!(text.len(), json.len(), "{text:#?}\n{json:#?}");
     for (text, json) in text.iter().zip(&json) {
         let object: Value = serde_json::from_str(json).expect("a line of JSON");
         let event = object["event"].as_str().expect("an event");
         assert!(text.contains(event), "{text}: {json}");
-        if event != "purged" {
-            assert_eq!(object["cached"], number(text, ","), "{text}: {json}");
-        }
+        assert_eq!(object["cached"], number(text, ","), "{text}: {json}");
     }
 }
 
