@@ -100,13 +100,8 @@ impl Whatis {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let events = trace.map_or(vec![], |trace| last_events(trace, address));
-        let mut printer = trace.map(|trace| EventPrinter {
-            trace,
-            symbols: Symbols::new(trace, &self.answer),
-            lines: true,
-            colours: false,
-            address: Some(address),
-        });
+        let mut printer =
+            trace.map(|trace| EventPrinter::plain(trace, &self.answer, Some(address)));
         if self.answer.json {
             let mut json = said.json;
             json["address"] = output::address(address);
