@@ -21,10 +21,10 @@ use crate::progress::Progress;
 /// Check the heap's structures against each other
 ///
 /// Walks every slab: bitmaps, their summaries and counts, fronts, the links of lists, buffers, the
-/// registry's entries, and memory that was never handed out and has to be zero. Of a build with checks
-/// also the record of each block, what stands around it, and the filling of freed ones. Says what was checked,
-/// and of each finding the field, the place and the evidence. What differs in a cache that a thread was
-/// changing is told apart: it may have been on its way.
+/// registry's entries, and memory that was never handed out and has to be zero. Of a build with
+/// checks also the record of each block, what stands around it, and the filling of freed ones. Says
+/// what was checked, and of each finding the field, the place and the evidence. What differs in a
+/// cache that a thread was changing is told apart: it may have been on its way.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
