@@ -34,7 +34,7 @@ Examples:
 
 A process that runs is looked at twice, and what is wrong both times is told.
 
-Exit status: 0 if nothing is wrong, 1 if something is, 2 if the source cannot be read or the command line
+Exit status: 0 if nothing is wrong, 1 if something is, 2 if the source cannot be read or the command line \
 is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Verify {
     /// A core file, or pid:N

@@ -31,16 +31,19 @@ use crate::symbols::Symbols;
 
 /// Tell what ended a process
 ///
-/// The signal or fault, the thread and where it was, by functions, files and lines; what the address
-/// is that it is about; who asked for that block and who gave it back; and the faults that were found
-/// before. Of a core file also what is wrong with the heap.
+/// First the culprit, if a check or a watch has seen it, or what is likely where nothing was checked.
+/// Then the signal or fault, the thread and where it was, by functions, files and lines; what the
+/// address is that it is about; who asked for that block and who gave it back; and the faults that
+/// were found before. Of a core file or process also what is wrong with the heap. At the end what to
+/// run next.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   hakmem report trace/
   hakmem report core
+  hakmem report --json pid:4711
 
-Exit status: 0 if nothing is known to be wrong, 1 if something is, 2 if the source cannot be read or the
+Exit status: 0 if nothing is known to be wrong, 1 if something is, 2 if the source cannot be read or the \
 command line is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Report {
     /// A trace directory, a core file, or pid:N
