@@ -6,7 +6,8 @@
 //! slots    one for each run, by its first page: record, pages, where the block begins
 //! ```
 
-use super::records::{Doing, Guard, Record, Records};
+use super::patterns::Guard;
+use super::records::{Doing, Record, Records};
 use super::{Heap, Root};
 use crate::image::Memory;
 

@@ -7,6 +7,7 @@
 //! slab.rs      a slab's header and bitmaps
 //! registry.rs  from the registry to slabs and SuperSlabs
 //! records.rs   what checked builds keep of each block
+//! patterns.rs  what has to stand around blocks there, and in freed ones
 //! guarded.rs   their blocks with pages of their own
 //! cache.rs     what threads hold: fronts, lists, buffers
 //! place.rs     what an address is
@@ -26,6 +27,7 @@ mod cache;
 mod guarded;
 mod layout;
 mod no_heap;
+mod patterns;
 mod place;
 mod reach;
 mod records;
@@ -42,9 +44,10 @@ pub use accounts::{Account, Accounts};
 pub use cache::{Buffer, Cache, Front, List, ListEnd};
 pub use guarded::Guarded;
 pub use layout::Layout;
+pub use patterns::{Damage, Guard};
 pub use place::{Place, State};
 pub use reach::{Leak, LeakKind, Reach, RootKind};
-pub use records::{Damage, Doing, Guard, Moment, Record, Records};
+pub use records::{Doing, Moment, Record, Records};
 pub use references::{Holder, Reference};
 pub use registry::SuperSlab;
 pub use root::{NoRoot, Root};
