@@ -210,25 +210,28 @@ impl<'i> Heap<'i> {
             held: HashMap::new(),
             inboxes: HashMap::new(),
         };
-        heap.read_mappings();
-        heap.read_registry();
-        heap.read_stock();
-        heap.read_caches();
-        heap.observers = heap.observers();
-        heap.records = Records::of(&heap.root, heap.memory());
-        heap.guarded = heap
-            .records
-            .as_ref()
-            .and_then(|records| guarded::read(&heap.root, heap.memory(), records, heap.layout.page))
-            .unwrap_or_default();
+        heap.read();
+        Ok(heap)
+    }
+
+    fn read(&mut self) {
+        self.read_mappings();
+        self.read_registry();
+        self.read_stock();
+        self.read_caches();
+        self.observers = self.observers();
+        let (memory, page) = (self.memory(), self.layout.page);
+        self.records = Records::of(&self.root, memory);
+        let records = self.records.as_ref();
+        let guarded = records.and_then(|records| guarded::read(&self.root, memory, records, page));
+        self.guarded = guarded.unwrap_or_default();
         tracing::info!(
-            slabs = heap.slabs.len(),
-            superslabs = heap.superslabs.len(),
-            caches = heap.caches.len(),
-            damage = heap.damage.len(),
+            slabs = self.slabs.len(),
+            superslabs = self.superslabs.len(),
+            caches = self.caches.len(),
+            damage = self.damage.len(),
             "heap"
         );
-        Ok(heap)
     }
 
     /// The process's memory.
