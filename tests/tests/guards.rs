@@ -1,6 +1,7 @@
 //! Guarded blocks: what the processor stops, what is said of it, and that sound programs notice
 //! nothing.
 
+use hakmem_tests::reported::kinds;
 use hakmem_tests::watched::lines;
 use hakmem_tests::{Allocator, Outcome, Run, compile, reference, skip};
 use std::os::unix::process::ExitStatusExt;
@@ -56,6 +57,13 @@ fn is_stopped(outcome: &Outcome, kind: &str, what: &str) {
     );
     let errors = lines.iter().filter(|line| line.starts_with("ERROR"));
     assert_eq!(errors.count(), 1, "{}", outcome.report());
+}
+
+/// It was ended for this alone, which a check has found and not a page.
+#[track_caller]
+fn is_found(outcome: &Outcome, kind: &str) {
+    outcome.aborted();
+    assert_eq!(kinds(outcome), [kind], "{}", outcome.report());
 }
 
 /// The functions in the stack behind the line that begins with `heading`.
@@ -200,13 +208,7 @@ fn large_blocks_are_guarded_where_all_is_checked() {
         "use-after-free",
         "a write at offset 2999999",
     );
-    let behind = large("write 40000 40000");
-    behind.aborted();
-    assert!(
-        lines(&behind)[0].contains("heap-overflow"),
-        "{}",
-        behind.report()
-    );
+    is_found(&large("write 40000 40000"), "heap-overflow");
     is_sound(&run("none", "read-freed 40000 7"));
 }
 
@@ -331,13 +333,7 @@ fn they_end_as_near_to_the_page_as_is_promised() {
         is_stopped(&run(guard, case), kind, "");
     }
     // What is left of the page is in front.
-    let written = run("all,exact", "write 13 -1");
-    written.aborted();
-    assert!(
-        lines(&written)[0].starts_with("ERROR heap-underflow"),
-        "{}",
-        written.report()
-    );
+    is_found(&run("all,exact", "write 13 -1"), "heap-underflow");
     is_sound(&run("all", "read 13 13"));
 }
 

@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Heap, Root};
+use super::Root;
 use crate::image::Memory;
 
 /// The most bytes of a block's record, of a set of them, and from a slab's first one to its lane.
@@ -144,7 +144,7 @@ pub struct Records {
     /// Bytes at the start of a free block that the allocator may write to.
     pub link: u64,
     /// Bytes at the start of a place that nobody has had that have it, and at its end.
-    untouched: (u64, u64),
+    pub(super) untouched: (u64, u64),
     /// Blocks in threads' quarantines: their addresses, with the thread and the record.
     pub queued: HashMap<u64, Queued>,
     /// Where the stacks' log begins, and its words.
@@ -328,125 +328,5 @@ impl Records {
     /// rest.
     pub fn front_bytes(&self, block_bytes: u64) -> u64 {
         self.tail.min(block_bytes.saturating_sub(self.link))
-    }
-}
-
-/// Bytes that are not the pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The first one.
-    pub first: u64,
-    /// The last one.
-    pub last: u64,
-    /// What stands in the first one.
-    pub byte: u8,
-}
-
-impl Damage {
-    /// Of these bytes, which stand at an address.
-    pub fn of(pattern: u8, address: u64, bytes: &[u8]) -> Option<Self> {
-        let first = bytes.iter().position(|byte| *byte != pattern)?;
-        let last = bytes.iter().rposition(|byte| *byte != pattern)?;
-        Some(Self {
-            first: address.wrapping_add(first as u64),
-            last: address.wrapping_add(last as u64),
-            byte: bytes[first],
-        })
-    }
-}
-
-/// What of the pattern has to stand around or in a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guard {
-    /// Which part of the block or its neighbourhood.
-    pub part: &'static str,
-    /// Its first byte.
-    pub start: u64,
-    /// Its bytes.
-    pub len: u64,
-}
-
-impl Heap<'_> {
-    /// What has to be the pattern, of a block in a slab with this record.
-    pub fn guards(&self, slab: &super::Slab, index: usize, record: &Record) -> Vec<Guard> {
-        let Some(records) = &self.records else {
-            return vec![];
-        };
-        let (start, bytes) = (slab.block(index), slab.bytes);
-        match record.doing {
-            Doing::Live => {
-                let asked_end = start.saturating_add(record.size.min(bytes));
-                let end = match slab.is_large() {
-                    // To the end of a page: the rest may never have been touched.
-                    true => asked_end
-                        .saturating_add(records.tail)
-                        .checked_next_multiple_of(self.layout.page)
-                        .unwrap_or(asked_end)
-                        .min(start.saturating_add(bytes)),
-                    false => start.saturating_add(bytes),
-                };
-                let front = if slab.is_large() {
-                    0
-                } else {
-                    records.front_bytes(bytes).min(start)
-                };
-                vec![
-                    Guard {
-                        part: "in front",
-                        start: start - front,
-                        len: front,
-                    },
-                    Guard {
-                        part: "behind",
-                        start: asked_end,
-                        len: end.saturating_sub(asked_end),
-                    },
-                ]
-            }
-            Doing::Quarantined if !slab.is_large() => vec![Guard {
-                part: "filling",
-                start,
-                len: bytes,
-            }],
-            Doing::Filled if !slab.is_large() => vec![Guard {
-                part: "filling",
-                start: start.saturating_add(records.link),
-                len: bytes.saturating_sub(records.link),
-            }],
-            Doing::Untouched if !slab.is_large() => {
-                let (at_start, at_end) = records.untouched;
-                let end = start.saturating_add(bytes);
-                let filled = if bytes <= at_start.saturating_add(at_end) {
-                    [(start.saturating_add(records.link), end), (end, end)]
-                } else {
-                    [
-                        (start.saturating_add(records.link), start + at_start),
-                        (end - at_end, end),
-                    ]
-                };
-                let guard = |(start, end): (u64, u64)| Guard {
-                    part: "filling",
-                    start,
-                    len: end.saturating_sub(start),
-                };
-                filled.map(guard).to_vec()
-            }
-            _ => vec![],
-        }
-    }
-
-    /// What of a guard is not the pattern; None if all of it is, or it is not in the image.
-    pub fn damage(&self, guard: &Guard) -> Option<Damage> {
-        let pattern = self.records.as_ref()?.pattern;
-        let mut damage: Option<Damage> = None;
-        let end = guard.start.saturating_add(guard.len);
-        // What the file does not have reads as zero: it was never written.
-        let bytes = self
-            .memory()
-            .bytes(guard.start, usize::try_from(guard.len).ok()?.min(1 << 20));
-        if let Some(bytes) = bytes {
-            damage = Damage::of(pattern, guard.start, &bytes);
-        }
-        damage.filter(|damage| damage.last < end)
     }
 }
