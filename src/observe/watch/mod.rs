@@ -32,7 +32,9 @@ use super::caller::{self, Caller};
 use super::kept::{Keep, Part, STRIDE};
 use super::report::{Line, place};
 use super::watch_error::WatchError;
-use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
+use super::{
+    Block, Event, Observer, Path, Release, Request, Resize, Sees, modules, settings, stack,
+};
 use crate::fault::{self, Call, Fault};
 use crate::options::Malformed;
 use crate::options::rule_text::RuleText;
@@ -93,7 +95,7 @@ impl Observer for Watch {
         settings::arena_base()
     }
 
-    fn set_up() -> bool {
+    fn set_up() -> Sees {
         stack::set_up();
         let texts = ["HAKMEM_WATCH", "HAKMEM_WATCH_ADDR"].map(settings::text);
         if settings::count("HAKMEM_WATCH_HARDWARE") == 0 {
@@ -103,7 +105,7 @@ impl Observer for Watch {
             modules::set_up();
             environment::set_up(texts);
         }
-        rules::exist()
+        Sees::all_if(rules::exist())
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -193,7 +195,7 @@ impl Observer for Watch {
             .map_err(|Malformed { at, accepted, .. }| WatchError::Malformed { at, accepted })?;
         modules::refresh();
         let number = environment::add(&rule)?;
-        caller::switch(true, true);
+        caller::switch(Sees::All, true);
         Ok(number)
     }
 

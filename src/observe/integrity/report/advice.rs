@@ -16,7 +16,7 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     match finding.kind {
         Kind::WriteAfterFree | Kind::LinkCorruption => watch_writer(paper, finding, true),
         Kind::HeapOverflow | Kind::HeapUnderflow if finding.damage.is_some() => {
-            if is_in_place(finding) {
+            if is_in_place(finding) && !finding.subject.is_some_and(|it| it.is_size_unknown()) {
                 watch_writer(paper, finding, false);
             }
             if let Some(block) = finding.subject.filter(|block| block.is_guarded) {

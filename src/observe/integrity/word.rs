@@ -1,0 +1,134 @@
+//! What the level `light` keeps of a block in a slab: a word at the end of its place.
+//!
+//! ```text
+//!  block                                    │ word    │ next block
+//!  asked for          │ pattern, 0 or more  │ 8 bytes │ …
+//!                                           ▲ at: a multiple of 8
+//!
+//!  check 30 │ state 2 │ freed_by 6 │ API 6 │ alignment 4 │ slack 16
+//! ```
+//!
+//! The slack is how much smaller than the place the request was. The check is a hash of all the rest
+//! and of the word's address: so a word that is there is what was written there, and nobody else's. It
+//! stands in the highest bits, in front of the next block; what runs over the end of a block meets the
+//! slack first.
+//!
+//! 1. Each single byte that is changed shows, whatever the word says.
+
+use super::record::{Asked, State};
+
+const ALIGN_SHIFT: u32 = 16;
+const API_SHIFT: u32 = 20;
+const FREED_BY_SHIFT: u32 = 26;
+const STATE_SHIFT: u32 = 32;
+const CHECK_SHIFT: u32 = 34;
+const SLACK: u64 = (1 << ALIGN_SHIFT) - 1;
+const ALIGN: u64 = 15;
+const API: u64 = 63;
+const STATE: u64 = 3;
+const LIVE: u64 = 1;
+const FREED: u64 = 2;
+const INFO: u64 = (1 << CHECK_SHIFT) - 1;
+/// 2^64 by the golden ratio: of few products the high bits are the same.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Bytes of a word.
+pub(super) const WORD: usize = size_of::<u64>();
+
+/// See the head of this file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Word(pub(super) u64);
+
+impl Word {
+    /// Where in a word, in bits, a reader of a core file finds what, each up to the next one, the slack
+    /// from 0; and what the check is made with.
+    pub(super) const PARTS: [(&'static str, usize); 6] = [
+        ("word.align", ALIGN_SHIFT as usize),
+        ("word.api", API_SHIFT as usize),
+        ("word.freed_by", FREED_BY_SHIFT as usize),
+        ("word.state", STATE_SHIFT as usize),
+        ("word.check", CHECK_SHIFT as usize),
+        ("word.factor", FACTOR as usize),
+    ];
+
+    /// One that says `info`, at `at`.
+    #[inline(always)]
+    fn of(info: u64, at: usize) -> Word {
+        let check = (info ^ at as u64).wrapping_mul(FACTOR) & !INFO;
+        Word(info | check)
+    }
+
+    /// Of a place that nobody has had, or of whose block nothing is known.
+    #[inline(always)]
+    pub(super) fn new_at(at: usize) -> Word {
+        Word::of(0, at)
+    }
+
+    /// Of a live block.
+    #[inline(always)]
+    pub(super) fn live(at: usize, slack: usize, align_log2: u32, api: u8) -> Word {
+        let info = LIVE << STATE_SHIFT
+            | u64::from(api) << API_SHIFT
+            | u64::from(align_log2).min(ALIGN) << ALIGN_SHIFT
+            | slack as u64 & SLACK;
+        Word::of(info, at)
+    }
+
+    /// This one of a live block, when `freed_by` has freed it.
+    #[inline(always)]
+    pub(super) fn freed(self, at: usize, freed_by: u8) -> Word {
+        const LIVE_TO_FREED: u64 = (LIVE ^ FREED) << STATE_SHIFT;
+        let info = (self.0 & INFO) ^ LIVE_TO_FREED | (u64::from(freed_by) & API) << FREED_BY_SHIFT;
+        Word::of(info, at)
+    }
+
+    /// Whether it is one that was written at `at`.
+    #[inline(always)]
+    pub(super) fn is_of(self, at: usize) -> bool {
+        let hash = ((self.0 & INFO) ^ at as u64).wrapping_mul(FACTOR);
+        (hash ^ self.0) >> CHECK_SHIFT == 0
+    }
+
+    /// One that says the same, with its check.
+    pub(super) fn checked_again(self, at: usize) -> Word {
+        Word::of(self.0 & INFO, at)
+    }
+
+    #[inline(always)]
+    pub(super) fn is_live(self) -> bool {
+        self.0 >> STATE_SHIFT & STATE == LIVE
+    }
+
+    #[inline(always)]
+    pub(super) fn api(self) -> u8 {
+        (self.0 >> API_SHIFT & API) as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn slack(self) -> usize {
+        (self.0 & SLACK) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn align_log2(self) -> u32 {
+        (self.0 >> ALIGN_SHIFT & ALIGN) as u32
+    }
+
+    pub(super) fn freed_by(self) -> u8 {
+        (self.0 >> FREED_BY_SHIFT & API) as u8
+    }
+
+    pub(super) fn state(self) -> State {
+        match self.0 >> STATE_SHIFT & STATE {
+            0 => State::New,
+            LIVE => State::Live,
+            _ => State::Freed,
+        }
+    }
+
+    /// What was asked for, as a record has it, of a place of so many bytes.
+    pub(super) fn asked(self, bytes: usize) -> Asked {
+        let size = bytes.saturating_sub(self.slack());
+        Asked::new(size, self.align_log2(), self.api()).with_state(self.state())
+    }
+}
