@@ -30,14 +30,12 @@ pub(super) fn before(word: Word, start: usize, bytes: usize) -> Option<Word> {
     let word_at = light::word_of(start, bytes);
     let is_likely = |before: &Word| is_likely(*before, word_at, bytes);
     let is_tail_whole = |before: &Word| tail_damage(start, bytes, *before).is_none();
+    let with_tail = |word: Option<Word>| word.filter(is_likely).filter(is_tail_whole);
     single_byte(word, word_at)
         .filter(is_likely)
         .or_else(|| first_two(word, word_at).filter(is_likely))
-        .or_else(|| {
-            last_bytes(word, word_at)
-                .filter(is_likely)
-                .filter(is_tail_whole)
-        })
+        .or_else(|| with_tail(last_bytes(word, word_at)))
+        .or_else(|| with_tail(last_four(word, start, bytes)))
 }
 
 /// One byte was changed.
@@ -61,6 +59,19 @@ fn last_bytes(word: Word, word_at: usize) -> Option<Word> {
     let before = word.checked_again(word_at);
     let are_others_same = (before.0 ^ word.0) << (8 * CHECK_BYTES) == 0;
     are_others_same.then_some(before)
+}
+
+/// The last four bytes were changed, of the word of a block that is out: all of the check, and the
+/// state. The rest has to make sense, and to fit with the pattern.
+fn last_four(word: Word, start: usize, bytes: usize) -> Option<Word> {
+    let live = Word::live(
+        light::word_of(start, bytes),
+        word.slack(),
+        word.align_log2(),
+        word.api(),
+    );
+    let is_rest_same = live.0 as u32 == word.0 as u32;
+    (is_rest_same && walk::state_of(start) == Ok(BlockState::Live)).then_some(live)
 }
 
 /// Whether a place may have had a word.

@@ -132,3 +132,64 @@ impl Word {
         Asked::new(size, self.align_log2(), self.api()).with_state(self.state())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::api::Api;
+
+    const AT: usize = 0x7e10_64e0_0038;
+
+    fn words() -> impl Iterator<Item = (usize, Word)> {
+        (0..2000).flat_map(|place| {
+            let at = AT + 16 * place;
+            let live = Word::live(at, 8 + 37 * place % 32_000, 4, Api::Malloc as u8);
+            [
+                (at, Word::new_at(at)),
+                (at, live),
+                (at, live.freed(at, Api::Free as u8)),
+            ]
+        })
+    }
+
+    #[test]
+    fn a_word_says_what_was_said_to_it() {
+        let live = Word::live(AT, 24, 9, Api::NewAligned as u8);
+        assert!(live.is_of(AT) && live.is_live() && !live.is_of(AT + 16));
+        let asked = live.asked(128);
+        assert_eq!((asked.size(), asked.align_log2()), (104, 9));
+        assert_eq!(asked.api(), Api::NewAligned as u8);
+        let freed = live.freed(AT, Api::DeleteSizedAligned as u8);
+        assert!(freed.is_of(AT) && !freed.is_live());
+        assert_eq!(freed.freed_by(), Api::DeleteSizedAligned as u8);
+        assert_eq!(freed.asked(128), asked.with_state(State::Freed));
+        assert_eq!(Word::live(AT, 32_768, 63, 1).slack(), 32_768);
+        assert_eq!(Word::new_at(AT).state(), State::New);
+    }
+
+    #[test]
+    fn each_byte_that_is_changed_shows() {
+        for (at, word) in words() {
+            assert!(word.is_of(at));
+            for byte in 0..WORD {
+                for change in 1..=0xffu64 {
+                    let changed = Word(word.0 ^ change << (8 * byte));
+                    assert!(!changed.is_of(at), "{word:?} at {at:#x}: {changed:?}");
+                }
+            }
+        }
+    }
+
+    /// Of other places' words, and of what memory is filled with.
+    #[test]
+    fn what_was_written_elsewhere_is_no_word() {
+        for (at, word) in words() {
+            for other in (16..1 << 20).step_by(4112).chain([16, 32, 48, 64]) {
+                assert!(!word.is_of(at + other) && !word.is_of(at - other));
+            }
+            for filling in [0, u64::MAX, 0xdede_dede_dede_dede, 0xa5a5_a5a5_a5a5_a5a5] {
+                assert!(!Word(filling).is_of(at));
+            }
+        }
+    }
+}
