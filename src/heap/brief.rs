@@ -1,5 +1,5 @@
-//! The fast paths of calls where hooks see blocks in brief: of TINY blocks that come from the front
-//! and go there.
+//! The fast paths of calls where hooks see blocks in brief: of blocks that go to the front, and of TINY ones that
+//! come from there.
 //!
 //! What else there is stands in functions that are called last: so these need no frame, and save no
 //! registers.
@@ -7,8 +7,8 @@
 use super::{allocate_medium, allocate_slow, allocated, deallocate_slower, deallocate_untimed};
 use crate::observe::caller::{Caller, Origin, Told};
 use crate::observe::{Observed, Observer, Release, Request};
-use crate::size_class::{MIN_ALIGN, SLOT_BYTES, TINY_CLASSES, TINY_MAX};
-use crate::slab::Slab;
+use crate::size_class::{MIN_ALIGN, TINY_MAX};
+use crate::superslab::SUPERSLAB_BYTES;
 use crate::thread_cache::front::Front;
 use core::ptr::NonNull;
 
@@ -73,18 +73,16 @@ pub(super) unsafe fn deallocate(block: *mut u8, caller: Caller) {
     let address = block as usize;
     let (origin, told) = caller.parts();
     if let Some(bin) = front.bin_of(address) {
-        let class = front.class_of(bin);
-        // A TINY slab is one slot.
-        let offset = address % SLOT_BYTES;
-        let index = class.block_index(offset);
-        let is_block = class.index() < TINY_CLASSES
-            && index * class.bytes() == offset
-            && (Slab::FIRST..class.blocks()).contains(&index);
+        let bytes = front.class_of(bin).bytes();
+        // Whether a place begins here the observer knows. If none does, what it reads is there all the same:
+        // in the same SuperSlab.
+        let end = address + bytes - 1;
+        let may_be_block = address.is_multiple_of(MIN_ALIGN) && address ^ end < SUPERSLAB_BYTES;
         let release = Release {
             caller,
             is_remote: false,
         };
-        if is_block && Observed::taken_back(address, class.bytes(), &release) {
+        if may_be_block && Observed::taken_back(address, bytes, &release) {
             if !bin.push(block) {
                 deallocate_slower(block);
             }

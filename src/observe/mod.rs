@@ -446,7 +446,9 @@ pub(crate) trait Observer: 'static {
         true
     }
 
-    /// Instead of [`freeing`](Observer::freeing), likewise.
+    /// Instead of [`freeing`](Observer::freeing), likewise; false as well if there is no place of a block
+    /// that somebody has: an address in a slab of such blocks is all that is known. That many bytes from there
+    /// on can be read.
     #[inline(always)]
     fn taken_back(_start: usize, _bytes: usize, _release: &Release) -> bool {
         true

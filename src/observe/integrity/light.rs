@@ -205,7 +205,7 @@ fn end(word_at: usize, word: Word, release: &Release) -> bool {
 }
 
 /// A block in a slab is freed, if nothing is wrong with that; false, and nothing is done, if there is,
-/// or the pattern behind it is long.
+/// if no block of so many bytes begins there, or the pattern behind it is long.
 #[inline(always)]
 pub(super) fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
     let word_at = word_of(start, bytes);
