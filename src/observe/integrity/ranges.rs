@@ -30,17 +30,26 @@ use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 /// What is known of, in the place of an end that is not known.
 pub const UNLIMITED: usize = usize::MAX;
 
-/// The address and the bytes of the memory in which blocks are looked for; no bytes as long as
-/// nothing is checked. Relaxed: who reads too early does not check.
-pub static WINDOW: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+/// What each call asks for, in one cache line.
+#[repr(C, align(64))]
+pub struct Bounds {
+    /// The address and the bytes of the memory in which blocks are looked for; no bytes as long as
+    /// nothing is checked. Relaxed: who reads too early does not check.
+    pub window: [AtomicUsize; 2],
+    /// As `window`, of the slabs in which all that is not a live block's has the pattern: no bytes
+    /// where large blocks are among them, or libc's functions are not known. Relaxed, as above.
+    pub slabs: [AtomicUsize; 2],
+    /// 0 where nothing is checked and libc's functions are known: then each is a jump to libc's.
+    /// Relaxed: who reads too early finds that in another way.
+    pub checks: AtomicU8,
+}
 
-/// 0 where nothing is checked and libc's functions are known: then each is a jump to libc's.
-/// Relaxed: who reads too early finds that in another way.
-pub static CHECKS: AtomicU8 = AtomicU8::new(1);
-
-/// As [`WINDOW`], of the slabs in which all that is not a live block's has the pattern: no bytes
-/// where large blocks are among them. Relaxed, as above.
-static PATTERNED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+/// Those of this process.
+pub static BOUNDS: Bounds = Bounds {
+    window: [const { AtomicUsize::new(0) }; 2],
+    slabs: [const { AtomicUsize::new(0) }; 2],
+    checks: AtomicU8::new(1),
+};
 
 /// What only a build with checked memory functions has.
 #[doc(hidden)]
@@ -49,10 +58,16 @@ macro_rules! if_checked {
     ($($item:item)*) => { $($item)* };
 }
 
+/// Whether all of libc's functions are known.
+fn are_known() -> bool {
+    ORIGINALS.iter().all(|it| it.load(Ordering::Relaxed) != 0)
+}
+
 /// Nothing will be checked.
 pub(super) fn set_off() {
-    let are_known = ORIGINALS.iter().all(|it| it.load(Ordering::Relaxed) != 0);
-    CHECKS.store(u8::from(!are_known), Ordering::Relaxed);
+    BOUNDS
+        .checks
+        .store(u8::from(!are_known()), Ordering::Relaxed);
 }
 
 /// Checks from now on, if all is to be checked.
@@ -71,14 +86,16 @@ pub(super) fn set_up() {
                 (base, end - base)
             }
         };
-        WINDOW[0].store(base, Ordering::Relaxed);
-        WINDOW[1].store(span, Ordering::Relaxed);
-        if guard::takes_large_ones() {
-            let (base, span) = walk::arena();
-            PATTERNED[0].store(base, Ordering::Relaxed);
-            PATTERNED[1].store(span, Ordering::Relaxed);
+        set(&BOUNDS.window, (base, span));
+        if guard::takes_large_ones() && are_known() {
+            set(&BOUNDS.slabs, walk::arena());
         }
     }
+}
+
+fn set(bounds: &[AtomicUsize; 2], (base, span): (usize, usize)) {
+    bounds[0].store(base, Ordering::Relaxed);
+    bounds[1].store(span, Ordering::Relaxed);
 }
 
 /// A call of a memory function.
@@ -152,6 +169,12 @@ impl Call {
     }
 }
 
+/// The byte that stands where no live block is.
+pub const PATTERN: u8 = FREED;
+
+/// The most bytes that [`is_clear`] looks at.
+pub const FEW: usize = 8 * FRONT;
+
 /// Whether the pattern says of a range of few bytes that all of it is a live block's: then it
 /// stands neither where the range begins nor where it ends, nor at any of the bytes in between of
 /// which those behind a block would have one.
@@ -168,8 +191,7 @@ impl Call {
 #[inline(always)]
 #[must_use]
 pub fn is_clear(address: usize, len: usize) -> bool {
-    const FEW: usize = 8 * FRONT;
-    let [base, span] = PATTERNED.each_ref().map(|it| it.load(Ordering::Relaxed));
+    let [base, span] = BOUNDS.slabs.each_ref().map(|it| it.load(Ordering::Relaxed));
     if len.wrapping_sub(1) >= FEW || address.wrapping_sub(base) >= span {
         return false;
     }
@@ -181,13 +203,6 @@ pub fn is_clear(address: usize, len: usize) -> bool {
         at += FRONT;
     }
     is_clear
-}
-
-/// As [`is_clear`], of a range that need not be there beyond the page of its first byte.
-#[inline(always)]
-#[must_use]
-pub fn is_clear_in_page(address: usize, len: usize) -> bool {
-    address % PAGE + len <= PAGE && is_clear(address, len)
 }
 
 /// Whether an address in a slab has another byte than the pattern.
@@ -211,7 +226,7 @@ pub fn beginning(address: usize) -> Option<*const [u8; FRONT]> {
 #[inline(always)]
 #[must_use]
 pub fn left(address: usize) -> usize {
-    let [base, span] = WINDOW.each_ref().map(|word| word.load(Ordering::Relaxed));
+    let [base, span] = BOUNDS.window.each_ref().map(|word| word.load(Ordering::Relaxed));
     if address.wrapping_sub(base) >= span {
         return UNLIMITED;
     }
