@@ -15,35 +15,33 @@
 //! Operands are `bounds`, `originals` and `index`, that of the function's entry in bytes. Labels: 2
 //! is behind the look, 3 is libc's function, 7 asks for the window alone.
 
-use core::mem::offset_of;
-use hakmem_alloc::c_abi::{Bounds, FEW, PATTERN};
-
-// What the instructions have as numbers.
-const _: () = assert!(
-    offset_of!(Bounds, window) == 0
-        && offset_of!(Bounds, slabs) == 16
-        && offset_of!(Bounds, checks) == 32
-        && FEW == 128
-        && PATTERN == 0xde
-);
-
 /// Goes to libc's function at once, if nothing can be wrong. Uses `r11`, and where it looks at bytes
-/// `r8` to `r10` as well.
+/// `rax` and `r8` to `r10` as well.
 macro_rules! look {
     (1) => { concat!(unless_off!(), outside!("rdi"), known!(), go!(), "2:") };
     (2) => { concat!(unless_off!(), outside!("rdi"), outside!("rsi"), known!(), go!(), "2:") };
-    (fill) => { look_at!("", "rdi") };
-    (move) => { look_at!("", "rdi" "rsi") };
-    (copy) => { look_at!(apart!(), "rdi" "rsi") };
-    (compare) => { look_at!(in_page!(), "rdi" "rsi") };
+    (fill) => { look_at!("", "rdi" "4") };
+    (move) => { look_at!("", "rdi" "4", "rsi" "5") };
+    (copy) => { look_at!(apart!(), "rdi" "4", "rsi" "5") };
+    (compare) => { look_at!(in_page!(), "rdi" "4", "rsi" "5") };
 }
 
-/// As [`look`], at `rdx` bytes from each start on.
+/// As [`look`], at `rdx` bytes from each start on, with a digit for labels: first what is done for
+/// few bytes in slabs, and then the rest.
 macro_rules! look_at {
-    ($more:expr, $($start:literal)*) => {
+    ($more:expr, $($start:literal $n:literal),*) => {
         concat!(
-            unless_off!(), few!(), $more, $(clear!($start),)* go!(),
-            unless_none!(), $(outside!($start),)* known!(),
+            unless_off!(),
+            few!(),
+            $more,
+            $(clear!($start, $n),)*
+            go!(),
+            $(clear_slow!($start, $n),)*
+            "7: test rdx, rdx
+             jz 8f
+            ",
+            $(elsewhere!($start),)*
+            known!(),
             "2:"
         )
     };
@@ -58,20 +56,20 @@ macro_rules! unless_off {
     };
 }
 
-/// Goes on where there are 1 to 128 bytes, of which `r8` is the offset of the last, with the address
+/// Goes on where there are 1 to 256 bytes, of which `r8` is the offset of the last, with the address
 /// of the slabs in `r10`; else to 7.
 macro_rules! few {
     () => {
         "lea r8, [rdx - 1]
-         cmp r8, 128
+         cmp r8, 256
          jae 7f
          mov r10, [rip + {bounds} + 16]
         "
     };
 }
 
-/// Goes on where the ranges at `rdi` and `rsi` do not overlap; else to 7, which tells where that is
-/// not to be said.
+/// Goes on where the ranges at `rdi` and `rsi` do not overlap; else to 7, for it is said of those
+/// in the window alone.
 macro_rules! apart {
     () => {
         "lea r9, [rdi + r8]
@@ -98,34 +96,90 @@ macro_rules! in_page {
     };
 }
 
-/// Goes on where the range is clear, as in `is_clear`, or not in the window; else to 2. In slabs all of
-/// libc's functions are known.
+/// Goes on where a range is clear, as `is_clear` says; else to what [`clear_slow`] has.
 macro_rules! clear {
-    ($start:literal) => {
+    ($start:literal, $n:literal) => {
         concat!(
             "mov r11, ", $start, "
              sub r11, r10
              cmp r11, [rip + {bounds} + 24]
-             jae 5f
+             jae ", $n, "5f
              or r11, 8
              cmp byte ptr [r10 + r11], 0xde
              je 2f
              cmp byte ptr [", $start, " + r8], 0xde
              je 2f
-             mov r11d, 15
-             cmp r11, r8
-             jae 6f
-          4: cmp byte ptr [", $start, " + r11], 0xde
+             cmp r8, 15
+             ja ", $n, "4f
+             ", $n, "6:
+            "
+        )
+    };
+}
+
+/// The rest of [`clear`]: the bytes in between, and ranges that are not in slabs. Where there are
+/// slabs, libc's functions are known.
+macro_rules! clear_slow {
+    ($start:literal, $n:literal) => {
+        concat!(
+            $n, "4: mov r11d, 15
+             ", $n, "7: cmp byte ptr [", $start, " + r11], 0xde
              je 2f
              add r11, 16
              cmp r11, r8
-             jb 4b
-             jmp 6f
-          5: cmp qword ptr [rip + {originals} + {index}], 0
+             jb ", $n, "7b
+             jmp ", $n, "6b
+             ", $n, "5: cmp qword ptr [rip + {originals} + {index}], 0
              je 2f
             ",
-            outside!($start),
-            "6:
+            elsewhere!($start),
+            "jmp ", $n, "6b
+            "
+        )
+    };
+}
+
+/// Goes on where `rdx` bytes are not in the window, or in a guarded block that is live; else to 2.
+/// The way to such a block is that of `region.rs`.
+macro_rules! elsewhere {
+    ($start:literal) => {
+        concat!(
+            "mov r11, ", $start, "
+             sub r11, [rip + {bounds}]
+             cmp r11, [rip + {bounds} + 8]
+             jae 9f
+            ",
+            // The entry of its page leads to a slot.
+            "mov r9, [rip + {bounds} + 40]
+             mov r11, ", $start, "
+             sub r11, [r9]
+             shr r11, 12
+             cmp r11, [r9 + 8]
+             jae 2f
+             mov rax, [r9 + 16]
+             mov r11d, [rax + r11 * 4]
+             mov eax, 0xaaaaaaab
+             imul r11, rax
+             shr r11, 33
+             shl r11, 7
+             add r11, [r9 + 24]
+            ",
+            // Live, and from its start on there are as many bytes.
+            "mov rax, [r11]
+             mov r9, rax
+             shr r9, 60
+             cmp r9d, 1
+             jne 2f
+             shl rax, 18
+             shr rax, 18
+             mov r9, ", $start, "
+             sub r9, [r11 + 104]
+             jb 2f
+             sub rax, r9
+             jb 2f
+             cmp rax, rdx
+             jb 2f
+             9:
             "
         )
     };
@@ -144,23 +198,6 @@ macro_rules! outside {
     };
 }
 
-/// The end of a way on which libc's function is known.
-macro_rules! go {
-    () => {
-        "3: jmp qword ptr [rip + {originals} + {index}]
-        "
-    };
-}
-
-/// Goes to 8 where there are no bytes, which may be anywhere.
-macro_rules! unless_none {
-    () => {
-        "7: test rdx, rdx
-         jz 8f
-        "
-    };
-}
-
 /// Goes to libc's function if that is known, else to 2.
 macro_rules! known {
     () => {
@@ -168,6 +205,14 @@ macro_rules! known {
          test r11, r11
          jz 2f
          jmp r11
+        "
+    };
+}
+
+/// The end of a way on which libc's function is known.
+macro_rules! go {
+    () => {
+        "3: jmp qword ptr [rip + {originals} + {index}]
         "
     };
 }

@@ -13,7 +13,7 @@
 //! A range of few bytes is seen to be in order by the pattern alone, which is less than to look a
 //! block up ([`is_clear`]).
 
-use super::guard;
+use super::guard::{self, Tables};
 use super::pattern::{FREED, FRONT, LINK};
 use super::policy;
 use super::record::State;
@@ -25,6 +25,7 @@ use crate::observe::caller::Caller;
 use crate::sys::memory::PAGE;
 pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
 use crate::walk;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// What is known of, in the place of an end that is not known.
@@ -42,13 +43,28 @@ pub struct Bounds {
     /// 0 where nothing is checked and libc's functions are known: then each is a jump to libc's.
     /// Relaxed: who reads too early finds that in another way.
     pub checks: AtomicU8,
+    /// Where guarded blocks are found.
+    pub guarded: &'static Tables,
 }
+
+// What the instructions of the memory functions have as numbers (`capi/src/memory/look.rs`).
+const _: () = assert!(
+    offset_of!(Bounds, window) == 0
+        && offset_of!(Bounds, slabs) == 16
+        && offset_of!(Bounds, checks) == 32
+        && offset_of!(Bounds, guarded) == 40
+        && FEW == 256
+        && FRONT == 16
+        && LINK == 8
+        && FREED == 0xde
+);
 
 /// Those of this process.
 pub static BOUNDS: Bounds = Bounds {
     window: [const { AtomicUsize::new(0) }; 2],
     slabs: [const { AtomicUsize::new(0) }; 2],
     checks: AtomicU8::new(1),
+    guarded: guard::TABLES,
 };
 
 /// What only a build with checked memory functions has.
@@ -169,11 +185,8 @@ impl Call {
     }
 }
 
-/// The byte that stands where no live block is.
-pub const PATTERN: u8 = FREED;
-
 /// The most bytes that [`is_clear`] looks at.
-pub const FEW: usize = 8 * FRONT;
+const FEW: usize = 16 * FRONT;
 
 /// Whether the pattern says of a range of few bytes that all of it is a live block's: then it
 /// stands neither where the range begins nor where it ends, nor at any of the bytes in between of
@@ -226,7 +239,10 @@ pub fn beginning(address: usize) -> Option<*const [u8; FRONT]> {
 #[inline(always)]
 #[must_use]
 pub fn left(address: usize) -> usize {
-    let [base, span] = BOUNDS.window.each_ref().map(|word| word.load(Ordering::Relaxed));
+    let [base, span] = BOUNDS
+        .window
+        .each_ref()
+        .map(|word| word.load(Ordering::Relaxed));
     if address.wrapping_sub(base) >= span {
         return UNLIMITED;
     }
