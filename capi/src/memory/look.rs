@@ -106,7 +106,8 @@ macro_rules! clear {
              jae ", $n, "5f
              or r11, 8
              cmp byte ptr [r10 + r11], 0xde
-             je 2f
+             je ", $n, "3f
+             ", $n, "1:
              cmp byte ptr [", $start, " + r8], 0xde
              je 2f
              cmp r8, 15
@@ -117,12 +118,25 @@ macro_rules! clear {
     };
 }
 
-/// The rest of [`clear`]: the bytes in between, and ranges that are not in slabs. Where there are
-/// slabs, libc's functions are known.
+/// The rest of [`clear`]: where 8 bytes on is the pattern, whether there can be a link; the bytes in
+/// between; ranges that are not in slabs. Where there are slabs, libc's functions are known.
 macro_rules! clear_slow {
     ($start:literal, $n:literal) => {
         concat!(
-            $n, "4: mov r11d, 15
+            $n, "3: cmp byte ptr [", $start, "], 0xde
+             je 2f
+             mov r11, ", $start, "
+             and r11, -16
+             cmp byte ptr [r11 + 8], 0xde
+             jne ", $n, "1b
+             cmp byte ptr [r11 + 7], 0xde
+             je ", $n, "1b
+             test r11d, 0xfff
+             jz 2f
+             cmp byte ptr [r11 - 1], 0xde
+             je 2f
+             jmp ", $n, "1b
+             ", $n, "4: mov r11d, 15
              ", $n, "7: cmp byte ptr [", $start, " + r11], 0xde
              je 2f
              add r11, 16

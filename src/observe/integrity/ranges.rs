@@ -201,6 +201,11 @@ const FEW: usize = 16 * FRONT;
 /// a link may be; what begins in a live block and ends farther on ends in the pattern behind it,
 /// or has all of its 16 bytes, and so one that is 15, 31, … bytes on. A program that has the same
 /// byte there is looked at more closely.
+///
+/// Where the pattern stands 8 bytes on, a block may end in between. A link it is not where the
+/// pattern does not begin with the second half of its 16 bytes, where it does in the first half (the
+/// last byte of a link is never the pattern's: [`block::set_key`](crate::block::set_key)), and where it
+/// is not what stands in front of them, as in front of each block.
 #[inline(always)]
 #[must_use]
 pub fn is_clear(address: usize, len: usize) -> bool {
@@ -209,13 +214,24 @@ pub fn is_clear(address: usize, len: usize) -> bool {
         return false;
     }
     let last = address + (len - 1);
-    let mut is_clear = is_other(address | LINK) & is_other(last);
+    let mut is_clear = (is_other(address | LINK) || has_no_link(address)) & is_other(last);
     let mut at = address + (FRONT - 1);
     while at < last {
         is_clear &= is_other(at);
         at += FRONT;
     }
     is_clear
+}
+
+/// As [`is_clear`], of a byte of a slab that is followed by the pattern 8 bytes on: it is neither
+/// of the pattern nor of a link.
+#[inline(always)]
+fn has_no_link(address: usize) -> bool {
+    let start = address & !(FRONT - 1);
+    is_other(address)
+        && (is_other(start + LINK)
+            || !is_other(start + LINK - 1)
+            || start % PAGE != 0 && is_other(start - 1))
 }
 
 /// Whether an address in a slab has another byte than the pattern.
