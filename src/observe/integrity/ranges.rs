@@ -204,7 +204,7 @@ const FEW: usize = 16 * FRONT;
 ///
 /// Where the pattern stands 8 bytes on, a block may end in between. A link it is not where the
 /// pattern does not begin with the second half of its 16 bytes, where it does in the first half (the
-/// last byte of a link is never the pattern's: [`block::set_key`](crate::block::set_key)), and where it
+/// last byte of a link is never the pattern's: `block.rs`), and where it
 /// is not what stands in front of them, as in front of each block.
 #[inline(always)]
 #[must_use]
