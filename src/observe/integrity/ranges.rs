@@ -214,13 +214,17 @@ pub fn is_clear(address: usize, len: usize) -> bool {
         return false;
     }
     let last = address + (len - 1);
-    let mut is_clear = (is_other(address | LINK) || has_no_link(address)) & is_other(last);
+    if !(is_other(address | LINK) || has_no_link(address)) || !is_other(last) {
+        return false;
+    }
     let mut at = address + (FRONT - 1);
     while at < last {
-        is_clear &= is_other(at);
+        if !is_other(at) {
+            return false;
+        }
         at += FRONT;
     }
-    is_clear
+    true
 }
 
 /// As [`is_clear`], of a byte of a slab that is followed by the pattern 8 bytes on: it is neither
