@@ -28,8 +28,8 @@ const SMALLEST: usize = 64 << 20;
 const WORDS: usize = LARGEST / UNIT / 64;
 /// The share of a limited address space that the reservation may take.
 const LIMIT_SHARE: usize = 8;
-/// Units with moved pages beyond which no stocked pages move: a sixteenth of the mappings that a process may
-/// have.
+/// Units with moved pages beyond which no stocked pages move: a sixteenth of the mappings that a
+/// process may have.
 const MOVED_MAX: usize = 4096;
 /// Places between neighbours of different [`Pages`] beyond which none is chosen any more: an
 /// eighth of the mappings that a process may have.

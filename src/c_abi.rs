@@ -90,12 +90,6 @@ pub fn print_statistics() {
     stats::print();
 }
 
-/// Bytes that the program holds, and bytes of user memory that are mapped.
-#[must_use]
-pub fn live_and_mapped() -> (usize, usize) {
-    stats::live_and_mapped()
-}
-
 /// Ends learning, and prints what was learnt; says whether there was something to end.
 pub fn freeze() -> bool {
     report::freeze()

@@ -238,7 +238,10 @@ pub(crate) fn resize(slab: &'static Slab, size: usize) -> Option<NonNull<u8>> {
     if slab.kind() == Kind::Run {
         // It keeps its slots; a block of less than half of them is better copied.
         let fits = size <= slab.block_bytes() && size > slab.block_bytes() / 2;
-        fits.then(|| counters::add(Counter::LargeResizedInPlace, 1))?;
+        if !fits && !extend_run(slab, size) {
+            return None;
+        }
+        counters::add(Counter::LargeResizedInPlace, 1);
         return NonNull::new(slab.start() as *mut u8);
     }
     if size <= RUN_MAX {
@@ -260,6 +263,24 @@ pub(crate) fn resize(slab: &'static Slab, size: usize) -> Option<NonNull<u8>> {
     slab.set_pages(pages);
     counters::large_changed(old * UNIT, new * UNIT);
     NonNull::new(start as *mut u8)
+}
+
+/// Takes the slots behind a run for a block that is to have `size` bytes. What it grew out of lies
+/// there as a rule, since runs come from the top of a SuperSlab.
+fn extend_run(slab: &Slab, size: usize) -> bool {
+    let slots = size.div_ceil(SLOT_BYTES);
+    if size > RUN_MAX || slots <= slab.slots() {
+        return false;
+    }
+    if !shared_pool::extend_run(&slab.site(), slots - slab.slots()) {
+        return false;
+    }
+    // With fewer slots than it has it is nobody's for a moment: the program waits for it.
+    REGISTRY.clear(slab);
+    slab.set_slots(slots);
+    slab.set_pages((slots * SLOT_BYTES / PAGE) as u32);
+    REGISTRY.enter(slab, 0);
+    true
 }
 
 fn extend(start: usize, old: usize, new: usize) -> bool {

@@ -29,6 +29,7 @@ pub mod c_abi;
 mod config;
 mod counters;
 pub mod debug;
+mod decimal;
 mod fault;
 mod global;
 mod heap;
@@ -48,7 +49,6 @@ mod size_class;
 mod slab;
 mod stats;
 mod superslab;
-
 mod sync;
 mod sys;
 mod thread_cache;

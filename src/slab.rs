@@ -478,6 +478,11 @@ impl Slab {
         usize::from(self.constant.slots.get())
     }
 
+    /// A run has so many from here on; the caller keeps the registry right.
+    pub(crate) fn set_slots(&self, slots: usize) {
+        self.constant.slots.set(slots as u8);
+    }
+
     /// Where the slab's memory lies, to be given back.
     pub(crate) fn site(&self) -> Site {
         Site {

@@ -132,6 +132,18 @@ impl SuperSlab {
         self.claim_by(slots, Self::find_used).map(|(site, _)| site)
     }
 
+    /// Claims the `more` slots behind a site, if nobody holds any of them; says how many of them
+    /// were clean.
+    pub(crate) fn claim_behind(&self, site: &Site, more: usize) -> Option<usize> {
+        let first = (site.start - self.base()) / SLOT_BYTES + site.slots;
+        if first + more > SLOTS {
+            return None;
+        }
+        let mask = run(first as u32, more);
+        let behind = |_: &Self, free: u32, _| (free & mask == mask).then_some(first as u32);
+        self.claim_by(more, behind).map(|(_, clean)| clean)
+    }
+
     fn claim_by(
         &self,
         slots: usize,
@@ -304,6 +316,25 @@ mod tests {
         let whole = superslab(ALL, ALL);
         assert_eq!(whole.claim(SLOTS).unwrap().0.start, whole.base());
         assert_eq!(whole.free(), 0);
+    }
+
+    #[test]
+    fn what_lies_behind_is_claimed_whole_or_not_at_all() {
+        // Free are 4..=7 and 30..=31, and of those 6 is dirty.
+        let s = superslab(0b1111 << 4 | 0b11 << 30, !(1 << 6));
+        let site = |first: usize, slots| Site {
+            start: s.base() + first * SLOT_BYTES,
+            slots,
+            superslab: &s,
+            clean: false,
+        };
+        assert_eq!(s.claim_behind(&site(2, 2), 5), None);
+        assert_eq!(s.claim_behind(&site(2, 2), 3), Some(2));
+        assert_eq!(s.free(), 1 << 7 | 0b11 << 30);
+        assert_eq!(s.claim_behind(&site(2, 2), 1), None);
+        assert_eq!(s.claim_behind(&site(28, 2), 3), None);
+        assert_eq!(s.claim_behind(&site(28, 2), 2), Some(2));
+        assert_eq!(s.free(), 1 << 7);
     }
 
     #[test]

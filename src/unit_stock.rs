@@ -7,10 +7,10 @@
 //!              └─────► the arena: over the bound, too old, or before the heap grows
 //! ```
 //!
-//! Before the heap takes new units it gives back as many from here, so that the stock adds
-//! nothing to the peak. A large block takes the pages along: moving a unit costs two system
-//! calls, faulting its 512 pages in again some hundred times as much. While the heap does not grow, the stock is bounded by
-//! `HAKMEM_STOCK_MB` or a [`STOCK_SHARE`]th of what is in use, and by [`STOCK_AGE_MS`].
+//! Before the heap takes new units it gives back as many from here, so that the stock adds nothing to
+//! the peak. A large block takes the pages along: moving a unit costs two system calls, faulting its
+//! 512 pages in again some hundred times as much. While the heap does not grow, the stock is bounded
+//! by `HAKMEM_STOCK_MB` or a [`STOCK_SHARE`]th of what is in use, and by [`STOCK_AGE_MS`].
 //!
 //! 1. Ranges in stock neither overlap nor touch, unless they lie outside of the arena.
 //! 2. No system call is made while the lock is held.

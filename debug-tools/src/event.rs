@@ -4,6 +4,7 @@ use hakmem_trace_format::reader::{Event, NoStack, Trace};
 use hakmem_trace_format::{Flags, Kind, Record};
 use serde_json::{Value, json};
 
+use crate::answer::Answer;
 use crate::image::Frame;
 use crate::output;
 use crate::printable::Printable;
@@ -21,6 +22,19 @@ pub struct EventPrinter<'t> {
     pub colours: bool,
     /// The address that was asked for, if one was.
     pub address: Option<u64>,
+}
+
+impl<'t> EventPrinter<'t> {
+    /// One for lines beside other things that are said: with files and lines, without colours.
+    pub fn plain(trace: &'t Trace, answer: &Answer, address: Option<u64>) -> Self {
+        Self {
+            trace,
+            symbols: Symbols::new(trace, answer),
+            lines: true,
+            colours: false,
+            address,
+        }
+    }
 }
 
 impl EventPrinter<'_> {

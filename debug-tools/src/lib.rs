@@ -75,7 +75,7 @@ Examples:
 `hakmem help COMMAND` tells more about a command.")]
 struct CommandLine {
     /// Say on standard error what hakmem itself does; twice says more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
     verbose: u8,
 
     #[command(subcommand)]

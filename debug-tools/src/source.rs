@@ -52,21 +52,7 @@ impl Source {
 
     fn find(name: &Path) -> Result<Self, Failure> {
         if let Some(process) = name.to_str().and_then(|name| name.strip_prefix("pid:")) {
-            // `pid:N,MAPS`: what the debuggers' scripts hand on.
-            let (pid, handed) = match process.split_once(',') {
-                Some((pid, maps)) => (pid, Some(Path::new(maps))),
-                None => (process, None),
-            };
-            let pid = pid.parse().map_err(|_| {
-                let why = format!("`{pid}` is no process id");
-                Failure::new(
-                    Status::Usage,
-                    "cannot read the process",
-                    why,
-                    "write it as pid:1234",
-                )
-            })?;
-            return Ok(Self::Image(Box::new(Image::of_process(pid, handed)?)));
+            return Ok(Self::Image(Box::new(of_process(process)?)));
         }
         // Looked at before it is opened: to open a pipe would wait for a writer.
         let kind = fs::metadata(name).map_err(|error| {
@@ -104,6 +90,24 @@ impl Source {
             Self::Image(image) => image.is_truncated(),
         }
     }
+}
+
+/// `N`, or `N,MAPS`, which the debuggers' scripts hand on.
+fn of_process(process: &str) -> Result<Image, Failure> {
+    let (pid, handed) = match process.split_once(',') {
+        Some((pid, maps)) => (pid, Some(Path::new(maps))),
+        None => (process, None),
+    };
+    let pid = pid.parse().map_err(|_| {
+        let why = format!("`{pid}` is no process id");
+        Failure::new(
+            Status::Usage,
+            "cannot read the process",
+            why,
+            "write it as pid:1234",
+        )
+    })?;
+    Image::of_process(pid, handed)
 }
 
 /// Opens a session directory.

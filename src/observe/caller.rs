@@ -19,8 +19,9 @@ use super::api::Api;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether anything observes, and what: see `switch`. On from the start, so that the first allocation is seen; set by
-/// the set-up, when the options are known. Relaxed: a thread that notices late observes late.
+/// Whether anything observes, and what: see `switch`. On from the start, so that the first allocation
+/// is seen; set by the set-up, when the options are known. Relaxed: a thread that notices late
+/// observes late.
 #[doc(hidden)]
 pub static OBSERVES: AtomicU8 = AtomicU8::new(1);
 

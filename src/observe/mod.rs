@@ -54,6 +54,8 @@ mod stack_ids;
 mod trace;
 #[cfg(any(feature = "diagnostics", feature = "trace"))]
 mod trace_lines;
+#[cfg(any(feature = "trace", feature = "watch", feature = "pump"))]
+mod used;
 #[cfg(feature = "watch")]
 pub(crate) mod watch;
 pub(crate) mod watch_error;

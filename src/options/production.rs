@@ -98,7 +98,7 @@ pub const PRODUCTION: &[Variable] = &[
         Setting::PurgeDelayMs,
         "HAKMEM_PURGE_DELAY_MS",
         (0, 60000),
-        100,
+        50,
         "How long free pages beyond their bound stay before they are given back.",
     ),
     list(

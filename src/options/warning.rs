@@ -5,6 +5,7 @@
 //! formatting machinery of the standard library.
 
 use super::variable::Range;
+use crate::decimal::Decimal;
 
 /// What is wrong with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +32,10 @@ pub(crate) struct Warning {
     name: &'static [u8],
     value: Excerpt,
     fault: Fault,
-    min: Digits,
-    max: Digits,
+    min: Decimal,
+    max: Decimal,
     /// What is used: a number, or the absence of a limit.
-    using: Option<Digits>,
+    using: Option<Decimal>,
 }
 
 impl Warning {
@@ -49,9 +50,9 @@ impl Warning {
             name,
             value: Excerpt::new(value),
             fault,
-            min: Digits::new(range.min),
-            max: Digits::new(range.max),
-            using: using.map(Digits::new),
+            min: Decimal::new(u64::from(range.min)),
+            max: Decimal::new(u64::from(range.max)),
+            using: using.map(|number| Decimal::new(u64::from(number))),
         }
     }
 
@@ -98,35 +99,6 @@ impl Warning {
             using[1],
             b"\n",
         ]
-    }
-}
-
-/// A number in decimal.
-#[derive(Clone, Copy, Debug)]
-struct Digits {
-    /// The digits stand at the end.
-    buffer: [u8; 10],
-    len: usize,
-}
-
-impl Digits {
-    fn new(mut number: u32) -> Self {
-        let mut buffer = [b'0'; 10];
-        let mut len = 0;
-        for place in buffer.iter_mut().rev() {
-            *place = b'0' + (number % 10) as u8;
-            number /= 10;
-            len += 1;
-            if number == 0 {
-                break;
-            }
-        }
-        Self { buffer, len }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        let start = self.buffer.len().saturating_sub(self.len);
-        self.buffer.get(start..).unwrap_or(&[])
     }
 }
 

@@ -182,6 +182,19 @@ fn claim_in_use(mut pool: Guard<'static, Pool>, index: usize, slots: usize) -> O
     Some((site, superslab, stage))
 }
 
+/// Claims the `more` slots behind those of a run that the caller holds; says whether that can be
+/// done.
+pub(crate) fn extend_run(site: &Site, more: usize) -> bool {
+    let Some(superslab) = REGISTRY.superslab_of(site.start) else {
+        return false;
+    };
+    let clean = superslab.claim_behind(site, more);
+    if let Some(clean) = clean {
+        pay_for(clean, superslab);
+    }
+    clean.is_some()
+}
+
 /// When `clean` slots of a SuperSlab are taken into use: gives back as much of what lies dirty,
 /// beyond what a change of sizes needs.
 fn pay_for(clean: usize, superslab: &SuperSlab) {

@@ -35,7 +35,7 @@ mod purge;
 mod record;
 mod superslab_cache;
 
-pub(crate) use acquire::{Found, acquire, acquire_run, grow, grow_run, reserve};
+pub(crate) use acquire::{Found, acquire, acquire_run, extend_run, grow, grow_run, reserve};
 pub(crate) use mapping::prewarm;
 pub(crate) use purge::{forget_purger, make_room, trim};
 pub(crate) use record::SharedMeta;

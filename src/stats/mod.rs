@@ -20,6 +20,7 @@ use crate::superslab::SUPERSLAB_BYTES;
 use crate::sys::{memory, stderr};
 use crate::thread_cache::ThreadCache;
 use crate::thread_cache::front::Quiet;
+use crate::unit_stock;
 
 /// Counts of one size class. Blocks that are `cached` are free for the program and held by
 /// a thread: in its front, on its list, or on their way home.
@@ -213,29 +214,8 @@ pub fn statistics() -> Statistics {
     for slab in REGISTRY.slabs() {
         count_slab(slab, &mut statistics);
     }
-    REGISTRY.for_each_superslab(|superslab| {
-        statistics.mapped += SUPERSLAB_BYTES;
-        // SAFETY: registered SuperSlabs are mapped.
-        let pages = unsafe { memory::resident_pages(superslab.base(), SUPERSLAB_BYTES) };
-        statistics.resident += pages * memory::PAGE;
-    });
-    crate::unit_stock::for_each(|start, bytes| {
-        statistics.mapped += bytes;
-        statistics.dirty += bytes;
-        // SAFETY: units in stock are mapped; should they be given back meanwhile, their
-        // address space is reserved still, and mincore only reads.
-        let pages = unsafe { memory::resident_pages(start, bytes) };
-        statistics.resident += pages * memory::PAGE;
-    });
-    for class in SizeClass::all() {
-        let counts = &mut statistics.classes[class.index()];
-        counts.live = counts.blocks.saturating_sub(counts.free + counts.cached);
-        let tier = &mut statistics.tiers[class.tier() as usize];
-        tier.live += counts.live;
-        tier.live_bytes += counts.live * counts.block_bytes;
-        tier.cached_bytes += counts.cached * counts.block_bytes;
-        tier.free_bytes += counts.free * counts.block_bytes;
-    }
+    count_memory(&mut statistics);
+    count_tiers(&mut statistics);
     statistics
 }
 
@@ -286,6 +266,37 @@ fn count_slab(slab: &Slab, statistics: &mut Statistics) {
     }
 }
 
+/// What SuperSlabs and the stock of units have.
+fn count_memory(statistics: &mut Statistics) {
+    REGISTRY.for_each_superslab(|superslab| {
+        statistics.mapped += SUPERSLAB_BYTES;
+        // SAFETY: registered SuperSlabs are mapped.
+        let pages = unsafe { memory::resident_pages(superslab.base(), SUPERSLAB_BYTES) };
+        statistics.resident += pages * memory::PAGE;
+    });
+    unit_stock::for_each(|start, bytes| {
+        statistics.mapped += bytes;
+        statistics.dirty += bytes;
+        // SAFETY: units in stock are mapped; should they be given back meanwhile, their
+        // address space is reserved still, and mincore only reads.
+        let pages = unsafe { memory::resident_pages(start, bytes) };
+        statistics.resident += pages * memory::PAGE;
+    });
+}
+
+/// What can be said once all slabs are counted.
+fn count_tiers(statistics: &mut Statistics) {
+    for class in SizeClass::all() {
+        let counts = &mut statistics.classes[class.index()];
+        counts.live = counts.blocks.saturating_sub(counts.free + counts.cached);
+        let tier = &mut statistics.tiers[class.tier() as usize];
+        tier.live += counts.live;
+        tier.live_bytes += counts.live * counts.block_bytes;
+        tier.cached_bytes += counts.cached * counts.block_bytes;
+        tier.free_bytes += counts.free * counts.block_bytes;
+    }
+}
+
 /// Writes the table to standard error.
 pub(crate) fn print() {
     let mut line = [0u8; 512];
@@ -301,11 +312,4 @@ pub(crate) fn print() {
             }
         }
     });
-}
-
-/// Bytes that the program holds in all tiers, without walking pages.
-pub(crate) fn live_and_mapped() -> (usize, usize) {
-    let statistics = statistics();
-    let live = statistics.tiers.iter().map(|tier| tier.live_bytes).sum();
-    (live, statistics.mapped)
 }

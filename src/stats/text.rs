@@ -1,6 +1,8 @@
-//! Text without allocation.
+//! Text that goes to a sink piece by piece, without allocation.
 
-/// Text that goes to a sink piece by piece, without allocation.
+use crate::decimal::Decimal;
+
+/// See the head of this file.
 pub(crate) struct Text<'a>(pub(crate) &'a mut dyn FnMut(&[u8]));
 
 impl Text<'_> {
@@ -11,34 +13,26 @@ impl Text<'_> {
 
     /// A number, padded on the left to `width`.
     pub(crate) fn number(&mut self, number: u64, width: usize) -> &mut Self {
-        let mut digits = [b' '; 24];
-        let mut at = digits.len();
-        let mut rest = number;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        let from = at.min(digits.len() - width.min(digits.len()));
-        (self.0)(&digits[from..]);
+        let number = Decimal::new(number);
+        let digits = number.bytes();
+        self.spaces(width, digits.len());
+        (self.0)(digits);
         self
     }
 
     pub(super) fn left(&mut self, text: &str, width: usize) -> &mut Self {
-        self.text(text);
-        for _ in text.len()..width {
-            self.text(" ");
-        }
-        self
+        self.text(text).spaces(width, text.len())
     }
 
     pub(super) fn right(&mut self, text: &str, width: usize) -> &mut Self {
-        for _ in text.len()..width {
+        self.spaces(width, text.len()).text(text)
+    }
+
+    /// What fills up a column of `width` beside `len` bytes.
+    fn spaces(&mut self, width: usize, len: usize) -> &mut Self {
+        for _ in len..width {
             self.text(" ");
         }
-        self.text(text)
+        self
     }
 }

@@ -1,6 +1,7 @@
 //! Lines on standard error, without allocation and without formatting machinery.
 
 use super::keep_errno;
+use crate::decimal::Decimal;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 /// Device and inode of what was file descriptor 2 at the start. A program that
@@ -108,18 +109,7 @@ impl Line {
     /// Adds a number in decimal.
     #[allow(dead_code, reason = "observers call it")]
     pub(crate) fn number(self, number: u64) -> Self {
-        let mut digits = [0u8; 20];
-        let mut at = digits.len();
-        let mut rest = number;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.text(&digits[at..])
+        self.text(Decimal::new(number).bytes())
     }
 
     /// Fills up with spaces to a length of `column`.

@@ -63,6 +63,9 @@ const OTHER_BYTES: usize = 64 << 10;
 /// Bytes of blocks that a hot class's array may hold, of TINY and of POOL and MID.
 const HOT_TINY_BYTES: usize = 64 << 10;
 const HOT_OTHER_BYTES: usize = 192 << 10;
+/// The largest blocks of which a hot class gets more than the built-in array, bytes: what is kept of
+/// larger ones is a good part of a small program's peak, and little time.
+const HOT_BLOCK_MAX: usize = 16 << 10;
 /// Bytes of blocks that a list may hold.
 const LIST_BYTES: usize = 16 << 10;
 /// Refills and spills after which a class is hot.
@@ -587,6 +590,7 @@ impl ThreadCache {
     fn most_entries(class: SizeClass) -> u32 {
         let bytes = match class.tier() {
             Tier::Tiny => learning::cached_bytes().unwrap_or(HOT_TINY_BYTES),
+            _ if class.bytes() > HOT_BLOCK_MAX => OTHER_BYTES,
             _ => HOT_OTHER_BYTES,
         };
         (bytes / class.bytes()) as u32

@@ -1,10 +1,10 @@
 //! Caches of ended threads, and the one for threads that have none.
 //!
-//! A parked cache is the lock holder's: a new thread adopts it, and a thread that would
-//! have to grow the heap takes slabs from it. A few keep the blocks that their threads had at
-//! hand, so that threads that begin where others have ended find them: they are *warm*. Before
-//! a slab is made in new memory these are flushed. After a fork the child finds here the caches of the threads
-//! that it does not have; those are not flushed.
+//! A parked cache is the lock holder's: a new thread adopts it, and a thread that would have to grow
+//! the heap takes slabs from it. A few keep the blocks that their threads had at hand, so that
+//! threads that begin where others have ended find them: they are *warm*. Before a slab is made in
+//! new memory these are flushed. After a fork the child finds here the caches of the threads that it
+//! does not have; those are not flushed.
 
 use super::front::Quiet;
 use super::{NoCache, State, ThreadCache};

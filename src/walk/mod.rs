@@ -45,8 +45,8 @@ pub struct Block {
     pub state: BlockState,
 }
 
-/// Calls `each` for every block there is, slab by slab, until it breaks off. `each` must not
-/// allocate or free through this allocator. Other threads should be quiet: what they do meanwhile shows as it
+/// Calls `each` for every block there is, slab by slab, until it breaks off. `each` must not allocate
+/// or free through this allocator. Other threads should be quiet: what they do meanwhile shows as it
 /// happens to be read.
 pub fn walk<B>(mut each: impl FnMut(&Block) -> ControlFlow<B>) -> ControlFlow<B> {
     REGISTRY.slabs().try_for_each(|slab| match slab.kind() {

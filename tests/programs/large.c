@@ -101,5 +101,45 @@ static void what_is_freed_goes_back(void) {
     free(between);
 }
 
-CASES(CASE(blocks_keep_what_they_hold), CASE(mappings_stay_few), CASE(sizes_that_fit_nowhere),
-      CASE(what_is_freed_goes_back))
+/* A block that grows takes the place of what it grew out of, and nobody else's. */
+static void runs_grow_where_they_are(void) {
+    unsigned char *first = malloc(512 * KIB);
+    CHECK(first != NULL, "malloc(512 KiB): saw NULL");
+    fill(first, 512 * KIB, 1);
+    unsigned char *second = realloc(first, 576 * KIB);
+    CHECK(second != NULL, "realloc(576 KiB): saw NULL");
+    unsigned char *third = realloc(second, MIB);
+    CHECK(third == second, "realloc(1 MiB) of %p: saw %p", (void *)second, (void *)third);
+    FILLED(third, 512 * KIB, 1);
+    CHECK(malloc_usable_size(third) >= MIB, "%zu bytes can be used", malloc_usable_size(third));
+    free(third);
+
+    enum { SLOTS = 12, ROUNDS = 20000 };
+    struct {
+        unsigned char *start;
+        size_t size;
+    } slots[SLOTS] = {{0}};
+    uint64_t random = 42;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned slot = (unsigned)(next_random(&random) % SLOTS);
+        size_t old = slots[slot].size, size = 40 * KIB + next_random(&random) % (MIB + 64 * KIB);
+        unsigned char *start = realloc(slots[slot].start, size);
+        CHECK(start != NULL, "realloc(%zu): saw NULL", size);
+        size_t kept = old < size ? old : size;
+        /* The ends are what a neighbour would have. */
+        for (size_t at = 0; at < kept; at += at < 64 || at + 65 > kept ? 1 : kept - 128)
+            CHECK(start[at] == slot, "byte %zu of %zu is %d, not %u", at, kept, start[at], slot);
+        memset(start, (int)slot, size);
+        slots[slot].start = start;
+        slots[slot].size = size;
+        if (round % 7 == 0) {
+            free(start);
+            slots[slot].start = NULL;
+            slots[slot].size = 0;
+        }
+    }
+    for (unsigned slot = 0; slot < SLOTS; slot++) free(slots[slot].start);
+}
+
+CASES(CASE(blocks_keep_what_they_hold), CASE(mappings_stay_few), CASE(runs_grow_where_they_are),
+      CASE(sizes_that_fit_nowhere), CASE(what_is_freed_goes_back))

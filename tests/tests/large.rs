@@ -2,9 +2,10 @@
 
 use hakmem_tests::{Run, cases, find};
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 5] = [
     "blocks_keep_what_they_hold",
     "mappings_stay_few",
+    "runs_grow_where_they_are",
     "sizes_that_fit_nowhere",
     "what_is_freed_goes_back",
 ];
@@ -25,8 +26,13 @@ fn mappings_stay_few() {
 }
 
 #[test]
-fn sizes_that_fit_nowhere() {
+fn runs_grow_where_they_are() {
     Run::program("large.c").arg(CASES[2]).output().success();
+}
+
+#[test]
+fn sizes_that_fit_nowhere() {
+    Run::program("large.c").arg(CASES[3]).output().success();
 }
 
 /// Valgrind refuses to move pages and leave their place mapped, as Linux does before 5.7.
@@ -39,7 +45,7 @@ fn sizes_that_fit_nowhere_where_pages_do_not_move() {
     Run::new("sh")
         .args(["-c", command])
         .arg(hakmem_tests::program("large.c"))
-        .arg(CASES[2])
+        .arg(CASES[3])
         .children_unproven()
         .output()
         .success();
@@ -47,5 +53,5 @@ fn sizes_that_fit_nowhere_where_pages_do_not_move() {
 
 #[test]
 fn what_is_freed_goes_back() {
-    Run::program("large.c").arg(CASES[3]).output().success();
+    Run::program("large.c").arg(CASES[4]).output().success();
 }

@@ -30,7 +30,7 @@ Examples:
   hakmem diff --from 1s --to 10s trace/ trace/
   hakmem diff core.1 core.2
 
-Exit status: 0 if nothing differs, 1 if something does, 2 if a source cannot be read or the command line
+Exit status: 0 if nothing differs, 1 if something does, 2 if a source cannot be read or the command line \
 is wrong, 3 if a part of a source is missing and the rest was used.")]
 pub struct Diff {
     /// The source to compare with

@@ -30,10 +30,10 @@ Examples:
   hakmem events --around 123456 trace/
   hakmem events --follow trace/
 
-With --json each line is an object. Events are numbered from 1 in the order of time; --numbers prints
+With --json each line is an object. Events are numbered from 1 in the order of time; --numbers prints \
 the numbers, for --around.
 
-Exit status: 0 if there are such events, 1 if there are none, 2 if the trace cannot be read or the
+Exit status: 0 if there are such events, 1 if there are none, 2 if the trace cannot be read or the \
 command line is wrong, 3 if a part of the trace is missing and the rest was used.")]
 pub struct Events {
     /// A trace directory; or a core file or pid:N with one

@@ -37,7 +37,7 @@ Examples:
 
 With --json each line is an object.
 
-Exit status: 0 if something happened to the address, 1 if nothing is known of it, 2 if the trace
+Exit status: 0 if something happened to the address, 1 if nothing is known of it, 2 if the trace \
 cannot be read or the command line is wrong, 3 if a part of the trace is missing.")]
 pub struct History {
     /// A trace directory; or a core file or pid:N with one

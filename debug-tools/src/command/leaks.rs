@@ -32,10 +32,10 @@ Examples:
   hakmem leaks --trace trace/ core
   hakmem leaks --json pid:4711
 
-Of a process that runs registers are not known, and what it changes meanwhile may be missed: what is
+Of a process that runs registers are not known, and what it changes meanwhile may be missed: what is \
 found twice is lost.
 
-Exit status: 0 if nothing is lost, 1 if something is, 2 if the source cannot be read or the command line
+Exit status: 0 if nothing is lost, 1 if something is, 2 if the source cannot be read or the command line \
 is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Leaks {
     /// A core file, or pid:N

@@ -33,7 +33,7 @@ Examples:
   hakmem live --by thread --since -10s trace/
   hakmem live --blocks pid:4711 | sort -k2n | tail
 
-Exit status: 0, or 2 if the source cannot be read or the command line is wrong, or 3 if a part of
+Exit status: 0, or 2 if the source cannot be read or the command line is wrong, or 3 if a part of \
 the source is missing and the rest was used.")]
 pub struct Live {
     /// A trace directory, a core file, or pid:N

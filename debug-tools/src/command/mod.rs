@@ -2,7 +2,6 @@
 
 mod completions;
 mod config;
-mod content;
 mod demo;
 mod diff;
 mod events;
@@ -14,14 +13,12 @@ mod leaks;
 mod live;
 mod man;
 mod refs;
-mod registers;
 mod registry;
 mod report;
 mod run;
 mod sites;
 mod sll;
 mod stats;
-mod suspect;
 mod symbolize;
 mod threads;
 mod verify;

@@ -26,7 +26,7 @@ Examples:
 
 With --json each reference is an object on a line of its own.
 
-Exit status: 0 if something points there, 1 if nothing does, 2 if the source cannot be read or the
+Exit status: 0 if something points there, 1 if nothing does, 2 if the source cannot be read or the \
 command line is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Refs {
     /// A core file, or pid:N

@@ -23,7 +23,7 @@ Examples:
   hakmem registry core
   hakmem registry --slabs --json pid:4711
 
-Exit status: 0, or 1 if an entry is wrong, 2 if the source cannot be read or the command line is wrong, 3
+Exit status: 0, or 1 if an entry is wrong, 2 if the source cannot be read or the command line is wrong, 3 \
 if a part of the source is missing and the rest was used.")]
 pub struct Registry {
     /// A core file, or pid:N

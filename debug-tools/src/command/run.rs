@@ -58,18 +58,18 @@ Examples:
   hakmem run --release -- sh -c 'make && ./server --port 80'
   HAKMEM_STATS=1 hakmem run --release -- git gc
 
-The rules of --watch and --guard are those of HAKMEM_WATCH and HAKMEM_GUARD, which docs/OBSERVABILITY.md
-describes; an option replaces the variable. What would not be understood is told before the program
+The rules of --watch and --guard are those of HAKMEM_WATCH and HAKMEM_GUARD, which docs/OBSERVABILITY.md \
+describes; an option replaces the variable. What would not be understood is told before the program \
 starts.
 
-The library is the one that --lib or HAKMEM_RUN_LIBRARY names; else it is taken from beside the
-hakmem binary, or from ../lib as seen from there. In a clone of the project it is taken from
+The library is the one that --lib or HAKMEM_RUN_LIBRARY names; else it is taken from beside the \
+hakmem binary, or from ../lib as seen from there. In a clone of the project it is taken from \
 target/observed or target/release, and built if it is not there yet.
 
-With --release and with --quiet hakmem becomes the program: the same process. Else the program is its
+With --release and with --quiet hakmem becomes the program: the same process. Else the program is its \
 child, whose number stands in the name of the trace directory.
 
-Exit status: the program's own. 127 if there is no such program, 126 if it cannot be executed,
+Exit status: the program's own. 127 if there is no such program, 126 if it cannot be executed, \
 2 if it cannot run on hakmem or the command line is wrong.")]
 pub struct Run {
     /// Use the production library, which records nothing

@@ -22,7 +22,7 @@ Examples:
   hakmem sll core
   hakmem sll --thread 4711 --class 3 --all core
 
-Exit status: 0, or 1 if a list is broken, 2 if the source cannot be read or the command line is wrong, 3
+Exit status: 0, or 1 if a list is broken, 2 if the source cannot be read or the command line is wrong, 3 \
 if a part of the source is missing and the rest was used.")]
 pub struct Sll {
     /// A core file, or pid:N

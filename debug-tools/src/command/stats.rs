@@ -31,7 +31,7 @@ Examples:
   hakmem stats --json pid:4711 | jq .live
   hakmem stats --since -1s trace/
 
-Exit status: 0, or 1 if the parts are not the whole, 2 if the source cannot be read or the command line is
+Exit status: 0, or 1 if the parts are not the whole, 2 if the source cannot be read or the command line is \
 wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Stats {
     /// A core file, pid:N, or a trace directory

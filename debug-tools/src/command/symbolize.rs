@@ -24,7 +24,7 @@ Examples:
   hakmem symbolize trace/ 0x55d0c3b4f1a9
   hakmem symbolize core < log.txt
 
-Exit status: 0 if all addresses have a file, 1 if one has none, 2 if the source cannot be read or the
+Exit status: 0 if all addresses have a file, 1 if one has none, 2 if the source cannot be read or the \
 command line is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Symbolize {
     /// A trace directory, a core file, or pid:N

@@ -29,7 +29,7 @@ Examples:
   hakmem threads trace/
   hakmem threads --stacks core
 
-Exit status: 0, or 2 if the source cannot be read or the command line is wrong, or 3 if a part of the
+Exit status: 0, or 2 if the source cannot be read or the command line is wrong, or 3 if a part of the \
 source is missing and the rest was used.")]
 pub struct Threads {
     /// A trace directory, a core file, or pid:N

@@ -21,10 +21,10 @@ use crate::progress::Progress;
 /// Check the heap's structures against each other
 ///
 /// Walks every slab: bitmaps, their summaries and counts, fronts, the links of lists, buffers, the
-/// registry's entries, and memory that was never handed out and has to be zero. Of a build with checks
-/// also the record of each block, what stands around it, and the filling of freed ones. Says what was checked,
-/// and of each finding the field, the place and the evidence. What differs in a cache that a thread was
-/// changing is told apart: it may have been on its way.
+/// registry's entries, and memory that was never handed out and has to be zero. Of a build with
+/// checks also the record of each block, what stands around it, and the filling of freed ones. Says
+/// what was checked, and of each finding the field, the place and the evidence. What differs in a
+/// cache that a thread was changing is told apart: it may have been on its way.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ Examples:
 
 A process that runs is looked at twice, and what is wrong both times is told.
 
-Exit status: 0 if nothing is wrong, 1 if something is, 2 if the source cannot be read or the command line
+Exit status: 0 if nothing is wrong, 1 if something is, 2 if the source cannot be read or the command line \
 is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Verify {
     /// A core file, or pid:N

@@ -36,7 +36,7 @@ Examples:
 
 With --json each address is an object on a line of its own.
 
-Exit status: 0 if all addresses are known, 1 if one is unmapped or unknown, 2 if the source cannot
+Exit status: 0 if all addresses are known, 1 if one is unmapped or unknown, 2 if the source cannot \
 be read or the command line is wrong, 3 if a part of the source is missing and the rest was used.")]
 pub struct Whatis {
     /// A core file, pid:N, or a trace directory
@@ -100,13 +100,8 @@ impl Whatis {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let events = trace.map_or(vec![], |trace| last_events(trace, address));
-        let mut printer = trace.map(|trace| EventPrinter {
-            trace,
-            symbols: Symbols::new(trace, &self.answer),
-            lines: true,
-            colours: false,
-            address: Some(address),
-        });
+        let mut printer =
+            trace.map(|trace| EventPrinter::plain(trace, &self.answer, Some(address)));
         if self.answer.json {
             let mut json = said.json;
             json["address"] = output::address(address);

@@ -97,6 +97,8 @@ pub fn read(root: &Root, memory: &Memory, records: &Records, page: u64) -> Optio
         }
         let run = base.checked_add(number * page)?;
         let end = base.checked_add((number + count) * page)?;
+        // So that all that is in it, rounded up, is an address.
+        end.checked_next_multiple_of(page)?;
         let (from, start) = (memory.word(at(from))?, memory.word(at(start))?);
         let open_end = from.checked_add(open * page)?;
         let fits = (run..=end).contains(&from) && open_end <= end && (from..=end).contains(&start);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! root.rs      the root structure: names and numbers
+//! no_heap.rs   what to do where there is none
 //! layout.rs    its numbers by field
 //! slab.rs      a slab's header and bitmaps
 //! registry.rs  from the registry to slabs and SuperSlabs
@@ -24,6 +25,7 @@ mod accounts;
 mod cache;
 mod guarded;
 mod layout;
+mod no_heap;
 mod place;
 mod reach;
 mod records;
@@ -49,7 +51,7 @@ pub use root::{NoRoot, Root};
 pub use slab::{Bits, Kind, Slab, is_set};
 pub use spill::{Pattern, Spill};
 
-use crate::failure::{Failure, Status};
+use crate::failure::Failure;
 use crate::image::{Image, Memory};
 use crate::version;
 
@@ -177,43 +179,11 @@ pub struct Heap<'i> {
 impl<'i> Heap<'i> {
     /// Finds the heap in an image.
     pub fn open(image: &'i Image) -> Result<Self, Failure> {
-        let no_heap = |why: String, next: &str| {
-            Failure::new(
-                Status::Usage,
-                format!("no heap in {}", image.source),
-                why,
-                next,
-            )
-        };
-        let root = Root::find(image).map_err(|error| match error {
-            NoRoot::NotFound => no_heap(
-                "no root structure of hakmem is in its memory".into(),
-                "see whether the program ran on hakmem, and allocated; a core file must have \
-                 private memory in it (bit 0 of /proc/PID/coredump_filter)",
-            ),
-            NoRoot::Format(format) => no_heap(
-                format!(
-                    "its root structure has format {format}, and this is hakmem {}, which knows 1",
-                    version::OWN
-                ),
-                "use the `hakmem` that belongs to the library",
-            ),
-            NoRoot::Damaged(why) => no_heap(
-                format!("its root structure is damaged: {why}"),
-                "look at the trace, if there is one",
-            ),
-        })?;
-        version::compare(&image.source, &root.version());
-        let layout = Layout::of(&root).map_err(|why| match root.version() {
-            version if version == version::OWN => no_heap(
-                format!("its root structure is damaged: {why}"),
-                "look at the trace, if there is one",
-            ),
-            other => no_heap(
-                format!("its root structure is of hakmem {other}, or damaged: {why}"),
-                "use the `hakmem` that belongs to the library",
-            ),
-        })?;
+        let source = &image.source;
+        let root = Root::find(image).map_err(|error| no_heap::of_root(source, error))?;
+        version::compare(source, &root.version());
+        let layout = Layout::of(&root);
+        let layout = layout.map_err(|why| no_heap::of_layout(source, &root.version(), &why))?;
         tracing::info!(
             address = format!("{:#x}", root.address),
             version = root.version(),

@@ -12,11 +12,11 @@ use std::collections::{HashMap, HashSet};
 use super::{Heap, Root};
 use crate::image::Memory;
 
-/// The most bytes of a block's record, of a set of them, and from a slab's first one to its lane; the most blocks of
-/// a slab: a word of 64 bits has a bit for each word of its bitmap.
+/// The most bytes of a block's record, of a set of them, and from a slab's first one to its lane.
 const RECORD_MAX: u64 = 128;
 const SET_MAX: u64 = 1 << 20;
 const LANE_MAX: u64 = 1 << 30;
+/// The most blocks of a slab: a word of 64 bits has a bit for each word of its bitmap.
 const BLOCKS_MAX: usize = 64 * 64;
 /// The most entries of a quarantine, and of all.
 const ENTRIES_MAX: u64 = 1 << 20;

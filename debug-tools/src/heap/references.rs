@@ -1,5 +1,7 @@
 //! Who points to a block: registers, stacks, data, and other blocks.
 
+use std::ops::Range;
+
 use super::{Heap, RootKind, State};
 
 /// A word that points to what was asked for.
@@ -53,36 +55,46 @@ pub enum Holder {
 /// The most references that are kept.
 const MOST: usize = 100_000;
 
+/// References to what lies in a range, as they are found.
+struct Search {
+    range: Range<u64>,
+    found: Vec<Reference>,
+}
+
+impl Search {
+    /// Looks at a word; whether there is room for more.
+    fn look(&mut self, at: u64, value: u64, holder: impl FnOnce() -> Option<Holder>) -> bool {
+        if self.range.contains(&value)
+            && self.found.len() <= MOST
+            && let Some(holder) = holder()
+        {
+            self.found.push(Reference { holder, at, value });
+        }
+        self.found.len() <= MOST
+    }
+
+    /// Looks at the words of memory, of each of which `holder` says whose it is.
+    fn look_at(
+        &mut self,
+        start: u64,
+        bytes: &[u8],
+        mut holder: impl FnMut(u64) -> Option<Holder>,
+    ) -> bool {
+        let words = bytes.as_chunks::<8>().0.iter().enumerate();
+        words
+            .map(|(index, word)| (start + 8 * index as u64, u64::from_le_bytes(*word)))
+            .all(|(at, value)| self.look(at, value, || holder(at)))
+    }
+}
+
 impl Heap<'_> {
     /// The words that are addresses from `start` to `end`; whether there are more than are kept.
     pub fn references(&self, start: u64, end: u64) -> (Vec<Reference>, bool) {
-        let mut found = vec![];
-        for thread in &self.image.threads {
-            let registers = thread
-                .registers
-                .iter()
-                .flat_map(|registers| registers.named());
-            found.extend(
-                registers
-                    .filter(|(_, value)| (start..end).contains(value))
-                    .map(|(name, value)| Reference {
-                        holder: Holder::Register {
-                            thread: thread.tid,
-                            name,
-                        },
-                        at: 0,
-                        value,
-                    }),
-            );
-        }
-        let words = |at: u64, bytes: &[u8], each: &mut dyn FnMut(u64, u64)| {
-            for (index, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
-                let value = u64::from_le_bytes(*word);
-                if (start..end).contains(&value) {
-                    each(at + 8 * index as u64, value);
-                }
-            }
+        let mut search = Search {
+            range: start..end,
+            found: vec![],
         };
+        self.look_at_registers(&mut search);
         self.for_each_root(&mut |kind, at, bytes| {
             let holder = match kind {
                 // They were looked at above, with their names.
@@ -90,57 +102,59 @@ impl Heap<'_> {
                 RootKind::Stack(thread) => Holder::Stack { thread },
                 RootKind::Data => Holder::Data,
             };
-            words(at, bytes, &mut |at, value| {
-                if found.len() <= MOST {
-                    found.push(Reference {
-                        holder: holder.clone(),
-                        at,
-                        value,
-                    });
-                }
-            });
+            search.look_at(at, bytes, |_| Some(holder.clone()));
         });
-        for (number, slab) in self.slabs.iter().enumerate() {
-            let mut bits = None;
-            self.memory()
-                .scan(slab.start, slab.end(&self.layout), &mut |at, bytes| {
-                    words(at, bytes, &mut |at, value| {
-                        let Some((index, offset)) = slab.index_of(at) else {
-                            return;
-                        };
-                        let bits = bits.get_or_insert_with(|| self.bits(slab));
-                        let state = self.state(slab, index, bits);
-                        if found.len() <= MOST {
-                            let holder = Holder::Block {
-                                slab: number,
-                                index,
-                                offset,
-                                state,
-                            };
-                            found.push(Reference { holder, at, value });
-                        }
-                    });
-                    found.len() <= MOST
-                });
-        }
-        let live = self.guarded.iter().enumerate();
-        for (guarded, block) in live.filter(|(_, block)| block.is_live()) {
-            let end = block
-                .start
-                .saturating_add(block.record.size)
-                .min(block.open.1);
-            let from = block.start.next_multiple_of(8);
-            self.memory().scan(from, end, &mut |at, bytes| {
-                words(at, bytes, &mut |at, value| {
-                    let offset = at - block.start;
-                    let holder = Holder::Guarded { guarded, offset };
-                    found.push(Reference { holder, at, value });
-                });
-                found.len() <= MOST
-            });
-        }
+        self.look_at_slabs(&mut search);
+        self.look_at_guarded(&mut search);
+        let mut found = search.found;
         let more = found.len() > MOST;
         found.truncate(MOST);
         (found, more)
+    }
+
+    fn look_at_registers(&self, search: &mut Search) {
+        for thread in &self.image.threads {
+            let registers = thread.registers.iter();
+            for (name, value) in registers.flat_map(|registers| registers.named()) {
+                let thread = thread.tid;
+                search.look(0, value, || Some(Holder::Register { thread, name }));
+            }
+        }
+    }
+
+    fn look_at_slabs(&self, search: &mut Search) {
+        for (number, slab) in self.slabs.iter().enumerate() {
+            let mut bits = None;
+            let mut holder = |at| {
+                let (index, offset) = slab.index_of(at)?;
+                let bits = bits.get_or_insert_with(|| self.bits(slab));
+                Some(Holder::Block {
+                    slab: number,
+                    index,
+                    offset,
+                    state: self.state(slab, index, bits),
+                })
+            };
+            let (start, end) = (slab.start, slab.end(&self.layout));
+            self.memory().scan(start, end, &mut |at, bytes| {
+                search.look_at(at, bytes, &mut holder)
+            });
+        }
+    }
+
+    fn look_at_guarded(&self, search: &mut Search) {
+        let live = self.guarded.iter().enumerate();
+        for (guarded, block) in live.filter(|(_, block)| block.is_live()) {
+            let end = block.start.saturating_add(block.record.size);
+            let from = block.start.next_multiple_of(8);
+            let holder = |at| {
+                let offset = at - block.start;
+                Some(Holder::Guarded { guarded, offset })
+            };
+            self.memory()
+                .scan(from, end.min(block.open.1), &mut |at, bytes| {
+                    search.look_at(at, bytes, holder)
+                });
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::memory::{Access, Memory, Segment, of_process};
 use super::{Image, MappedFile, Thread, refusal};
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 
 /// Opens the memory of a process. Where a debugger is the one that may read it, it hands on what it has
 /// opened: the list of mappings is in the file `handed`, and the memory is standard input.
@@ -22,8 +22,8 @@ pub fn open(pid: u32, handed: Option<&Path>) -> Result<Image, Failure> {
             of_process(pid).map_err(failed)?,
         ),
         Some(maps) => (
-            fs::read_to_string(maps).map_err(failed)?,
-            input().map_err(failed)?,
+            fs::read_to_string(maps).map_err(|error| not_handed(maps, &error))?,
+            input().map_err(|error| not_handed(Path::new("/dev/stdin"), &error))?,
         ),
     };
     let mut image = Image::new(format!("pid:{pid}"));
@@ -56,6 +56,17 @@ pub fn open(pid: u32, handed: Option<&Path>) -> Result<Image, Failure> {
     image.threads = threads(&place);
     let (memory, _) = Memory::new(file, None, segments);
     Ok(image.complete(memory))
+}
+
+/// What a debugger should have handed on cannot be read.
+fn not_handed(place: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Status::Usage,
+        "cannot read what the debugger hands on",
+        error.to_string(),
+        "name the process as pid:N, or ask in the debugger",
+    )
+    .at(place)
 }
 
 /// Standard input, which has to be a file.

@@ -1,5 +1,5 @@
-//! Why a process cannot be read, and what to do: whose it is and which rule of the kernel's keeps it from being
-//! read decide.
+//! Why a process cannot be read, and what to do: whose it is and which rule of the kernel's keeps it
+//! from being read decide.
 
 use std::fs;
 use std::io;

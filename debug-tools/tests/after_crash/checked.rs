@@ -1,5 +1,5 @@
-//! Core files of builds with checks: what integrity keeps of each block is in `whatis`, `live`, `leaks` and
-//! `verify`, and each kind of damage to it is found and named.
+//! Core files of builds with checks: what integrity keeps of each block is in `whatis`, `live`,
+//! `leaks` and `verify`, and each kind of damage to it is found and named.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,8 @@ use serde_json::Value;
 use crate::support::{Left, hakmem, leave_core, on};
 use crate::verify::{Flips, check};
 
-/// With everything in slabs, as large blocks would have pages of their own; and all that is freed is kept.
+/// With everything in slabs, as large blocks would have pages of their own; and all that is freed is
+/// kept.
 const SLABS: [(&str, &str); 2] = [("HAKMEM_GUARD", "none"), ("HAKMEM_QUARANTINE_KB", "1024")];
 
 fn checked(variables: &[(&str, &str)]) -> Option<Left> {

@@ -1,11 +1,9 @@
-//! What a program has lost on a build with checks: a core file and a process say the same of it as the library
-//! in the process itself, whether its blocks lie in slabs or have pages of their own.
+//! What a program has lost on a build with checks: a core file and a process say the same of it as
+//! the library in the process itself, whether its blocks lie in slabs or have pages of their own.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use hakmem_tests::{Scratch, compile, library};
 use serde_json::Value;
@@ -111,33 +109,47 @@ fn what_observers_remember_hides_nothing() {
     in_a_core(IN_SLABS, &ALL_KEPT);
 }
 
-#[test]
-fn guarded_blocks_that_are_lost_are_told_from_a_process() {
-    let scratch = Scratch::new();
-    let (list, said) = (scratch.file("list"), scratch.file("stderr"));
+/// The program, which has written its list and what the library says, and waits.
+fn waiting(scratch: &Scratch, variables: &[(&str, &str)]) -> Started {
+    let list = scratch.file("list");
+    let directory = scratch.path().to_str().unwrap();
     let mut command = Command::new(compile::program("lost.c"));
     command
         .arg(&list)
         .arg("wait")
         .env("LD_PRELOAD", library::observed())
-        .envs([GUARDED, ("HAKMEM_STACKS", "table")])
         .stdin(Stdio::null())
-        .stderr(File::create(&said).unwrap());
-    let process = Started(command.spawn().unwrap());
-    // It writes its list at once, and sleeps then.
-    let stat = format!("/proc/{}/stat", process.0.id());
-    let sleeps = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "));
-    let is_written = || fs::metadata(&list).is_ok_and(|list| list.len() > 0);
-    let begun = Instant::now();
-    while !(is_written() && sleeps()) {
-        assert!(
-            begun.elapsed() < Duration::from_secs(300),
-            "it does not wait"
-        );
-        thread::sleep(Duration::from_millis(20));
+        .stderr(File::create(scratch.file("stderr")).unwrap());
+    for (name, value) in variables {
+        command.env(name, value.replace("%d", directory));
     }
-    let source = format!("pid:{}", process.0.id());
-    let leaks = hakmem(["leaks", "--json", "--top", "0", &source]).ended(1);
-    let list = fs::read_to_string(list).unwrap();
-    agree(&leaks.json(), &fs::read_to_string(said).unwrap(), &list);
+    let mut process = Started(command.spawn().unwrap());
+    // It writes its list at once, and sleeps then.
+    let is_written = || fs::metadata(&list).is_ok_and(|list| list.len() > 0);
+    process.until(|process| is_written() && process.sleeps());
+    process
+}
+
+#[test]
+fn guarded_blocks_that_are_lost_are_told_from_a_process() {
+    let scratch = Scratch::new();
+    let process = waiting(&scratch, &[GUARDED, ("HAKMEM_STACKS", "table")]);
+    let leaks = hakmem(["leaks", "--json", "--top", "0", &process.source()]).ended(1);
+    let [list, said] =
+        ["list", "stderr"].map(|file| fs::read_to_string(scratch.file(file)).unwrap());
+    agree(&leaks.json(), &said, &list);
+}
+
+/// The process has no end and its heap is whole: what was found is what is wrong.
+#[test]
+fn a_report_of_a_process_has_one_status_as_text_and_as_json() {
+    let scratch = Scratch::new();
+    let variables: Vec<_> = ALL_KEPT.into_iter().chain([IN_SLABS]).collect();
+    let process = waiting(&scratch, &variables);
+    let text = hakmem(["report", &process.source()]).ended(1).stdout;
+    assert!(text.contains("found: leak: "), "{text}");
+    let json = hakmem(["report", "--json", &process.source()])
+        .ended(1)
+        .json();
+    assert_eq!(json["misdeeds"][0]["kind"], "leak", "{json}");
 }

@@ -3,13 +3,11 @@
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
 use hakmem_tests::{compile, find, library, skip};
 
-use crate::support::{HAKMEM, Started};
+use crate::support::{HAKMEM, Started, hakmem};
 
 /// A user who owns nothing.
 const NOBODY: &str = "65534";
@@ -30,6 +28,32 @@ pub fn other_user() -> Option<String> {
     Some(format!("{} {}", setpriv.display(), words.join(" ")))
 }
 
+/// What the command does when it runs by such a command line.
+fn run_as(setpriv: &str, arguments: &[&str]) -> Output {
+    let line = format!("exec {setpriv} '{HAKMEM}' \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &line, "sh"]).args(arguments);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+/// Each command that can be asked about a process.
+fn about(source: &str) -> Vec<Vec<&str>> {
+    let alone = [
+        "info", "report", "live", "leaks", "verify", "sll", "registry", "stats", "threads",
+        "events",
+    ];
+    let with_address = ["history", "whatis", "refs", "symbolize"];
+    let mut all: Vec<Vec<&str>> = alone.iter().map(|name| vec![*name, source]).collect();
+    all.extend(
+        with_address
+            .iter()
+            .map(|name| vec![*name, source, "0x1000"]),
+    );
+    all.push(vec!["diff", source, source]);
+    all.push(vec!["config", "show", source]);
+    all
+}
+
 #[test]
 fn each_command_says_why_it_may_not_read_a_process() {
     let Some(setpriv) = other_user() else { return };
@@ -39,37 +63,12 @@ fn each_command_says_why_it_may_not_read_a_process() {
         .env("LD_PRELOAD", library::observed())
         .stdin(Stdio::null())
         .stderr(Stdio::null());
-    let process = Started(command.spawn().unwrap());
-    let pid = process.0.id();
-    let begun = Instant::now();
-    while !fs::read_to_string(format!("/proc/{pid}/maps"))
-        .is_ok_and(|maps| maps.contains("libhakmem"))
-    {
-        assert!(begun.elapsed() < Duration::from_secs(300));
-        thread::sleep(Duration::from_millis(20));
-    }
-    let source = format!("pid:{pid}");
-    let as_nobody = |arguments: &[&str]| {
-        let line = format!("exec {setpriv} '{HAKMEM}' \"$@\"");
-        let mut command = Command::new("sh");
-        command.args(["-c", &line, "sh"]).args(arguments);
-        command.stdin(Stdio::null()).output().unwrap()
-    };
-    let alone = [
-        "info", "report", "live", "leaks", "verify", "sll", "registry", "stats", "threads",
-        "events",
-    ];
-    let with_address = ["history", "whatis", "refs", "symbolize"];
-    let mut asked: Vec<Vec<&str>> = alone.iter().map(|name| vec![*name, &source]).collect();
-    asked.extend(
-        with_address
-            .iter()
-            .map(|name| vec![*name, &source, "0x1000"]),
-    );
-    asked.push(vec!["diff", &source, &source]);
-    asked.push(vec!["config", "show", &source]);
-    for arguments in asked {
-        let output = as_nobody(&arguments);
+    let mut process = Started(command.spawn().unwrap());
+    let (pid, source) = (process.0.id(), process.source());
+    let maps = format!("/proc/{pid}/maps");
+    process.until(|_| fs::read_to_string(&maps).is_ok_and(|maps| maps.contains("libhakmem")));
+    for arguments in about(&source) {
+        let output = run_as(&setpriv, &arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
@@ -111,11 +110,39 @@ fn a_process_that_is_not_dumpable_is_told_as_such() {
     if read == 0 {
         return skip("another user cannot run python3 here");
     }
-    let line = format!("exec {setpriv} '{HAKMEM}' info pid:{}", process.0.id());
-    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+    let output = run_as(&setpriv, &["info", &process.source()]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     for part in ["it is of the same user", "CAP_SYS_PTRACE"] {
         assert!(said.contains(part), "no `{part}` in {said}");
+    }
+}
+
+/// What a debugger hands on is named where it is not there, and not the process.
+#[test]
+fn what_a_debugger_hands_on_is_named_where_it_is_missing() {
+    let own = format!("pid:{}", std::process::id());
+    for (maps, place, why) in [
+        (
+            "/nonexistent/maps",
+            "where: /nonexistent/maps",
+            "No such file",
+        ),
+        // Standard input is /dev/null.
+        (
+            "/proc/self/maps",
+            "where: /dev/stdin",
+            "not the memory of a process",
+        ),
+    ] {
+        let said = hakmem(["info", &format!("{own},{maps}")]).ended(2).stderr;
+        for part in [
+            "cannot read what the debugger hands on",
+            place,
+            why,
+            "pid:N",
+        ] {
+            assert!(said.contains(part), "no `{part}` in {said}");
+        }
     }
 }

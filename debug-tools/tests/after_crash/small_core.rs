@@ -1,5 +1,6 @@
-//! A core file of some 300 KiB, made up: a heap of two slabs, a cache with a front and a list, records
-//! of blocks, a quarantine, a guarded block, and structures whose offsets are not those of any version. What a fuzzer changes of it is read at once.
+//! A core file of some 300 KiB, made up: a heap of two slabs, a cache with a front and a list,
+//! records of blocks, a quarantine, a guarded block, and structures whose offsets are not those of
+//! any version. What a fuzzer changes of it is read at once.
 
 /// Where structures and blocks are.
 const OWN: u64 = 0x10_0000;
@@ -357,6 +358,22 @@ pub fn small_core() -> Vec<u8> {
     file(&note, &[own, arena, guarded, stack])
 }
 
+/// The file, in which the region of guarded blocks is said to begin at `base`, and its block at `start`.
+pub fn with_guarded_at(base: u64, start: u64) -> Vec<u8> {
+    let mut file = small_core();
+    // The structures are the first segment.
+    let mut word = |at: u64, word: u64| {
+        file[(FIRST + at) as usize..][..8].copy_from_slice(&word.to_le_bytes());
+    };
+    word(CHECKED + 24, base);
+    word(GUARD_SLOTS + 48, base + 2 * 4096);
+    word(GUARD_SLOTS + 64, start);
+    file
+}
+
+/// Where the first segment is in the file.
+const FIRST: u64 = 4096;
+
 fn file(note: &[u8], segments: &[Segment]) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
@@ -364,7 +381,7 @@ fn file(note: &[u8], segments: &[Segment]) -> Vec<u8> {
     bytes[32] = 64;
     bytes[54] = 56;
     bytes[56] = 1 + segments.len() as u8;
-    let mut offset = 4096;
+    let mut offset = FIRST;
     let mut header = |kind: u32, offset: u64, address: u64, length: usize| {
         bytes.extend(kind.to_le_bytes());
         bytes.extend(6_u32.to_le_bytes());
@@ -379,7 +396,7 @@ fn file(note: &[u8], segments: &[Segment]) -> Vec<u8> {
     }
     bytes.resize(1024, 0);
     bytes.extend(note);
-    bytes.resize(4096, 0);
+    bytes.resize(FIRST as usize, 0);
     segments
         .iter()
         .for_each(|segment| bytes.extend(&segment.bytes));

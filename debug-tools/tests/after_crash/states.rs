@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use hakmem_tests::{compile, find, library, skip};
 
-use crate::support::{HAKMEM, Left, core_in, hakmem, has_cores, leave_core, number, on};
+use crate::support::{HAKMEM, Left, Started, core_in, hakmem, has_cores, leave_core, number, on};
 
 /// Address, size and state, as `leave_core.c` writes them.
 fn records(path: &Path) -> Vec<(u64, u64, u64)> {
@@ -290,8 +289,13 @@ fn references_to_a_block_are_found_where_they_stand() {
         }
     }
     assert!(holders.contains("block"), "{holders:?}");
-    let into = on("refs", &left.core, &[nodes[0]]);
-    assert!(into.stdout.contains("reference"), "{}", into.stdout);
+    let into = on("refs", &left.core, &[nodes[0]]).stdout;
+    let (lines, sum) = into.trim_end().rsplit_once('\n').unwrap();
+    let count = match lines.lines().count() {
+        1 => "1 reference".to_owned(),
+        more => format!("{more} references"),
+    };
+    assert_eq!(sum, format!("{count} to {}, 48 bytes", nodes[0]), "{into}");
 }
 
 #[test]
@@ -330,7 +334,7 @@ fn addresses_that_are_no_blocks_are_named() {
 
 /// A program of the system on the release library, until it is killed with a core.
 struct Server {
-    child: Child,
+    child: Started,
     scratch: hakmem_tests::Scratch,
 }
 
@@ -352,39 +356,22 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let child = Started(child);
         Self { child, scratch }
     }
 
-    fn kill(&mut self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args([signal, &pid]).status();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill("-KILL");
-    }
-}
-
-/// Waits until it is so; the test fails if that never comes.
-#[track_caller]
-fn wait(mut until: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !until() {
-        assert!(
-            started.elapsed() < Duration::from_secs(120),
-            "nothing comes"
-        );
-        std::thread::sleep(Duration::from_millis(50));
+    /// Ends it with a core file.
+    fn abort(&mut self) {
+        let pid = self.child.0.id().to_string();
+        let _ = Command::new("kill").args(["-ABRT", &pid]).status();
+        let _ = self.child.0.wait();
     }
 }
 
 /// Of a process that holds still and of the core file that it leaves: sums, checks, and the state of
 /// a thousand addresses, which are the same in both.
 fn check_process_and_core(server: &mut Server) {
-    let pid = format!("pid:{}", server.child.id());
+    let pid = server.child.source();
     let process = Path::new(&pid);
     check_sums(process);
     on("verify", process, &[]).ended(0);
@@ -405,7 +392,7 @@ fn check_process_and_core(server: &mut Server) {
         })
         .collect();
     let before = whatis(&pid, &addresses);
-    server.kill("-ABRT");
+    server.abort();
     let core = core_in(server.scratch.path()).expect("a core file");
     let after = whatis(core.to_str().unwrap(), &addresses);
     let differing = before.iter().zip(&after).filter(|(a, b)| a != b).count();
@@ -427,7 +414,8 @@ fn redis_with_many_keys() {
         return;
     }
     let socket = "redis.sock";
-    // A crash handler of its own would run for seconds, and use the heap.
+    // A crash handler of its own would run for seconds, and use the heap; so would tables that grow on
+    // when nobody asks for anything.
     let arguments = [
         "--port",
         "0",
@@ -437,10 +425,12 @@ fn redis_with_many_keys() {
         "",
         "--crash-log-enabled",
         "no",
+        "--activerehashing",
+        "no",
     ];
     let mut server = Server::start(&redis, &arguments);
     let path = server.scratch.file(socket);
-    wait(|| path.exists());
+    server.child.until(|_| path.exists());
     let fill = "for i = 1, 1000000 do redis.call('SET', 'key:' .. i, string.rep('x', i % 100)) end \
                 return redis.call('DBSIZE')";
     let filled = Command::new(client)
@@ -450,8 +440,6 @@ fn redis_with_many_keys() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&filled.stdout).trim(), "1000000");
-    // Its tables grow on for a while.
-    std::thread::sleep(Duration::from_secs(2));
     check_process_and_core(&mut server);
 }
 
@@ -472,10 +460,11 @@ time.sleep(1000)
 ";
     let mut server = Server::start(&python, &["-c", script]);
     let ready = server.scratch.file("ready");
-    wait(|| ready.exists());
-    std::thread::sleep(Duration::from_millis(500));
+    server
+        .child
+        .until(|process| ready.exists() && process.sleeps());
     // A wrapper of the distribution's may have started the interpreter as another process.
-    let exe = fs::read_link(format!("/proc/{}/exe", server.child.id())).unwrap();
+    let exe = fs::read_link(format!("/proc/{}/exe", server.child.0.id())).unwrap();
     if !exe.to_string_lossy().contains("python") {
         skip("python3 is a script here");
         return;

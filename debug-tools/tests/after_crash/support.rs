@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use hakmem_tests::{Scratch, library, skip};
 use serde_json::Value;
@@ -168,6 +170,29 @@ pub fn number(value: &Value) -> u64 {
 /// A program that does not outlive its test, whatever becomes of that: what it has inherited would keep
 /// who waits for the test's output waiting.
 pub struct Started(pub Child);
+
+impl Started {
+    /// Waits until it is so; the test fails if the program ends before.
+    #[track_caller]
+    pub fn until(&mut self, mut is_so: impl FnMut(&Self) -> bool) {
+        while !is_so(self) {
+            let ended = self.0.try_wait().unwrap();
+            assert!(ended.is_none(), "it has ended before: {ended:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Whether its first thread waits for something.
+    pub fn sleeps(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()));
+        stat.is_ok_and(|stat| stat.contains(") S "))
+    }
+
+    /// How commands name it.
+    pub fn source(&self) -> String {
+        format!("pid:{}", self.0.id())
+    }
+}
 
 impl Drop for Started {
     fn drop(&mut self) {

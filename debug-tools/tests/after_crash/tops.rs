@@ -1,10 +1,11 @@
-//! The ends of fronts in a core file of a release build, moved by some entries: each is found but where what
-//! is said then is a heap that can be.
+//! The ends of fronts in a core file of a release build, moved by some entries: each is found but
+//! where what is said then is a heap that can be.
 //!
-//! A front is an array of free blocks up to its end. A block that is handed out stays written there, just
-//! above the end, until another one is put in its place, and nothing counts what a thread has handed out. So
-//! the end may be lower, and may be higher by as many entries as are of blocks that were handed out from there
-//! last and are with the program still. Everything else contradicts the slabs.
+//! A front is an array of free blocks up to its end. A block that is handed out stays written there,
+//! just above the end, until another one is put in its place, and nothing counts what a thread has
+//! handed out. So the end may be lower, and may be higher by as many entries as are of blocks that
+//! were handed out from there last and are with the program still. Everything else contradicts the
+//! slabs.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};

@@ -93,8 +93,7 @@ fn a_process_of_another_version_is_read_and_told() {
     let mut block = String::new();
     let mut stdout = BufReader::new(child.0.stdout.take().unwrap());
     stdout.read_line(&mut block).unwrap();
-    let pid = format!("pid:{}", child.0.id());
-    let whatis = on("whatis", Path::new(&pid), &[block.trim()]).ended(0);
+    let whatis = on("whatis", Path::new(&child.source()), &[block.trim()]).ended(0);
     assert!(whatis.stdout.starts_with("live: "), "{}", whatis.stdout);
     says_once(&whatis);
 }

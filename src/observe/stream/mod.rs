@@ -27,12 +27,13 @@ pub(crate) mod record;
 pub(crate) mod tally;
 
 use super::caller;
-use super::kept::{Keep, Part, STRIDE};
+use super::kept::{Keep, Part};
+use super::used::Used;
 use super::{Block, Event, Observer, Release, Request, Resize};
 use crate::sys::thread;
 use core::ptr;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use local::{Local, locals, renew};
 use record::{ClassIndex, Detail, Record};
 use tally::{ClassFigure, Figure, Loss, lose, take_losses};
@@ -40,8 +41,9 @@ use tally::{ClassFigure, Figure, Loss, lose, take_losses};
 /// Pumps that are on. `SeqCst` where a pump is made and where a thread begins: one of the two
 /// sees the other. Relaxed in hooks: a thread that notices late begins late.
 static ON: AtomicU32 = AtomicU32::new(0);
-/// Whether a pump has been on, and blocks may bear marks. Relaxed, as above.
-static HAS_BEEN_ON: AtomicBool = AtomicBool::new(false);
+/// Noted when a pump is first made: from then on blocks may bear marks. What hooks ask first; one that
+/// notices late begins late.
+static MARKS: Used = Used::new();
 /// The greatest [`Detail`] that somebody wants. Written by who drains; Relaxed, as above.
 static WANTED: AtomicU8 = AtomicU8::new(Detail::Trace as u8);
 /// Forks that this process has come from since a pump was first made.
@@ -55,10 +57,8 @@ impl Keep for Mark {
     const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
-        if HAS_BEEN_ON.load(Ordering::Relaxed) {
-            // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * STRIDE) };
-        }
+        // SAFETY: the caller's clause.
+        unsafe { MARKS.wipe(start, blocks) };
     }
 }
 
@@ -134,14 +134,14 @@ impl Observer for Streaming {
 
     #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, Mark>, request: &Request) {
-        if HAS_BEEN_ON.load(Ordering::Relaxed) {
+        if MARKS.is_noted() {
             has_allocated(local, block.copy(), request.copy());
         }
     }
 
     #[inline(always)]
     fn freeing(local: &Local, block: &Block<'_, Mark>, release: &Release) -> Option<NonNull<u8>> {
-        if HAS_BEEN_ON.load(Ordering::Relaxed) {
+        if MARKS.is_noted() {
             has_freed(local, block.copy(), release.copy());
         }
         Some(block.address)
@@ -339,8 +339,7 @@ fn has_happened(local: &Local, event: Event<'_>) {
 pub(crate) fn switch_on() {
     // Before a hook looks for them; and below those of threads that begin meanwhile.
     locals().for_each(Local::provide);
-    // Hooks look for this first.
-    HAS_BEEN_ON.store(true, Ordering::Relaxed);
+    MARKS.note();
     // SeqCst: see `ON`.
     if ON.fetch_add(1, Ordering::SeqCst) == 0 {
         want(Detail::Trace);

@@ -9,7 +9,8 @@
 //! Written by the thread that is handed the block, read by the one that gives it back: the
 //! program orders the two. Relaxed.
 
-use crate::observe::kept::{Keep, Part, STRIDE};
+use crate::observe::kept::{Keep, Part};
+use crate::observe::used::Used;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hakmem_trace_format::SIZE_MAX;
@@ -24,17 +25,14 @@ pub(crate) struct Life {
     is_left_out: AtomicBool,
 }
 
-/// Whether any was written. Relaxed: set before, by the thread that writes.
-static ARE_USED: AtomicBool = AtomicBool::new(false);
+static USED: Used = Used::new();
 
 impl Keep for Life {
     const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
-        if ARE_USED.load(Ordering::Relaxed) {
-            // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * STRIDE) };
-        }
+        // SAFETY: the caller's clause.
+        unsafe { USED.wipe(start, blocks) };
     }
 }
 
@@ -61,18 +59,11 @@ impl Shape {
     }
 }
 
-#[inline(always)]
-fn note_use() {
-    if !ARE_USED.load(Ordering::Relaxed) {
-        ARE_USED.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Life {
     /// A life begins; says which one.
     #[inline(always)]
     pub(super) fn begin(&self, shape: Shape) -> u32 {
-        note_use();
+        USED.note();
         let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
         self.generation.store(generation, Ordering::Relaxed);
         self.shape.store(shape.0, Ordering::Relaxed);
@@ -82,7 +73,7 @@ impl Life {
     /// The life goes on, as one of another shape; as the first one, if none was seen. Says
     /// which one.
     pub(super) fn resize(&self, shape: Shape) -> u32 {
-        note_use();
+        USED.note();
         let generation = self.generation().max(1);
         self.generation.store(generation, Ordering::Relaxed);
         self.shape.store(shape.0, Ordering::Relaxed);
@@ -107,7 +98,7 @@ impl Life {
 
     /// Notes whether the filter leaves out the life that begins.
     pub(super) fn leave_out(&self, is_left_out: bool) {
-        note_use();
+        USED.note();
         self.is_left_out.store(is_left_out, Ordering::Relaxed);
     }
 }

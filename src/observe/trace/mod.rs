@@ -17,9 +17,9 @@
 //! 3. What cannot be had is said on one line, and recording goes off: the program goes on.
 //!
 //! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
-//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files, `clock.rs` the time,
-//! `life.rs` what is kept of each block, `filter.rs` which are left out; `dump.rs` and `text.rs`
-//! say records on standard error, `recall.rs` those of one block in a report.
+//! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files,
+//! `clock.rs` the time, `life.rs` what is kept of each block, `filter.rs` which are left out;
+//! `dump.rs` and `text.rs` say records on standard error, `recall.rs` those of one block in a report.
 
 mod blocks;
 mod clock;

@@ -29,8 +29,9 @@ mod target;
 
 use super::api::Api;
 use super::caller::{self, Caller};
-use super::kept::{Keep, Part, STRIDE};
+use super::kept::{Keep, Part};
 use super::report::{Line, place};
+use super::used::Used;
 use super::watch_error::WatchError;
 use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
 use crate::fault::{self, Call, Fault};
@@ -41,7 +42,7 @@ use crate::sys::{clock, process, thread};
 use act::Happening;
 use core::cell::Cell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use rule::events;
 
 /// The observer.
@@ -57,17 +58,14 @@ pub(crate) struct Record {
     rules: AtomicU32,
 }
 
-/// Whether any was written. Relaxed: set before, by the thread that writes.
-static ARE_USED: AtomicBool = AtomicBool::new(false);
+static USED: Used = Used::new();
 
 impl Keep for Record {
     const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
-        if ARE_USED.load(Ordering::Relaxed) {
-            // SAFETY: the caller's clause.
-            unsafe { start.write_bytes(0, blocks * STRIDE) };
-        }
+        // SAFETY: the caller's clause.
+        unsafe { USED.wipe(start, blocks) };
     }
 }
 
@@ -248,7 +246,7 @@ fn is_passed_over(block: &Block<'_, Record>, request: &Request) -> bool {
 impl Record {
     /// Counts one more life.
     fn lives(&self) {
-        ARE_USED.store(true, Ordering::Relaxed);
+        USED.note();
         let lives = self.lives.load(Ordering::Relaxed);
         self.lives.store(lives.wrapping_add(1), Ordering::Relaxed);
     }

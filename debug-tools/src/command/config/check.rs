@@ -19,7 +19,7 @@ use crate::printable::Printable;
 /// than was meant, or none, and [ERROR] where it does not count.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 if there is no error, also with warnings; 1 if there is one; 2 if the variables
+Exit status: 0 if there is no error, also with warnings; 1 if there is one; 2 if the variables \
 cannot be read or the command line is wrong. With --strict, warnings are errors.")]
 pub struct Check {
     #[command(flatten)]

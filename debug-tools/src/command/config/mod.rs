@@ -37,7 +37,7 @@ Examples:
   hakmem config explain HAKMEM_TINY_TLS_CAP
   hakmem config list --format markdown
 
-Exit status: 0 if all is well, 1 if `check` finds an error, 2 if what is asked about cannot be read
+Exit status: 0 if all is well, 1 if `check` finds an error, 2 if what is asked about cannot be read \
 or the command line is wrong.")]
 pub struct Config {
     #[command(subcommand)]

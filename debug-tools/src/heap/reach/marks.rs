@@ -1,6 +1,6 @@
 //! A bit for each block, by its id.
 
-pub(super) struct Marks(pub(super) Vec<u64>);
+pub(super) struct Marks(Vec<u64>);
 
 impl Marks {
     pub(super) fn new(blocks: u64) -> Self {
@@ -17,6 +17,12 @@ impl Marks {
         let new = *word & 1 << (block % 64) == 0;
         *word |= 1 << (block % 64);
         new
+    }
+
+    /// Those of these that others, of as many blocks, have not.
+    pub(super) fn without(&self, others: &Self) -> Self {
+        let words = self.0.iter().zip(&others.0);
+        Self(words.map(|(word, other)| word & !other).collect())
     }
 
     /// The first one from `from` on and below `end` that is set; it is not any more.

@@ -8,8 +8,8 @@
 //!             ▲──────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Slabs wait in a queue, so that of each many blocks are read at once. A guarded block, with pages of its
-//! own, waits as a slab of one block would; one that was freed is nothing.
+//! Slabs wait in a queue, so that of each many blocks are read at once. A guarded block, with pages
+//! of its own, waits as a slab of one block would; one that was freed is nothing.
 
 mod index;
 mod marks;
@@ -73,12 +73,32 @@ pub struct Reach {
     pub root_bytes: u64,
 }
 
+/// A block that was lost: its number, which of the number's blocks it is, and its id.
+type Lost = (usize, usize, u64);
+
 impl Heap<'_> {
     /// Searches the whole heap.
     pub fn reach(&self) -> Reach {
         let index = Index::new(self);
-        let mut live = Marks::new(index.blocks());
         let mut reach = Reach::default();
+        let live = self.live(&index, &mut reach);
+        let mut search = Search::new(&index, &live);
+        self.for_each_root(&mut |_, _, bytes| {
+            reach.root_bytes += bytes.len() as u64;
+            search.look(bytes);
+        });
+        search.run();
+        let lost = live.without(&search.reached);
+        reach.leaks = self.leaks(&index, &lost);
+        let bytes: u64 = reach.leaks.iter().map(|leak| leak.bytes).sum();
+        reach.reachable = reach.live - reach.leaks.len() as u64;
+        reach.reachable_bytes = reach.live_bytes.saturating_sub(bytes);
+        reach
+    }
+
+    /// The blocks that the program holds, which are counted.
+    fn live(&self, index: &Index<'_>, reach: &mut Reach) -> Marks {
+        let mut live = Marks::new(index.blocks());
         let mut add = |number, block, bytes| {
             live.set(index.id(number, block));
             reach.live += 1;
@@ -98,36 +118,37 @@ impl Heap<'_> {
                 taken = block.open.1;
             }
         }
-        let mut search = Search::new(&index, &live, false);
-        self.for_each_root(&mut |_, _, bytes| {
-            reach.root_bytes += bytes.len() as u64;
-            search.look(bytes);
-        });
-        search.run();
-        let reached = search.reached;
-        self.sort_lost(&index, &live, &reached, &mut reach);
-        let bytes: u64 = reach.leaks.iter().map(|leak| leak.bytes).sum();
-        reach.reachable = reach.live - reach.leaks.len() as u64;
-        reach.reachable_bytes = reach.live_bytes.saturating_sub(bytes);
-        reach
+        live
     }
 
     /// Parts what is lost into what was lost by itself and what was lost with it.
-    fn sort_lost(&self, index: &Index<'_>, live: &Marks, reached: &Marks, reach: &mut Reach) {
-        let words = live
-            .0
-            .iter()
-            .zip(&reached.0)
-            .map(|(live, reached)| live & !reached);
-        let lost = Marks(words.collect());
-        let mut all = vec![];
+    fn leaks(&self, index: &Index<'_>, lost: &Marks) -> Vec<Leak> {
+        let mut all: Vec<Lost> = vec![];
         for number in index.numbers() {
             let ids = index.ids(number);
             let blocks = ids.clone().filter(|id| lost.has(*id));
             all.extend(blocks.map(|id| (number, (id - ids.start) as usize, id)));
         }
+        let pointed = self.pointed_to(&all, index);
+        let mut search = Search::new(index, lost);
+        let mut leaks = vec![];
+        // First those that nothing points to; what is left then are rings.
+        for rings in [false, true] {
+            for &(number, block, id) in &all {
+                if rings || !pointed.has(id) {
+                    lead_on(&mut search, index, (number, block), &mut leaks);
+                }
+            }
+        }
+        leaks.sort_by_key(|leak| leak.address);
+        self.note(&mut leaks);
+        leaks
+    }
+
+    /// The blocks that others among these point to.
+    fn pointed_to(&self, lost: &[Lost], index: &Index<'_>) -> Marks {
         let mut pointed = Marks::new(index.blocks());
-        for (number, block, id) in &all {
+        for (number, block, id) in lost {
             let (start, bytes) = index.extent(*number, *block);
             self.words_of(start, bytes, &mut |word| {
                 if let Some((number, block)) = index.find(word) {
@@ -138,40 +159,7 @@ impl Heap<'_> {
                 }
             });
         }
-        let mut search = Search::new(index, &lost, true);
-        // First those that nothing points to; what is left then are rings.
-        for rings in [false, true] {
-            for (number, block, id) in &all {
-                if (!rings && pointed.has(*id)) || search.reached.has(*id) {
-                    continue;
-                }
-                search.reach(*number, *block);
-                search.run();
-                let (head, _) = index.extent(*number, *block);
-                let found = search
-                    .found
-                    .as_mut()
-                    .map(std::mem::take)
-                    .unwrap_or_default();
-                let leaks = found.into_iter().map(|(number, block)| {
-                    let (address, bytes) = index.extent(number, block);
-                    Leak {
-                        address,
-                        bytes,
-                        stack: 0,
-                        kind: if address == head {
-                            LeakKind::Definite
-                        } else {
-                            LeakKind::Indirect
-                        },
-                        head,
-                    }
-                });
-                reach.leaks.extend(leaks);
-            }
-        }
-        reach.leaks.sort_by_key(|leak| leak.address);
-        self.note(&mut reach.leaks);
+        pointed
     }
 
     /// Adds to leaks, which are in the order of their addresses, what a checked build keeps of them.
@@ -206,6 +194,32 @@ impl Heap<'_> {
                 true
             });
     }
+}
+
+/// Adds a block and all that it leads to, of what no other one has led to before.
+fn lead_on(
+    search: &mut Search<'_>,
+    index: &Index<'_>,
+    (number, block): (usize, usize),
+    leaks: &mut Vec<Leak>,
+) {
+    let (head, _) = index.extent(number, block);
+    search.reach(number, block);
+    search.run();
+    let found = std::mem::take(&mut search.found);
+    leaks.extend(found.into_iter().map(|(number, block)| {
+        let (address, bytes) = index.extent(number, block);
+        Leak {
+            address,
+            bytes,
+            stack: 0,
+            kind: match address == head {
+                true => LeakKind::Definite,
+                false => LeakKind::Indirect,
+            },
+            head,
+        }
+    }));
 }
 
 /// The bytes of a live block that the program asked for; all where that is not known.

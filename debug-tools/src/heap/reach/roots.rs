@@ -1,5 +1,5 @@
-//! Where the program can begin: registers, stacks, and all that it may write to and is neither a block nor
-//! the allocator's own.
+//! Where the program can begin: registers, stacks, and all that it may write to and is neither a
+//! block nor the allocator's own.
 
 use super::RootKind;
 use crate::heap::{Heap, Mapping};

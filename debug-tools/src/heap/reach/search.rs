@@ -19,12 +19,12 @@ pub(super) struct Search<'h> {
     /// Pending blocks of each number.
     counts: Vec<u32>,
     queue: VecDeque<usize>,
-    /// Those that it came to, where they are wanted.
-    pub(super) found: Option<Vec<(usize, usize)>>,
+    /// Those that it came to.
+    pub(super) found: Vec<(usize, usize)>,
 }
 
 impl<'h> Search<'h> {
-    pub(super) fn new(index: &'h Index<'h>, open: &'h Marks, wants_found: bool) -> Self {
+    pub(super) fn new(index: &'h Index<'h>, open: &'h Marks) -> Self {
         Self {
             index,
             open,
@@ -32,7 +32,7 @@ impl<'h> Search<'h> {
             pending: Marks::new(index.blocks()),
             counts: vec![0; index.numbers().len()],
             queue: VecDeque::new(),
-            found: wants_found.then(Vec::new),
+            found: vec![],
         }
     }
 
@@ -55,9 +55,7 @@ impl<'h> Search<'h> {
         if !self.open.has(id) || !self.reached.set(id) {
             return;
         }
-        if let Some(found) = &mut self.found {
-            found.push((number, block));
-        }
+        self.found.push((number, block));
         self.pending.set(id);
         if self.counts[number] == 0 {
             self.queue.push_back(number);

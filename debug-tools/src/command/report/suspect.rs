@@ -1,14 +1,13 @@
 //! Who is likely to have done it where nothing has checked: a block whose end was passed, by what stands
 //! behind it. Told of the blocks that the thread that died was looking at.
 
-use std::collections::HashSet;
-
 use hakmem_trace_format::reader::Trace;
 use hakmem_trace_format::{Kind, Record};
 use serde_json::{Value, json};
 
+use super::registers;
 use crate::event::frames;
-use crate::heap::{Heap, Pattern, Place, Spill, State};
+use crate::heap::{Heap, Pattern, Spill, State};
 use crate::misdeed::{self, Stack};
 use crate::output;
 use crate::signals;
@@ -36,35 +35,24 @@ pub struct Suspect {
 
 /// All of a core file whose first thread has died of an access to memory.
 pub fn all(heap: &Heap<'_>, trace: Option<&Trace>) -> Vec<Suspect> {
-    let died = heap
-        .image
-        .signal
-        .is_some_and(|signal| signals::is_fault(signal.number, signal.code));
-    let thread = heap.image.threads.first().filter(|_| died);
-    let registers = thread.and_then(|thread| thread.registers.as_ref());
-    let mut seen = HashSet::new();
-    let mut all = vec![];
-    for (register, value) in registers.iter().flat_map(|registers| registers.named()) {
-        let Place::Block {
-            slab, index, state, ..
-        } = heap.place(value)
-        else {
-            continue;
-        };
-        let block = heap.slabs[slab].block(index);
-        if state != State::Live || !seen.insert(block) {
-            continue;
-        }
-        if let Some(spill) = heap.spill(slab, index) {
-            all.push(Suspect {
+    let signal = heap.image.signal;
+    if !signal.is_some_and(|signal| signals::is_fault(signal.number, signal.code)) {
+        return vec![];
+    }
+    let mut blocks = registers::pointed(heap);
+    blocks.retain(|block| block.state == State::Live);
+    blocks
+        .iter()
+        .filter_map(|block| {
+            let (slab, index) = (block.slab, block.index);
+            Some(Suspect {
+                spill: heap.spill(slab, index)?,
                 below: owned(heap, trace, slab, index - 1),
                 into: owned(heap, trace, slab, index),
-                spill,
-                register,
-            });
-        }
-    }
-    all
+                register: block.register,
+            })
+        })
+        .collect()
 }
 
 fn owned(heap: &Heap<'_>, trace: Option<&Trace>, slab: usize, index: usize) -> Owned {
@@ -112,8 +100,8 @@ impl Suspect {
     pub fn lines(&self, symbols: &mut Symbols<'_>) -> Vec<String> {
         let (spill, register) = (&self.spill, self.register);
         let mut lines = vec![format!(
-            "likely: {} over the end of the block {:#x} of {} bytes, {} bytes into the block {:#x}, to which \
-             {register} points",
+            "likely: {} over the end of the block {:#x} of {} bytes, {} bytes into the block {:#x}, to \
+             which {register} points",
             self.what(),
             self.below.address,
             self.below.bytes,
