@@ -20,27 +20,62 @@
 macro_rules! look {
     (1) => { concat!(unless_off!(), outside!("rdi"), known!(), go!(), "2:") };
     (2) => { concat!(unless_off!(), outside!("rdi"), outside!("rsi"), known!(), go!(), "2:") };
-    (fill) => { look_at!("", "rdi" "4") };
-    (move) => { look_at!("", "rdi" "4", "rsi" "5") };
-    (copy) => { look_at!(apart!(), "rdi" "4", "rsi" "5") };
-    (compare) => { look_at!(in_page!(), "rdi" "4", "rsi" "5") };
+    (fill) => { look_at_one!() };
+    (move) => { look_at_two!("", "") };
+    (copy) => { look_at_two!("", apart!()) };
+    (compare) => { look_at_two!(in_page!(), "") };
 }
 
-/// As [`look`], at `rdx` bytes from each start on, with a digit for labels: first what is done for
-/// few bytes in slabs, and then the rest.
-macro_rules! look_at {
-    ($more:expr, $($start:literal $n:literal),*) => {
+/// As [`look`], at `rdx` bytes from `rdi` on: first what is done for few bytes in slabs, then the rest.
+macro_rules! look_at_one {
+    () => {
         concat!(
             unless_off!(),
             few!(),
-            $more,
-            $(clear!($start, $n),)*
+            clear!("rdi", "4"),
             go!(),
-            $(clear_slow!($start, $n),)*
-            "7: test rdx, rdx
-             jz 8f
+            clear_slow!("rdi", "4", "3b"),
+            unless_none!(),
+            elsewhere!("rdi", "9f"),
+            "9:
             ",
-            $(elsewhere!($start),)*
+            known!(),
+            "2:"
+        )
+    };
+}
+
+/// As [`look_at_one`], and from `rsi` on. Between the looks at them stands what is asked if the first
+/// range is in the window.
+macro_rules! look_at_two {
+    ($before:expr, $between:expr) => {
+        concat!(
+            unless_off!(),
+            few!(),
+            $before,
+            clear!("rdi", "4"),
+            $between,
+            "62:
+            ",
+            clear!("rsi", "5"),
+            go!(),
+            clear_slow!("rdi", "4", "63f"),
+            clear_slow!("rsi", "5", "3b"),
+            // The first one is outside of the window, and most often the second one is.
+            "63:
+             mov r11, rsi
+             sub r11, [rip + {bounds}]
+             cmp r11, [rip + {bounds} + 8]
+             jb 62b
+             jmp 3b
+            ",
+            unless_none!(),
+            elsewhere!("rdi", "9f"),
+            "9:
+            ",
+            elsewhere!("rsi", "9f"),
+            "9:
+            ",
             known!(),
             "2:"
         )
@@ -119,9 +154,10 @@ macro_rules! clear {
 }
 
 /// The rest of [`clear`]: where 8 bytes on is the pattern, whether there can be a link; the bytes in
-/// between; ranges that are not in slabs. Where there are slabs, libc's functions are known.
+/// between; ranges that are not in slabs, of which those outside of the window go to `$outside`. Where
+/// there are slabs, libc's functions are known.
 macro_rules! clear_slow {
-    ($start:literal, $n:literal) => {
+    ($start:literal, $n:literal, $outside:literal) => {
         concat!(
             $n, "3: cmp byte ptr [", $start, "], 0xde
              je 2f
@@ -146,22 +182,22 @@ macro_rules! clear_slow {
              ", $n, "5: cmp qword ptr [rip + {originals} + {index}], 0
              je 2f
             ",
-            elsewhere!($start),
+            elsewhere!($start, $outside),
             "jmp ", $n, "6b
             "
         )
     };
 }
 
-/// Goes on where `rdx` bytes are not in the window, or in a guarded block that is live; else to 2.
-/// The way to such a block is that of `region.rs`.
+/// Goes on where `rdx` bytes are in a guarded block that is live, to `$outside` where they begin
+/// outside of the window; else to 2. The way to such a block is that of `region.rs`.
 macro_rules! elsewhere {
-    ($start:literal) => {
+    ($start:literal, $outside:literal) => {
         concat!(
             "mov r11, ", $start, "
              sub r11, [rip + {bounds}]
              cmp r11, [rip + {bounds} + 8]
-             jae 9f
+             jae ", $outside, "
             ",
             // The entry of its page leads to a slot.
             "mov r9, [rip + {bounds} + 40]
@@ -193,9 +229,17 @@ macro_rules! elsewhere {
              jb 2f
              cmp rax, rdx
              jb 2f
-             9:
             "
         )
+    };
+}
+
+/// Where all is to be asked for: goes to 8 if there are no bytes, which may be anywhere.
+macro_rules! unless_none {
+    () => {
+        "7: test rdx, rdx
+         jz 8f
+        "
     };
 }
 
