@@ -235,7 +235,7 @@ fn has_no_link(address: usize) -> bool {
     is_other(address)
         && (is_other(start + LINK)
             || !is_other(start + LINK - 1)
-            || start % PAGE != 0 && is_other(start - 1))
+            || !start.is_multiple_of(PAGE) && is_other(start - 1))
 }
 
 /// Whether an address in a slab has another byte than the pattern.
