@@ -3,7 +3,7 @@
 //! What is to be read is looked at before, and then libc's function has the program's frame and
 //! arguments: threads are cancelled in there, and nothing of ours is on the stack.
 
-use super::{load_arguments, look, make_frame, save_arguments};
+use super::{load_arguments, make_frame, save_arguments};
 use super::received::{Passed, find};
 use hakmem_alloc::c_abi::{Call, Function};
 
@@ -44,8 +44,7 @@ macro_rules! before {
                 ".cfi_def_cfa rsp, 8",
                 "jmp qword ptr [rip + {originals} + {index}]",
                 ".cfi_endproc",
-                checks = sym hakmem_alloc::c_abi::CHECKS,
-                window = sym hakmem_alloc::c_abi::WINDOW,
+                bounds = sym hakmem_alloc::c_abi::BOUNDS,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,
                 find = sym find,
