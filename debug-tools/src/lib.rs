@@ -36,6 +36,7 @@ mod event;
 mod failure;
 pub mod heap;
 pub mod image;
+mod in_module;
 mod library;
 mod log;
 mod misdeed;

@@ -54,22 +54,15 @@ pub(crate) struct Module {
     pub(crate) build_id: &'static [u8],
     /// Its table of unwind information; 0 if it has none.
     pub(crate) eh_frame_hdr: usize,
-    /// The generation that begins with it.
-    pub(crate) loaded: u32,
     /// The generation that ends it; 0 while it is mapped as far as is known. Relaxed: who asks
     /// has read the generation.
     unloaded: AtomicU32,
 }
 
 impl Module {
-    /// The generation that ended it; 0 while it is mapped, as far as is known.
-    pub(crate) fn unloaded(&self) -> u32 {
-        self.unloaded.load(Ordering::Relaxed)
-    }
-
     /// Whether it is mapped, as far as is known.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.unloaded() == 0
+        self.unloaded.load(Ordering::Relaxed) == 0
     }
 
     fn contains(&self, address: usize) -> bool {
@@ -270,7 +263,6 @@ fn describe(object: &Object) -> Option<NonNull<Module>> {
         end: object.end,
         build_id: keep(object.build_id())?,
         eh_frame_hdr: object.eh_frame_hdr,
-        loaded: generation().wrapping_add(1).max(1),
         unloaded: AtomicU32::new(0),
     };
     let place = room(size_of::<Module>())?.cast::<Module>();

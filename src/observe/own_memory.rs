@@ -10,8 +10,10 @@ const MOST: usize = 4096;
 /// Where one begins, and how long it is. The length is written first; Release and Acquire on the
 /// start.
 static KNOWN: [[AtomicUsize; 2]; MOST] = [const { [const { AtomicUsize::new(0) }; 2] }; MOST];
+/// How many were noted, those included that are not remembered. Relaxed: a place in [`KNOWN`] says
+/// itself whether it has one.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-/// Whether the root structure has the names. Relaxed: one thread fills it.
+/// The root structure has the names. Relaxed: one thread fills it.
 static IS_DESCRIBED: AtomicBool = AtomicBool::new(false);
 
 /// Names that [`describe`] adds.

@@ -341,8 +341,9 @@ extern "C" fn run(errand: *mut c_void) {
     errand.2 = (errand.0)(errand.1);
 }
 
-/// Bytes of the large stack; 0 in `LARGE` until it is mapped.
+/// Bytes of the large stack.
 const LARGE_BYTES: usize = 128 << 10;
+/// Where it begins; 0 until it is mapped. Set once with Release, read Acquire.
 static LARGE: AtomicUsize = AtomicUsize::new(0);
 /// The thread that runs on it; 0 for none. Acquire on taking pairs with Release on giving back.
 static HOLDER: AtomicU32 = AtomicU32::new(0);

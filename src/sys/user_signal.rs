@@ -36,7 +36,7 @@ pub(crate) fn number(text: &[u8]) -> Option<i32> {
     (is_open && !is_fixed && !FATAL.contains(&number)).then_some(number)
 }
 
-/// What is done; set before the handler can run.
+/// What is done; set with Release before the handler can run, which reads it Acquire.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn entry(_: i32) {

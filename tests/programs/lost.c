@@ -1,6 +1,7 @@
 // Loses blocks and ends with a core file: `lost LIST` writes what it lost to the file LIST, a line
-// a block: `definite ADDRESS` or `indirect ADDRESS`. `lost LIST ask` asks the library as well, which has to
-// be an observed one, and `lost LIST wait` asks it and waits instead of ending.
+// a block: `definite ADDRESS`, `ring ADDRESS` or `indirect ADDRESS`. `lost LIST ask` asks the
+// library as well, which has to be an observed one, and `lost LIST wait` asks it and waits instead
+// of ending.
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -331,11 +331,12 @@ static void busy_threads(void) {
 
 CASES(CASE(used), CASE(summary), CASE(blocks), CASE(slots), CASE(superslab), CASE(free_bit),
       CASE(slot_free), CASE(registry), CASE(kind), CASE(owner), CASE(kind_of_run),
-      CASE(kind_of_run_is_blocks), CASE(kind_of_mapping), CASE(owner_of_run), CASE(run_blocks),
-      CASE(run_used), CASE(run_slots), CASE(run_pages), CASE(run_superslab), CASE(run_start),
-      CASE(run_slot_free), CASE(run_entry), CASE(run_owner_entry), CASE(mapping_used),
-      CASE(mapping_slots), CASE(mapping_superslab), CASE(mapping_pages), CASE(mapping_start),
-      CASE(mapping_shrunk), CASE(mapping_grown), CASE(mapping_beyond), CASE(mapping_into_stock), CASE(parked_used),
-      CASE(parked_summary), CASE(parked_registry), CASE(parked_state), CASE(parked_busy),
-      CASE(parked_top), CASE(parked_top_between), CASE(parked_end), CASE(parked_entry),
-      CASE(parked_list), CASE(parked_list_head), CASE(overrun), CASE(busy_threads))
+      CASE(kind_of_run_is_blocks), CASE(kind_of_mapping), CASE(owner_of_run),
+      CASE(run_blocks), CASE(run_used), CASE(run_slots), CASE(run_pages), CASE(run_superslab),
+      CASE(run_start), CASE(run_slot_free), CASE(run_entry), CASE(run_owner_entry),
+      CASE(mapping_used), CASE(mapping_slots), CASE(mapping_superslab), CASE(mapping_pages),
+      CASE(mapping_start), CASE(mapping_shrunk), CASE(mapping_grown), CASE(mapping_beyond),
+      CASE(mapping_into_stock), CASE(parked_used), CASE(parked_summary),
+      CASE(parked_registry), CASE(parked_state), CASE(parked_busy), CASE(parked_top),
+      CASE(parked_top_between), CASE(parked_end), CASE(parked_entry), CASE(parked_list),
+      CASE(parked_list_head), CASE(overrun), CASE(busy_threads))

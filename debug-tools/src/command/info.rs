@@ -110,6 +110,10 @@ impl Info {
                 return Ok(());
             }
         };
+        self.of_heap(image, &heap, facts)
+    }
+
+    fn of_heap(&self, image: &Image, heap: &Heap<'_>, facts: &mut Facts) -> Result<(), Failure> {
         facts.push(("hakmem version", heap.root.version().into()));
         let build = if heap.layout.session.is_some() {
             "observed, records"
@@ -127,7 +131,7 @@ impl Info {
             .filter(|(name, _)| name.starts_with("HAKMEM_"))
             .map(|(name, value)| format!("{name}={value}").into())
             .collect();
-        let trace = joined::with_image(image, Some(&heap), &self.beside)?;
+        let trace = joined::with_image(image, Some(heap), &self.beside)?;
         facts.push((
             "trace",
             trace
@@ -185,6 +189,12 @@ fn of_trace(trace: &Trace, facts: &mut Facts) {
     ));
     facts.push(("started", date(header.start_realtime).into()));
     facts.push(("ended", end(trace).into()));
+    of_records(trace, facts);
+}
+
+/// What it has of events.
+fn of_records(trace: &Trace, facts: &mut Facts) {
+    let totals = &trace.session().header().totals;
     let mut sum = Survey::default();
     let (mut overwritten, mut rings) = (0, 0);
     for (_, survey) in trace.surveys() {
@@ -202,14 +212,14 @@ fn of_trace(trace: &Trace, facts: &mut Facts) {
             .trim()
             .into(),
     ));
-    facts.push(("threads", header.totals[Total::Threads as usize].into()));
+    facts.push(("threads", totals[Total::Threads as usize].into()));
     facts.push(("files of records", rings.into()));
     facts.push(("events kept", sum.whole.into()));
     facts.push(("overwritten", overwritten.into()));
-    facts.push(("lost", header.totals[Total::Lost as usize].into()));
+    facts.push(("lost", totals[Total::Lost as usize].into()));
     facts.push(("unfinished", sum.unfinished.into()));
     facts.push(("torn", sum.torn.into()));
-    facts.push(("faults", header.totals[Total::Faults as usize].into()));
+    facts.push(("faults", totals[Total::Faults as usize].into()));
     facts.push(("files mapped", trace.modules().len().into()));
 }
 

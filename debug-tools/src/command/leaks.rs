@@ -66,6 +66,9 @@ struct Group {
     block_bytes: u64,
 }
 
+/// Addresses of a group that are told.
+const FEW: usize = 4;
+
 impl Group {
     /// Who asked for them, and when, in ticks.
     fn frames(&self, trace: Option<&Trace>, heap: &Heap<'_>) -> (Vec<u64>, u64) {
@@ -73,6 +76,41 @@ impl Group {
             (Some(record), Some(trace)) => (frames(trace, record).0, record.time()),
             _ => (heap.noted_stack(self.stack), 0),
         }
+    }
+
+    fn print(
+        &self,
+        trace: Option<&Trace>,
+        heap: &Heap<'_>,
+        symbols: &mut Symbols<'_>,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let with = match self.indirect {
+            0 => String::new(),
+            blocks => format!(
+                ", and with them {} in {}",
+                output::bytes(self.indirect_bytes),
+                output::count(blocks, "block")
+            ),
+        };
+        let (count, bytes) = (self.blocks.len(), output::bytes(self.bytes));
+        let blocks = output::count(count as u64, "block");
+        output.line(format_args!("lost: {bytes} in {blocks}{with}"))?;
+        let (frames, time) = self.frames(trace, heap);
+        for frame in &frames {
+            for function in symbols.functions(*frame, time).iter() {
+                output.line(format_args!("    {}", named(function, true)))?;
+            }
+        }
+        match trace {
+            _ if !frames.is_empty() => {}
+            Some(_) => output.line("    (not in the trace)")?,
+            None => output.line(format_args!("    blocks of {} bytes", self.block_bytes))?,
+        }
+        let few = self.blocks.iter().take(FEW);
+        let few: Vec<String> = few.map(|block| format!("{block:#x}")).collect();
+        let more = if count > FEW { " …" } else { "" };
+        output.line(format_args!("    at {}{more}", few.join(" ")))
     }
 }
 
@@ -114,36 +152,7 @@ impl Leaks {
             self.top.min(groups.len())
         };
         for group in &groups[..shown] {
-            let with = match group.indirect {
-                0 => String::new(),
-                blocks => format!(
-                    ", and with them {} in {}",
-                    output::bytes(group.indirect_bytes),
-                    output::count(blocks, "block")
-                ),
-            };
-            let (count, bytes) = (group.blocks.len(), output::bytes(group.bytes));
-            let blocks = output::count(count as u64, "block");
-            output.line(format_args!("lost: {bytes} in {blocks}{with}"))?;
-            let (frames, time) = group.frames(trace, heap);
-            for frame in &frames {
-                for function in symbols.functions(*frame, time).iter() {
-                    output.line(format_args!("    {}", named(function, true)))?;
-                }
-            }
-            match trace {
-                _ if !frames.is_empty() => {}
-                Some(_) => output.line("    (not in the trace)")?,
-                None => output.line(format_args!("    blocks of {} bytes", group.block_bytes))?,
-            }
-            let few: Vec<String> = group
-                .blocks
-                .iter()
-                .take(4)
-                .map(|block| format!("{block:#x}"))
-                .collect();
-            let more = if count > 4 { " …" } else { "" };
-            output.line(format_args!("    at {}{more}", few.join(" ")))?;
+            group.print(trace, heap, &mut symbols, output)?;
         }
         if shown < groups.len() {
             output.line(format_args!(
@@ -151,18 +160,7 @@ impl Leaks {
                 groups.len() - shown
             ))?;
         }
-        let [definite, indirect] = sums(reach);
-        let reachable = (reach.reachable, reach.reachable_bytes);
-        let sums = [
-            ("definite:", definite),
-            ("indirect:", indirect),
-            ("reachable:", reachable),
-        ];
-        for (name, (blocks, bytes)) in sums {
-            let (blocks, bytes) = (output::count(blocks, "block"), output::count(bytes, "byte"));
-            output.line(format_args!("{name:<10} {blocks}, {bytes}"))?;
-        }
-        Ok(())
+        print_sums(reach, output)
     }
 
     fn symbols<'a>(&self, trace: Option<&'a Trace>, heap: &'a Heap<'_>) -> Symbols<'a> {
@@ -217,6 +215,21 @@ fn sums(reach: &Reach) -> [(u64, u64); 2] {
             (blocks + 1, bytes + leak.bytes)
         })
     })
+}
+
+fn print_sums(reach: &Reach, output: &mut Output) -> Result<(), Failure> {
+    let [definite, indirect] = sums(reach);
+    let reachable = (reach.reachable, reach.reachable_bytes);
+    let sums = [
+        ("definite:", definite),
+        ("indirect:", indirect),
+        ("reachable:", reachable),
+    ];
+    for (name, (blocks, bytes)) in sums {
+        let (blocks, bytes) = (output::count(blocks, "block"), output::count(bytes, "byte"));
+        output.line(format_args!("{name:<10} {blocks}, {bytes}"))?;
+    }
+    Ok(())
 }
 
 /// The leaks by who asked for them, or else by their size; the largest first.

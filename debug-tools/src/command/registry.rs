@@ -73,26 +73,10 @@ impl Registry {
             ))?;
         }
         for superslab in &heap.superslabs {
-            let free = superslab.free.count_ones();
-            let outside = if superslab.outside { " outside" } else { "" };
-            output.line(format_args!(
-                "superslab {:#x} |{}| {free} free{outside}",
-                superslab.base,
-                slots(heap, superslab)
-            ))?;
-            if self.slabs {
-                let inside =
-                    |slab: &&Slab| slab.start.wrapping_sub(superslab.base) < heap.layout.superslab;
-                for slab in heap.slabs.iter().filter(inside) {
-                    output.line(format_args!("  {}", line(heap, slab)))?;
-                }
-            }
+            self.print_superslab(heap, superslab, output)?;
         }
-        for slab in heap
-            .slabs
-            .iter()
-            .filter(|slab| heap.superslab_at(slab.start).is_none())
-        {
+        let is_apart = |slab: &&Slab| heap.superslab_at(slab.start).is_none();
+        for slab in heap.slabs.iter().filter(is_apart) {
             output.line(line(heap, slab))?;
         }
         for (start, bytes) in &heap.stock {
@@ -111,6 +95,27 @@ impl Registry {
             output::count(heap.caches.len() as u64, "cache"),
             output::count(heap.mappings.len() as u64, "mapping")
         ))
+    }
+
+    fn print_superslab(
+        &self,
+        heap: &Heap<'_>,
+        superslab: &SuperSlab,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let free = superslab.free.count_ones();
+        let outside = if superslab.outside { " outside" } else { "" };
+        output.line(format_args!(
+            "superslab {:#x} |{}| {free} free{outside}",
+            superslab.base,
+            slots(heap, superslab)
+        ))?;
+        let is_inside =
+            |slab: &&Slab| slab.start.wrapping_sub(superslab.base) < heap.layout.superslab;
+        for slab in heap.slabs.iter().filter(is_inside).filter(|_| self.slabs) {
+            output.line(format_args!("  {}", line(heap, slab)))?;
+        }
+        Ok(())
     }
 
     fn print_json(&self, heap: &Heap<'_>, output: &mut Output) -> Result<(), Failure> {

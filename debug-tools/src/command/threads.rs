@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::Args;
 use hakmem_trace_format::Kind;
 use hakmem_trace_format::reader::Trace;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::answer::{self, Answer};
 use crate::event::{Seconds, frames_json, named};
 use crate::failure::Failure;
 use crate::heap::{Cache, Heap};
-use crate::image::{Image, Stack};
+use crate::image::{Image, Stack, Thread};
 use crate::output::{self, Output, lines, table};
 use crate::printable::Printable;
 use crate::source::Source;
@@ -45,6 +45,7 @@ pub struct Threads {
     answer: Answer,
 }
 
+/// A thread of a trace.
 #[derive(Default)]
 struct Of {
     name: String,
@@ -69,45 +70,16 @@ impl Threads {
     }
 
     fn of_trace(&self, trace: &Trace, output: &mut Output) -> Result<(), Failure> {
-        let mut threads: BTreeMap<u32, Of> = BTreeMap::new();
-        for event in trace.records() {
-            let record = &event.record;
-            let of = threads.entry(record.thread()).or_default();
-            of.events += 1;
-            if of.events == 1 {
-                of.first = record.time();
-            }
-            of.last = record.time();
-            match record.kind() {
-                Some(Kind::ThreadBegan) => {
-                    of.began = Some(record.time());
-                    of.name = String::from_utf8_lossy(&event.payload).into_owned();
-                }
-                Some(Kind::ThreadEnded) => of.ended = Some(record.time()),
-                _ => {}
-            }
-        }
-        for file in trace.files() {
-            let header = file.header();
-            let name = String::from_utf8_lossy(&header.thread_name);
-            let name = name.trim_end_matches('\0');
-            if let Some(of) = threads.get_mut(&header.tid)
-                && of.name.is_empty()
-                && !name.is_empty()
-            {
-                of.name = name.to_owned();
-            }
-        }
+        let threads = recorded(trace);
         let since = |ticks: u64| trace.clock().since_start(ticks);
         if self.answer.json {
-            for (thread, of) in &threads {
+            return threads.iter().try_for_each(|(thread, of)| {
                 output.json(&json!({
                     "thread": thread, "name": of.name, "events": of.events,
                     "began_ns": of.began.map(since), "ended_ns": of.ended.map(since),
                     "first_ns": since(of.first), "last_ns": since(of.last),
-                }))?;
-            }
-            return Ok(());
+                }))
+            });
         }
         let mut rows = table(&[
             ">thread",
@@ -117,12 +89,12 @@ impl Threads {
             ">ended",
             ">last event",
         ]);
+        let time = |ticks: Option<u64>| {
+            ticks.map_or("-".into(), |ticks| {
+                Seconds(since(ticks)).to_string().trim().to_owned()
+            })
+        };
         for (thread, of) in &threads {
-            let time = |ticks: Option<u64>| {
-                ticks.map_or("-".into(), |ticks| {
-                    Seconds(since(ticks)).to_string().trim().to_owned()
-                })
-            };
             rows.add_row([
                 thread.to_string(),
                 Printable(&of.name).to_string(),
@@ -142,96 +114,166 @@ impl Threads {
         let heap = Heap::open(image).ok();
         let mut symbols = Symbols::new(image, &self.answer);
         let caches: &[Cache] = heap.as_ref().map_or(&[], |heap| &heap.caches);
-        let held = |cache: &Cache| {
-            let fronts: usize = cache.fronts.iter().map(|front| front.blocks.len()).sum();
-            let lists: usize = cache.lists.iter().map(|list| list.blocks.len()).sum();
-            let buffers: usize = cache.buffers.iter().map(|buffer| buffer.blocks.len()).sum();
-            [fronts, lists, buffers]
-        };
+        let threads = image.threads.iter();
+        let threads: Vec<Seen<'_>> = threads
+            .map(|thread| {
+                let has_stack = self.stacks || self.answer.json;
+                Seen::of(image, thread, caches, has_stack, &mut symbols)
+            })
+            .collect();
+        if self.answer.json {
+            return threads
+                .iter()
+                .try_for_each(|seen| output.json(&seen.json(&mut symbols)));
+        }
         let mut rows = table(&[
             ">thread", "name", "cache", ">front", ">list", ">buffer", "at",
         ]);
-        let mut stacks = vec![];
-        for thread in &image.threads {
-            let cache = caches
-                .iter()
-                .find(|cache| cache.state == 1 && cache.thread == thread.tid);
-            let [front, list, buffer] = cache.map_or([0; 3], held);
-            let stack = if self.stacks || self.answer.json {
-                image.stack(thread)
-            } else {
-                Stack::default()
-            };
-            let at = thread.registers.as_ref().map(|registers| {
-                let functions = symbols.functions_at_instruction(registers.instruction(), 0);
-                functions
-                    .first()
-                    .map_or(String::new(), |function| named(function, true))
-            });
-            let whose = cache.map_or("-".into(), |cache| {
-                if cache.is_busy {
-                    "busy".into()
-                } else {
-                    format!("{:#x}", cache.address)
-                }
-            });
-            if self.answer.json {
-                output.json(&json!({
-                    "thread": thread.tid, "name": thread.name, "signal": thread.signal,
-                    "cache": cache.map(|cache| crate::output::address(cache.address)),
-                    "busy": cache.map(|cache| cache.is_busy),
-                    "front": front, "list": list, "buffer": buffer, "at": at,
-                    "stack": frames_json(&mut symbols, &stack.frames, 0),
-                    "stack_is_whole": stack.is_whole,
-                    "stack_pointer": thread.stack_pointer().map(crate::output::address),
-                }))?;
-            }
-            rows.add_row([
-                thread.tid.to_string(),
-                Printable(&thread.name).to_string(),
-                whose,
-                front.to_string(),
-                list.to_string(),
-                buffer.to_string(),
-                at.unwrap_or_default(),
-            ]);
-            stacks.push(stack);
+        for seen in &threads {
+            rows.add_row(seen.row());
         }
-        if !self.answer.json {
-            for line in lines(&rows) {
-                output.line(line)?;
+        for line in lines(&rows) {
+            output.line(line)?;
+        }
+        let parked = caches
+            .iter()
+            .filter(|cache| cache.state != Cache::RUNS)
+            .count();
+        output.line(format_args!(
+            "{}, {}, {parked} of them parked",
+            output::count(threads.len() as u64, "thread"),
+            output::count(caches.len() as u64, "cache")
+        ))?;
+        if self.stacks {
+            for seen in &threads {
+                seen.print_stack(&mut symbols, output)?;
             }
-            let parked = caches.iter().filter(|cache| cache.state != 1).count();
-            output.line(format_args!(
-                "{}, {}, {parked} of them parked",
-                output::count(image.threads.len() as u64, "thread"),
-                output::count(caches.len() as u64, "cache")
-            ))?;
-            self.print_stacks(image, &stacks, &mut symbols, output)?;
         }
         Ok(())
     }
+}
 
-    fn print_stacks(
-        &self,
-        image: &Image,
-        stacks: &[Stack],
-        symbols: &mut Symbols<'_>,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        if !self.stacks {
-            return Ok(());
+/// The threads of a trace, by their numbers.
+fn recorded(trace: &Trace) -> BTreeMap<u32, Of> {
+    let mut threads: BTreeMap<u32, Of> = BTreeMap::new();
+    for event in trace.records() {
+        let record = &event.record;
+        let of = threads.entry(record.thread()).or_default();
+        of.events += 1;
+        if of.events == 1 {
+            of.first = record.time();
         }
-        for (thread, stack) in image.threads.iter().zip(stacks) {
-            output.line(format_args!("thread {}", thread.tid))?;
-            for frame in &stack.frames {
-                for function in symbols.functions_of(frame, 0).iter() {
-                    output.line(format_args!("    {}", named(function, true)))?;
-                }
+        of.last = record.time();
+        match record.kind() {
+            Some(Kind::ThreadBegan) => {
+                of.began = Some(record.time());
+                of.name = String::from_utf8_lossy(&event.payload).into_owned();
             }
-            if !stack.is_whole {
-                output.line("    (what called this is not known)")?;
+            Some(Kind::ThreadEnded) => of.ended = Some(record.time()),
+            _ => {}
+        }
+    }
+    for file in trace.files() {
+        let header = file.header();
+        let name = String::from_utf8_lossy(&header.thread_name);
+        let name = name.trim_end_matches('\0');
+        if let Some(of) = threads.get_mut(&header.tid)
+            && of.name.is_empty()
+            && !name.is_empty()
+        {
+            of.name = name.to_owned();
+        }
+    }
+    threads
+}
+
+/// A thread of a core file or process.
+struct Seen<'a> {
+    thread: &'a Thread,
+    cache: Option<&'a Cache>,
+    /// Blocks in its cache's fronts, lists and buffers.
+    held: [usize; 3],
+    /// The function that it is in.
+    at: Option<String>,
+    stack: Stack,
+}
+
+impl<'a> Seen<'a> {
+    fn of(
+        image: &Image,
+        thread: &'a Thread,
+        caches: &'a [Cache],
+        has_stack: bool,
+        symbols: &mut Symbols<'_>,
+    ) -> Self {
+        let is_its = |cache: &&Cache| cache.state == Cache::RUNS && cache.thread == thread.tid;
+        let cache = caches.iter().find(is_its);
+        let held = |cache: &Cache| {
+            [
+                cache.fronts.iter().map(|front| front.blocks.len()).sum(),
+                cache.lists.iter().map(|list| list.blocks.len()).sum(),
+                cache.buffers.iter().map(|buffer| buffer.blocks.len()).sum(),
+            ]
+        };
+        let at = thread.registers.as_ref().map(|registers| {
+            let functions = symbols.functions_at_instruction(registers.instruction(), 0);
+            let function = functions.first();
+            function.map_or(String::new(), |function| named(function, true))
+        });
+        Self {
+            thread,
+            cache,
+            held: cache.map_or([0; 3], held),
+            at,
+            stack: match has_stack {
+                true => image.stack(thread),
+                false => Stack::default(),
+            },
+        }
+    }
+
+    fn row(&self) -> [String; 7] {
+        let whose = match self.cache {
+            None => "-".into(),
+            Some(cache) if cache.is_busy => "busy".into(),
+            Some(cache) => format!("{:#x}", cache.address),
+        };
+        let [front, list, buffer] = self.held.map(|count| count.to_string());
+        let name = Printable(&self.thread.name).to_string();
+        let at = self.at.clone().unwrap_or_default();
+        [
+            self.thread.tid.to_string(),
+            name,
+            whose,
+            front,
+            list,
+            buffer,
+            at,
+        ]
+    }
+
+    fn json(&self, symbols: &mut Symbols<'_>) -> Value {
+        let (thread, [front, list, buffer]) = (self.thread, self.held);
+        json!({
+            "thread": thread.tid, "name": thread.name, "signal": thread.signal,
+            "cache": self.cache.map(|cache| output::address(cache.address)),
+            "busy": self.cache.map(|cache| cache.is_busy),
+            "front": front, "list": list, "buffer": buffer, "at": self.at,
+            "stack": frames_json(symbols, &self.stack.frames, 0),
+            "stack_is_whole": self.stack.is_whole,
+            "stack_pointer": thread.stack_pointer().map(output::address),
+        })
+    }
+
+    fn print_stack(&self, symbols: &mut Symbols<'_>, output: &mut Output) -> Result<(), Failure> {
+        output.line(format_args!("thread {}", self.thread.tid))?;
+        for frame in &self.stack.frames {
+            for function in symbols.functions_of(frame, 0).iter() {
+                output.line(format_args!("    {}", named(function, true)))?;
             }
+        }
+        if !self.stack.is_whole {
+            output.line("    (what called this is not known)")?;
         }
         Ok(())
     }

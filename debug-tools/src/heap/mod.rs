@@ -7,6 +7,7 @@
 //! slab.rs      a slab's header and bitmaps
 //! registry.rs  from the registry to slabs and SuperSlabs
 //! records.rs   what checked builds keep of each block
+//! patterns.rs  what has to stand around blocks there, and in freed ones
 //! guarded.rs   their blocks with pages of their own
 //! cache.rs     what threads hold: fronts, lists, buffers
 //! place.rs     what an address is
@@ -26,6 +27,7 @@ mod cache;
 mod guarded;
 mod layout;
 mod no_heap;
+mod patterns;
 mod place;
 mod reach;
 mod records;
@@ -35,6 +37,7 @@ mod root;
 mod slab;
 mod spill;
 pub mod verify;
+mod word;
 
 use std::collections::HashMap;
 
@@ -42,9 +45,10 @@ pub use accounts::{Account, Accounts};
 pub use cache::{Buffer, Cache, Front, List, ListEnd};
 pub use guarded::Guarded;
 pub use layout::Layout;
+pub use patterns::{Damage, Guard};
 pub use place::{Place, State};
 pub use reach::{Leak, LeakKind, Reach, RootKind};
-pub use records::{Damage, Doing, Guard, Moment, Record, Records};
+pub use records::{Doing, Moment, Record, Records};
 pub use references::{Holder, Reference};
 pub use registry::SuperSlab;
 pub use root::{NoRoot, Root};
@@ -207,25 +211,28 @@ impl<'i> Heap<'i> {
             held: HashMap::new(),
             inboxes: HashMap::new(),
         };
-        heap.read_mappings();
-        heap.read_registry();
-        heap.read_stock();
-        heap.read_caches();
-        heap.observers = heap.observers();
-        heap.records = Records::of(&heap.root, heap.memory());
-        heap.guarded = heap
-            .records
-            .as_ref()
-            .and_then(|records| guarded::read(&heap.root, heap.memory(), records, heap.layout.page))
-            .unwrap_or_default();
+        heap.read();
+        Ok(heap)
+    }
+
+    fn read(&mut self) {
+        self.read_mappings();
+        self.read_registry();
+        self.read_stock();
+        self.read_caches();
+        self.observers = self.observers();
+        let (memory, page) = (self.memory(), self.layout.page);
+        self.records = Records::of(&self.root, memory);
+        let records = self.records.as_ref();
+        let guarded = records.and_then(|records| guarded::read(&self.root, memory, records, page));
+        self.guarded = guarded.unwrap_or_default();
         tracing::info!(
-            slabs = heap.slabs.len(),
-            superslabs = heap.superslabs.len(),
-            caches = heap.caches.len(),
-            damage = heap.damage.len(),
+            slabs = self.slabs.len(),
+            superslabs = self.superslabs.len(),
+            caches = self.caches.len(),
+            damage = self.damage.len(),
             "heap"
         );
-        Ok(heap)
     }
 
     /// The process's memory.
@@ -359,7 +366,10 @@ impl<'i> Heap<'i> {
     pub fn bits(&self, slab: &Slab) -> Bits {
         let mut bits = slab.bits(self.memory(), &self.layout);
         if let Some(records) = &self.records {
-            bits.records = records.of_slab(self.memory(), slab.header, usize::from(slab.blocks));
+            bits.records = match &records.words {
+                Some(words) if !slab.is_large() => words.of_slab(self.memory(), slab, &bits),
+                _ => records.of_slab(self.memory(), slab.header, usize::from(slab.blocks)),
+            };
         }
         bits
     }

@@ -9,7 +9,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Heap, Root};
+use super::Root;
+use super::word::Words;
 use crate::image::Memory;
 
 /// The most bytes of a block's record, of a set of them, and from a slab's first one to its lane.
@@ -43,6 +44,8 @@ pub enum Doing {
     Freed,
     /// Nobody has had it since its slab was opened; filled at its start and at its end.
     Untouched,
+    /// Not known: the word that said so was overwritten.
+    Overwritten,
     /// No state that there is.
     Unknown(u8),
 }
@@ -69,6 +72,7 @@ impl Doing {
             Self::Quarantined => "quarantined".into(),
             Self::Filled => "freed and filled".into(),
             Self::Freed => "freed".into(),
+            Self::Overwritten => "overwritten".into(),
             Self::Unknown(number) => format!("{number}, which is none of 0 to 5"),
         }
     }
@@ -134,6 +138,8 @@ pub struct Records {
     freed: u64,
     life: u64,
     freed_by: u64,
+    /// How words are read, where those stand for the records of blocks in slabs.
+    pub words: Option<Words>,
     /// 0 nothing is checked, 1 at frees alone, 2 freed blocks are filled and kept as well.
     pub level: u8,
     /// The byte that stands where the program has no business.
@@ -144,7 +150,7 @@ pub struct Records {
     /// Bytes at the start of a free block that the allocator may write to.
     pub link: u64,
     /// Bytes at the start of a place that nobody has had that have it, and at its end.
-    untouched: (u64, u64),
+    pub(super) untouched: (u64, u64),
     /// Blocks in threads' quarantines: their addresses, with the thread and the record.
     pub queued: HashMap<u64, Queued>,
     /// Where the stacks' log begins, and its words.
@@ -194,7 +200,9 @@ impl Records {
             ),
             queued: HashMap::new(),
             log: None,
+            words: None,
         };
+        records.words = Words::of(root).filter(|_| records.level == 1);
         records.read_quarantines(root, memory);
         records.log = get("integrity.stacks").and_then(|word| {
             let table = memory.word(word).filter(|table| *table != 0)?;
@@ -328,125 +336,5 @@ impl Records {
     /// rest.
     pub fn front_bytes(&self, block_bytes: u64) -> u64 {
         self.tail.min(block_bytes.saturating_sub(self.link))
-    }
-}
-
-/// Bytes that are not the pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The first one.
-    pub first: u64,
-    /// The last one.
-    pub last: u64,
-    /// What stands in the first one.
-    pub byte: u8,
-}
-
-impl Damage {
-    /// Of these bytes, which stand at an address.
-    pub fn of(pattern: u8, address: u64, bytes: &[u8]) -> Option<Self> {
-        let first = bytes.iter().position(|byte| *byte != pattern)?;
-        let last = bytes.iter().rposition(|byte| *byte != pattern)?;
-        Some(Self {
-            first: address.wrapping_add(first as u64),
-            last: address.wrapping_add(last as u64),
-            byte: bytes[first],
-        })
-    }
-}
-
-/// What of the pattern has to stand around or in a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guard {
-    /// Which part of the block or its neighbourhood.
-    pub part: &'static str,
-    /// Its first byte.
-    pub start: u64,
-    /// Its bytes.
-    pub len: u64,
-}
-
-impl Heap<'_> {
-    /// What has to be the pattern, of a block in a slab with this record.
-    pub fn guards(&self, slab: &super::Slab, index: usize, record: &Record) -> Vec<Guard> {
-        let Some(records) = &self.records else {
-            return vec![];
-        };
-        let (start, bytes) = (slab.block(index), slab.bytes);
-        match record.doing {
-            Doing::Live => {
-                let asked_end = start.saturating_add(record.size.min(bytes));
-                let end = match slab.is_large() {
-                    // To the end of a page: the rest may never have been touched.
-                    true => asked_end
-                        .saturating_add(records.tail)
-                        .checked_next_multiple_of(self.layout.page)
-                        .unwrap_or(asked_end)
-                        .min(start.saturating_add(bytes)),
-                    false => start.saturating_add(bytes),
-                };
-                let front = if slab.is_large() {
-                    0
-                } else {
-                    records.front_bytes(bytes).min(start)
-                };
-                vec![
-                    Guard {
-                        part: "in front",
-                        start: start - front,
-                        len: front,
-                    },
-                    Guard {
-                        part: "behind",
-                        start: asked_end,
-                        len: end.saturating_sub(asked_end),
-                    },
-                ]
-            }
-            Doing::Quarantined if !slab.is_large() => vec![Guard {
-                part: "filling",
-                start,
-                len: bytes,
-            }],
-            Doing::Filled if !slab.is_large() => vec![Guard {
-                part: "filling",
-                start: start.saturating_add(records.link),
-                len: bytes.saturating_sub(records.link),
-            }],
-            Doing::Untouched if !slab.is_large() => {
-                let (at_start, at_end) = records.untouched;
-                let end = start.saturating_add(bytes);
-                let filled = if bytes <= at_start.saturating_add(at_end) {
-                    [(start.saturating_add(records.link), end), (end, end)]
-                } else {
-                    [
-                        (start.saturating_add(records.link), start + at_start),
-                        (end - at_end, end),
-                    ]
-                };
-                let guard = |(start, end): (u64, u64)| Guard {
-                    part: "filling",
-                    start,
-                    len: end.saturating_sub(start),
-                };
-                filled.map(guard).to_vec()
-            }
-            _ => vec![],
-        }
-    }
-
-    /// What of a guard is not the pattern; None if all of it is, or it is not in the image.
-    pub fn damage(&self, guard: &Guard) -> Option<Damage> {
-        let pattern = self.records.as_ref()?.pattern;
-        let mut damage: Option<Damage> = None;
-        let end = guard.start.saturating_add(guard.len);
-        // What the file does not have reads as zero: it was never written.
-        let bytes = self
-            .memory()
-            .bytes(guard.start, usize::try_from(guard.len).ok()?.min(1 << 20));
-        if let Some(bytes) = bytes {
-            damage = Damage::of(pattern, guard.start, &bytes);
-        }
-        damage.filter(|damage| damage.last < end)
     }
 }

@@ -120,11 +120,6 @@ impl Registers {
     pub fn stack_pointer(&self) -> u64 {
         self.0[19]
     }
-
-    /// The frame pointer, where the code keeps one.
-    pub fn frame_pointer(&self) -> u64 {
-        self.0[4]
-    }
 }
 
 /// A part of a file that is mapped.

@@ -31,24 +31,8 @@ fn behind<'t>(text: &'t str, what: &str) -> &'t str {
     &rest[..end]
 }
 
-/// Returns the rule that the report has for the next run.
-fn tell(program: &Path, file: &str) -> Option<String> {
-    let left = leave_core(program, &[], Some(&unchecked()))?;
-    let core = &left.core;
-    let report = on("report", core, &[]).ended(1).stdout;
-    assert!(report.contains("ended: SIGSEGV"), "{report}");
-    // Where it died, to file and line, and in which block's session.
-    assert!(
-        report.contains("use_session") && report.contains(&format!("{file}:")),
-        "{report}"
-    );
-    let session = behind(&report, "live, byte 0 of the block ");
-    let line = |text: &str, what: &str| line_with(text, what, file);
-    assert!(line(&report, "make_session"), "{report}");
-    // The neighbour below, whose end was passed.
-    let buffer = behind(&report, "below it ends the block ");
-    assert!(line(&report, "make_buffer"), "{report}");
-    // Nothing was checked, and still: what stands there says what is likely.
+/// Nothing was checked, and still: what stands there says what is likely.
+fn says_what_is_likely(report: &str, core: &Path, (buffer, session): (&str, &str)) {
     let likely = format!(
         "over the end of the block {buffer} of 48 bytes, 31 bytes into the block {session}"
     );
@@ -67,6 +51,11 @@ fn tell(program: &Path, file: &str) -> Option<String> {
         let stack = suspect[of]["allocated_by"].to_string();
         assert!(stack.contains(function), "{of}: {suspect}");
     }
+}
+
+/// What each of the two blocks is, and who holds it.
+fn knows_both_blocks(core: &Path, file: &str, (buffer, session): (&str, &str)) {
+    let line = |text: &str, what: &str| line_with(text, what, file);
     let said = on("whatis", core, &[session]).ended(0).stdout;
     assert!(
         said.starts_with(&format!("live: {session} begins a block")),
@@ -83,6 +72,27 @@ fn tell(program: &Path, file: &str) -> Option<String> {
     assert!(refs.to_lowercase().contains("session"), "{refs}");
     let refs = on("refs", core, &[buffer]).ended(0).stdout;
     assert!(refs.to_lowercase().contains("name_buffer"), "{refs}");
+}
+
+/// Returns the rule that the report has for the next run.
+fn tell(program: &Path, file: &str) -> Option<String> {
+    let left = leave_core(program, &[], Some(&unchecked()))?;
+    let core = &left.core;
+    let report = on("report", core, &[]).ended(1).stdout;
+    assert!(report.contains("ended: SIGSEGV"), "{report}");
+    // Where it died, to file and line, and in which block's session.
+    assert!(
+        report.contains("use_session") && report.contains(&format!("{file}:")),
+        "{report}"
+    );
+    let session = behind(&report, "live, byte 0 of the block ");
+    let line = |text: &str, what: &str| line_with(text, what, file);
+    assert!(line(&report, "make_session"), "{report}");
+    // The neighbour below, whose end was passed.
+    let buffer = behind(&report, "below it ends the block ");
+    assert!(line(&report, "make_buffer"), "{report}");
+    says_what_is_likely(&report, core, (buffer, session));
+    knows_both_blocks(core, file, (buffer, session));
     // The heap's own structures are whole: what was written lies in blocks.
     on("verify", core, &[]).ended(0);
     let next = report

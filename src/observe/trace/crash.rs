@@ -31,9 +31,11 @@ struct BeforeCell(UnsafeCell<Before>);
 unsafe impl Sync for BeforeCell {}
 
 static BEFORE: BeforeCell = BeforeCell(UnsafeCell::new(Before::NONE));
+/// The handlers are ours. Relaxed: set by the set-up.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// This process has reported a fault that the allocator found, and SIGABRT is what follows.
+/// This process has reported a fault that the allocator found, and SIGABRT is what follows. Relaxed:
+/// it follows in the same thread.
 static ABORTING: AtomicBool = AtomicBool::new(false);
 
 /// How often a thread looks whether another one's report is complete.

@@ -53,7 +53,7 @@ impl Happening<'_> {
     }
 }
 
-/// What has been said, a bit each.
+/// What has been said, a bit each. Relaxed: one thread sets a bit first.
 static SAID: AtomicU32 = AtomicU32::new(0);
 
 /// Has each rule of `slots` act; whether the block is held back.

@@ -92,8 +92,10 @@ static TABLE: [Guard; GUARDS] = [const {
 }; GUARDS];
 
 static TURN: Turn = Turn::new();
+/// Guards that were ever begun. Relaxed: each gets a number of its own.
 static SERIAL: AtomicU32 = AtomicU32::new(0);
-/// A bit for the hash of each block that is armed: the first question of each hook.
+/// A bit for the hash of each block that is armed: the first question of each hook. Written by who
+/// has [`TURN`], as the next two; Relaxed, for who notices late looks late.
 static FILTER: AtomicU64 = AtomicU64::new(0);
 /// How many are compared.
 static COMPARED: AtomicU32 = AtomicU32::new(0);

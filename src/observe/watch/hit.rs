@@ -21,7 +21,8 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Reports are written one after the other.
 static REPORTS: Turn = Turn::new();
-/// The last write that was tried again, and by which thread: it is not tried for ever.
+/// The last write that was tried again, and by which thread: it is not tried for ever. Relaxed: a
+/// thread meets its own, and one that meets another's tries once more.
 static RETRIED: AtomicUsize = AtomicUsize::new(0);
 static RETRIED_BY: AtomicU32 = AtomicU32::new(0);
 

@@ -25,9 +25,10 @@ struct Events {
 
 /// One for each register, zeroed memory to begin with: set once. Released, read Acquire.
 static EVENTS: AtomicPtr<Events> = AtomicPtr::new(core::ptr::null_mut());
-/// The watched word of each register; 0 for none.
+/// The watched word of each register; 0 for none. Relaxed: written by who has the turn, and who
+/// only counts them may be late.
 static WORDS: [AtomicUsize; REGISTERS] = [const { AtomicUsize::new(0) }; REGISTERS];
-/// There were more threads than [`THREADS`].
+/// There were more threads than [`THREADS`]. Relaxed: it is only told.
 static TOO_MANY: AtomicBool = AtomicBool::new(false);
 
 fn events(register: usize) -> Option<&'static Events> {

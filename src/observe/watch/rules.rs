@@ -47,7 +47,8 @@ static PLACE_RULES: AtomicU32 = AtomicU32::new(0);
 static REUSE_RULES: AtomicU32 = AtomicU32::new(0);
 /// Rules that were ever added. Written by who has [`TURN`]; Relaxed: who notices late, looks late.
 static ADDED: AtomicU32 = AtomicU32::new(0);
-/// Rules whose site has not been found, and the modules among which it was looked for.
+/// Rules whose site has not been found, and the modules among which it was looked for. Relaxed: who
+/// notices late, looks late.
 static UNKNOWN: AtomicU32 = AtomicU32::new(0);
 static SEEN: AtomicU32 = AtomicU32::new(0);
 static TURN: Turn = Turn::new();

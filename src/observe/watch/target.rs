@@ -27,7 +27,7 @@ pub(super) struct Target {
     pub(super) hold: bool,
 }
 
-/// The kernel has refused watchpoints, or is not to be asked.
+/// The kernel has refused watchpoints, or is not to be asked. Relaxed: who notices late is refused.
 static NO_WATCHPOINTS: AtomicBool = AtomicBool::new(false);
 
 /// Has all blocks armed without watchpoints.

@@ -1,10 +1,7 @@
 //! What the words in a block look like: text, addresses of blocks, functions, variables, numbers.
 
-use crate::data_symbols;
-use crate::event::named;
 use crate::heap::{Heap, Place};
-use crate::image::Image;
-use crate::printable::Printable;
+use crate::in_module::InModule;
 use crate::symbols::Symbols;
 
 /// Words that are told.
@@ -50,32 +47,16 @@ fn of_word(heap: &Heap<'_>, word: u64, symbols: &mut Symbols<'_>) -> String {
                 _ => format!("{}, byte {offset} of {start:#x}", state.word()),
             }
         }
-        Place::Module { module } => match in_module(heap.image, word, module, symbols) {
-            Some(name) => name,
-            None => return format!("{word:#x}"),
-        },
+        Place::Module { module } => {
+            let module = heap.image.modules.iter().find(|m| m.index == module);
+            match module.and_then(|m| InModule::at(heap.image, m, word, symbols, false)) {
+                Some(InModule::Code(name)) => format!("code of {name}"),
+                Some(InModule::Data(name)) => format!("data {name}"),
+                None => return format!("{word:#x}"),
+            }
+        }
         Place::Stack { thread, .. } => format!("stack of thread {thread}"),
         _ => return format!("{word:#x}"),
     };
     format!("{word:#x} ({what})")
-}
-
-/// The function or variable at an address.
-fn in_module(
-    image: &Image,
-    address: u64,
-    module: usize,
-    symbols: &mut Symbols<'_>,
-) -> Option<String> {
-    let module = image.modules.iter().find(|m| m.index == module)?;
-    if image
-        .memory
-        .segment(address)
-        .is_some_and(|s| s.access.execute)
-    {
-        let functions = symbols.functions_at_instruction(address, 0);
-        return Some(format!("code of {}", named(functions.first()?, false)));
-    }
-    let name = data_symbols::of(module, address.wrapping_sub(module.base))?;
-    Some(format!("data {}", Printable(&name)))
 }

@@ -32,29 +32,7 @@ impl<'h> Index<'h> {
         for id in 0..=heap.guarded.len() as u64 {
             first.push(blocks + id);
         }
-        let inside = |slab: &&Slab| !slab.outside;
-        let lowest = heap.slabs.iter().find(inside).map_or(0, |slab| slab.start);
-        let last = heap
-            .slabs
-            .iter()
-            .rev()
-            .find(inside)
-            .map_or(lowest, |slab| slab.start);
-        // As many slots as the registry has entries, at most.
-        let count = (last - lowest) / layout.slot + 1;
-        let mut slots = vec![0; count.min(heap.limit.max(1)) as usize];
-        for (number, slab) in heap.slabs.iter().enumerate() {
-            if slab.outside {
-                continue;
-            }
-            // Of a mapping the blocks behind the first slot are found by search.
-            let from = (slab.start - lowest) / layout.slot;
-            for slot in from..from + u64::from(slab.slots.max(1)) {
-                if let Some(entry) = slots.get_mut(slot as usize) {
-                    *entry = number as u32 + 1;
-                }
-            }
-        }
+        let (lowest, slots) = slots(heap);
         let start = heap.slabs.first().map_or(0, |slab| slab.start);
         let end = heap.slabs.last().map_or(0, |slab| slab.end(layout));
         let runs = heap.guarded.first().zip(heap.guarded.last());
@@ -142,4 +120,32 @@ impl<'h> Index<'h> {
         let offset = address.checked_sub(start)?;
         (offset < bytes.max(1)).then_some((number, 0))
     }
+}
+
+/// Where the arena's slabs begin, and the number of each slot's slab from there on, plus one.
+fn slots(heap: &Heap<'_>) -> (u64, Vec<u32>) {
+    let inside = |slab: &&Slab| !slab.outside;
+    let lowest = heap.slabs.iter().find(inside).map_or(0, |slab| slab.start);
+    let last = heap
+        .slabs
+        .iter()
+        .rev()
+        .find(inside)
+        .map_or(lowest, |slab| slab.start);
+    // As many slots as the registry has entries, at most.
+    let count = (last - lowest) / heap.layout.slot + 1;
+    let mut slots = vec![0; count.min(heap.limit.max(1)) as usize];
+    for (number, slab) in heap.slabs.iter().enumerate() {
+        if slab.outside {
+            continue;
+        }
+        // Of a mapping the blocks behind the first slot are found by search.
+        let from = (slab.start - lowest) / heap.layout.slot;
+        for slot in from..from + u64::from(slab.slots.max(1)) {
+            if let Some(entry) = slots.get_mut(slot as usize) {
+                *entry = number as u32 + 1;
+            }
+        }
+    }
+    (lowest, slots)
 }

@@ -51,7 +51,7 @@ impl Heap<'_> {
         // A thread that is about to end may be gone where the core file was written.
         let threads = &self.image.threads;
         let is_there = threads.is_empty() || threads.iter().any(|t| t.tid == cache.thread);
-        if cache.state == 1 && !is_there {
+        if cache.state == Cache::RUNS && !is_there {
             let what = format!(
                 "thread {} has it, and there is no such thread",
                 cache.thread
