@@ -112,7 +112,7 @@ pub(crate) fn allocate_zeroed(size: usize, caller: Caller) -> *mut u8 {
     let block = allocate(size, caller);
     if !block.is_null() {
         // SAFETY: a block of at least `size` bytes that the caller alone has.
-        unsafe { block.write_bytes(0, size) };
+        unsafe { clear(block, size) };
     }
     block
 }
@@ -127,13 +127,27 @@ pub(crate) fn allocate_zeroed_aligned(size: usize, align: usize, caller: Caller)
     serve_or_relieve(size, align, Contents::Zero, caller)
 }
 
+/// Fills a new block with zeroes.
+///
+/// # Safety
+/// It has at least `size` bytes, and the caller alone has it.
+#[inline(always)]
+unsafe fn clear(block: *mut u8, size: usize) {
+    // SAFETY: the caller's clause, here and below.
+    let is_clear = unsafe { Observed::clears(block, size) };
+    if !is_clear {
+        // SAFETY: as above.
+        unsafe { block.write_bytes(0, size) };
+    }
+}
+
 /// An observer's own block of `size` bytes, with zeroes in it.
 #[cold]
 #[inline(never)]
 fn zeroed(block: Diverted, size: usize) -> *mut u8 {
     if !block.zero {
         // SAFETY: a block of at least `size` bytes that the caller alone has.
-        unsafe { block.start.write_bytes(0, size) };
+        unsafe { clear(block.start.as_ptr(), size) };
     }
     block.start.as_ptr()
 }
@@ -199,7 +213,7 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
         allocated(front, block, size, align, caller);
         if contents == Contents::Zero {
             // SAFETY: a block of at least `size` bytes that nobody else has.
-            unsafe { block.write_bytes(0, size) };
+            unsafe { clear(block.as_ptr(), size) };
         }
         return Some(block);
     }
@@ -224,7 +238,7 @@ fn serve(size: usize, align: usize, contents: Contents, caller: Caller) -> Optio
     allocated(Front::current(), block, size, align, caller);
     if contents == Contents::Zero && !zero {
         // SAFETY: as above.
-        unsafe { block.write_bytes(0, size) };
+        unsafe { clear(block.as_ptr(), size) };
     }
     Some(block)
 }
@@ -269,7 +283,7 @@ fn from_system(size: usize, align: usize, contents: Contents) -> Option<NonNull<
         let block = NonNull::new(system_malloc::memalign(align, size))?;
         if contents == Contents::Zero {
             // SAFETY: a block of at least `size` bytes that nobody else has.
-            unsafe { block.write_bytes(0, size) };
+            unsafe { clear(block.as_ptr(), size) };
         }
         return Some(block);
     }

@@ -508,6 +508,16 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn missed() {}
 
+    /// Fills a new block of `size` bytes with zeroes, if that is to be done in another way than by
+    /// `memset`, which the library may define; says whether it has.
+    ///
+    /// # Safety
+    /// The caller alone has the block, which has so many bytes.
+    #[inline(always)]
+    unsafe fn clears(_block: *mut u8, _size: usize) -> bool {
+        false
+    }
+
     /// What a block offers to the program.
     #[inline(always)]
     fn usable(block: &Block<'_, Self::Record>) -> usize {
@@ -759,6 +769,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn missed() {
         A::missed();
         B::missed();
+    }
+
+    #[inline(always)]
+    unsafe fn clears(block: *mut u8, size: usize) -> bool {
+        // SAFETY: the caller's clause.
+        unsafe { A::clears(block, size) || B::clears(block, size) }
     }
 
     #[inline(always)]

@@ -278,6 +278,14 @@ impl Observer for Checking {
         }
     }
 
+    /// `memset` would come back here, and look for a block in what was a free one.
+    #[inline(always)]
+    unsafe fn clears(block: *mut u8, size: usize) -> bool {
+        // SAFETY: the caller's clause.
+        unsafe { originals::fill(block, size, 0) };
+        true
+    }
+
     fn usable(block: &Block<'_, BlockRecord>) -> usize {
         if is_guarded(block) {
             return guard::usable(block.address.as_ptr() as usize);
