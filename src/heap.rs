@@ -3,6 +3,8 @@
 //! A fast path is one look at the front of the thread's cache. All else is in its slow
 //! twin below it.
 
+mod brief;
+
 use crate::arena::UNIT;
 use crate::config;
 use crate::counters::{self, Counter};
@@ -25,6 +27,9 @@ use core::ptr::{self, NonNull};
 /// a block as well.
 #[inline(always)]
 pub(crate) fn allocate(size: usize, caller: Caller) -> *mut u8 {
+    if caller.is_brief() {
+        return brief::allocate(size, caller);
+    }
     if caller.is_some() && Observed::times() {
         return allocate_timed(size, caller.copy());
     }
@@ -453,6 +458,10 @@ fn seen(block: NonNull<u8>) -> Option<(&'static Slab, observe::Block<'static, ob
 /// Nobody uses the block any more.
 #[inline(always)]
 pub(crate) unsafe fn deallocate(block: *mut u8, caller: Caller) {
+    if caller.is_brief() {
+        // SAFETY: the caller's clause.
+        return unsafe { brief::deallocate(block, caller) };
+    }
     if caller.is_some() && Observed::times() {
         // SAFETY: the caller's clause, here and below.
         return unsafe { deallocate_timed(block, caller.copy()) };

@@ -41,7 +41,7 @@ use crate::fault::{self, Call, Fault};
 use crate::inbox::Inbox;
 use crate::metadata::{self, MappingKind};
 use crate::name::{Name, name};
-use crate::observe::caller::sees_blocks;
+use crate::observe::caller::{sees_blocks, sees_briefly};
 use crate::observe::kept::{self, Keep, Kept};
 use crate::observe::{Block, Event, Observed, Observer, Record, SlabCounts, Wish};
 use crate::size_class::{SLOT_BYTES, SizeClass};
@@ -294,11 +294,30 @@ impl Slab {
         Some(unsafe { Kept::of_slab(records, index) })
     }
 
+    /// A block, as observers see it.
+    #[inline(always)]
+    pub(crate) fn seen(&'static self, index: usize) -> Option<Block<'static, Record>> {
+        Some(Block {
+            address: NonNull::new(self.block(index))?,
+            bytes: self.class().bytes(),
+            class: self.class().index(),
+            record: self.record(index),
+        })
+    }
+
+    /// Whether observers have been shown the place of a block.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn is_carved(&self, index: usize) -> bool {
+        let carved = self.carved.first().map_or(0, Cell::get);
+        index < usize::from(carved)
+    }
+
     fn wipe_records(&self) {
         let records = self.constant.records.first().map(Cell::get);
         // Where no hook has written, the pages have not been touched, and need not be.
+        let are_written = sees_blocks() || sees_briefly() && self.blocks() == 1;
         if let Some(records) = records.and_then(NonNull::new)
-            && sees_blocks()
+            && are_written
         {
             // SAFETY: there is a record for each block; none of them is in use any more.
             unsafe { Record::wipe(records, self.blocks()) };
@@ -648,29 +667,24 @@ impl Slab {
     pub(crate) fn carve(&'static self, want: usize) {
         for carved in &self.carved {
             if usize::from(carved.get()) < self.blocks() && Observed::wants(Wish::Places) {
-                self.carve_slow(carved, want);
+                self.carve_slow(carved, self.end_of_free(want));
             }
         }
     }
 
+    /// As [`Slab::carve`], of the places below index `end`, and some that follow.
     #[cold]
     #[inline(never)]
-    fn carve_slow(&'static self, carved: &Cell<u16>, want: usize) {
+    fn carve_slow(&'static self, carved: &Cell<u16>, end: usize) {
         let bytes = self.class().bytes();
         let from = usize::from(carved.get());
-        let to = self.end_of_free(want) + (CARVED_AHEAD / bytes).max(1);
+        let to = end + (CARVED_AHEAD / bytes).max(1);
         let to = to.min(self.blocks());
         for index in from..to {
             // The observer's own, or free; of others it is not known whose they are.
-            if ((0..Slab::FIRST).contains(&index) || self.bits_of(index).0)
-                && let Some(address) = NonNull::new(self.block(index))
-            {
-                Observed::carved(&Block {
-                    address,
-                    bytes,
-                    class: self.class().index(),
-                    record: self.record(index),
-                });
+            let is_free = (0..Slab::FIRST).contains(&index) || self.bits_of(index).0;
+            if let Some(block) = self.seen(index) {
+                Observed::carved(&block, is_free);
             }
         }
         carved.set(to.max(from) as u16);
@@ -735,10 +749,15 @@ impl Slab {
     }
 
     /// Takes one block that reads as zero, if there is one.
-    pub(crate) fn take_fresh(&self) -> Option<*mut u8> {
+    pub(crate) fn take_fresh(&'static self) -> Option<*mut u8> {
         let index = usize::from(self.fresh.get());
         if index >= self.blocks() {
             return None;
+        }
+        for carved in &self.carved {
+            if usize::from(carved.get()) <= index && Observed::wants(Wish::Places) {
+                self.carve_slow(carved, index + 1);
+            }
         }
         let (word, bit) = (index / 64, 1u64 << (index % 64));
         let cell = self.free_word(word);

@@ -15,6 +15,7 @@
 //!
 //! 1. A frame is read by the thread that made it, and before the function returns.
 
+use super::Sees;
 use super::api::Api;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -37,9 +38,13 @@ pub struct Caller {
     /// The number of the function in the highest byte; below it the address of a block.
     what: usize,
     /// What the caller has said of the block: 0, or its size and above it 1 and the power of two
-    /// that it is aligned to.
+    /// that it is aligned to; and whether hooks see it in brief.
     told: usize,
 }
+
+/// As [`Caller::parts`] has them: where a call came from, and what it told.
+pub(crate) type Origin = (*const usize, usize);
+pub(crate) type Told = usize;
 
 /// Addresses of blocks have fewer bits.
 const API_SHIFT: u32 = 56;
@@ -51,6 +56,8 @@ const SIZE: usize = (1 << ALIGN_SHIFT) - 1;
 /// Something is told: a size, an alignment.
 const TOLD_SIZE: usize = 1 << 63;
 const TOLD_ALIGN: usize = 1 << 62;
+/// Hooks see blocks in brief.
+const BRIEF: usize = 1 << 61;
 
 impl Caller {
     /// Somebody, through a function that is not observed.
@@ -74,6 +81,38 @@ impl Caller {
             what: (api as usize) << API_SHIFT,
             told: 0,
         }
+    }
+
+    /// As [`Caller::new`], where hooks see blocks in brief.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub unsafe fn new_brief(frame: *const usize, api: Api) -> Caller {
+        // SAFETY: the caller's clause.
+        let caller = unsafe { Caller::new(frame, api) };
+        Caller {
+            told: BRIEF,
+            ..caller
+        }
+    }
+
+    /// Its parts: a caller is passed by a pointer, and these are in registers.
+    #[inline(always)]
+    pub(crate) fn parts(self) -> (Origin, Told) {
+        ((self.frame, self.what), self.told)
+    }
+
+    /// The caller whose parts these are.
+    #[inline(always)]
+    pub(crate) fn of_parts((frame, what): Origin, told: Told) -> Caller {
+        Caller { frame, what, told }
+    }
+
+    /// Whether hooks see blocks in brief.
+    #[inline(always)]
+    pub(crate) fn is_brief(self) -> bool {
+        self.told & BRIEF != 0
     }
 
     /// This one, word by word. What is not inlined is given a pointer to a caller; to a plain copy
@@ -245,19 +284,31 @@ extern "C" fn call_with_frame(
     )
 }
 
-/// Hooks see all blocks; or those alone that are diverted.
-const SEES: u8 = 1;
+/// Hooks see all blocks; the next one after 0, which is nothing.
+#[doc(hidden)]
+pub const SEES: u8 = 1;
+/// They see those alone that are diverted.
 const DIVERTS: u8 = 2;
+/// They see blocks in slabs in brief.
+#[doc(hidden)]
+pub const SEES_BRIEFLY: u8 = 3;
 
-/// Switches the hooks on or off, for calls that come in from now on: whether they see blocks, and
+/// Switches the hooks on or off, for calls that come in from now on: what they see of blocks, and
 /// whether requests are diverted.
-pub(crate) fn switch(sees: bool, diverts: bool) {
+pub(crate) fn switch(sees: Sees, diverts: bool) {
     let what = match (sees, diverts) {
-        (true, _) => SEES,
-        (false, true) => DIVERTS,
-        (false, false) => 0,
+        (Sees::Nothing, false) => 0,
+        (Sees::Nothing, true) => DIVERTS,
+        (Sees::Brief, false) => SEES_BRIEFLY,
+        _ => SEES,
     };
     OBSERVES.store(what, Ordering::Relaxed);
+}
+
+/// Whether hooks see blocks in slabs in brief.
+#[inline(always)]
+pub(crate) fn sees_briefly() -> bool {
+    OBSERVES.load(Ordering::Relaxed) == SEES_BRIEFLY
 }
 
 /// Whether hooks see blocks. Who looks after the last use of a block knows it if a hook saw that.
@@ -301,11 +352,18 @@ macro_rules! entry {
                 };
                 $body
             }
+            unsafe extern "C" fn brief($($argument: $type,)* frame: *const usize) $(-> $result)? {
+                // SAFETY: as above.
+                let $caller = unsafe {
+                    $crate::c_abi::Caller::new_brief(frame, $crate::c_abi::Api::$api)
+                };
+                $body
+            }
             $(#[$attribute])*
             #[unsafe(no_mangle)]
             #[unsafe(naked)]
             pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
-                $crate::entry_code!(unseen, seen, $($argument)*)
+                $crate::entry_code!(unseen, seen, brief, $($argument)*)
             }
         };
     )*};
@@ -334,7 +392,14 @@ macro_rules! entry_below {
                 };
                 $body
             }
-            $crate::entry_code!(unseen, seen, $($argument)*)
+            extern "C" fn brief($($argument: $type,)* frame: *const usize) -> $result {
+                // SAFETY: as above.
+                let $caller = unsafe {
+                    $crate::c_abi::Caller::new_brief(frame, $crate::c_abi::Api::$api)
+                };
+                $body
+            }
+            $crate::entry_code!(unseen, seen, brief, $($argument)*)
         }
     )*};
 }
@@ -347,25 +412,40 @@ macro_rules! entry_code {
     (@register $a:ident) => { "rsi" };
     (@register $a:ident $b:ident) => { "rdx" };
     (@register $a:ident $b:ident $c:ident) => { "rcx" };
-    ($unseen:ident, $seen:ident, $($argument:ident)*) => {
+    ($unseen:ident, $seen:ident, $brief:ident, $($argument:ident)*) => {
         ::core::arch::naked_asm!(
             ".cfi_startproc",
-            "cmp byte ptr [rip + {observes}], 0",
-            "je {unseen}",
+            "cmp byte ptr [rip + {observes}], {sees}",
+            "jb {unseen}",
             "push rbp",
             ".cfi_adjust_cfa_offset 8",
             ".cfi_rel_offset rbp, 0",
             "mov rbp, rsp",
             ".cfi_def_cfa_register rbp",
             concat!("mov ", $crate::entry_code!(@register $($argument)*), ", rbp"),
+            // By the comparison above.
+            "ja 3f",
+            "2:",
             "call {seen}",
+            "pop rbp",
+            ".cfi_remember_state",
+            ".cfi_def_cfa rsp, 8",
+            "ret",
+            "3:",
+            ".cfi_restore_state",
+            "cmp byte ptr [rip + {observes}], {sees_briefly}",
+            "jne 2b",
+            "call {brief}",
             "pop rbp",
             ".cfi_def_cfa rsp, 8",
             "ret",
             ".cfi_endproc",
             observes = sym $crate::c_abi::OBSERVES,
+            sees = const $crate::c_abi::SEES,
+            sees_briefly = const $crate::c_abi::SEES_BRIEFLY,
             unseen = sym $unseen,
             seen = sym $seen,
+            brief = sym $brief,
         )
     };
 }

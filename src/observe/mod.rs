@@ -258,9 +258,10 @@ pub(crate) enum Event<'a> {
 pub(crate) enum Wish {
     /// [`Event::Taken`], for which bits are counted.
     Counts,
-    /// [`Observer::carved`]: it writes into places that nobody has had, so none is known to be
-    /// zero.
+    /// [`Observer::carved`].
     Places,
+    /// It fills places that nobody has had, so none is known to be zero.
+    Fillings,
 }
 
 /// A path through the allocator that can be timed.
@@ -310,6 +311,26 @@ impl Resize {
     }
 }
 
+/// What hooks see of blocks. Ordered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Sees {
+    /// Nothing.
+    Nothing,
+    /// Those in slabs by [`Observer::handed_out`] and [`Observer::taken_back`], as long as all goes
+    /// well, and the rest by the other hooks.
+    Brief,
+    /// All, by the other hooks alone.
+    All,
+}
+
+impl Sees {
+    /// All, or nothing.
+    #[allow(dead_code, reason = "observers ask for it")]
+    fn all_if(wanted: bool) -> Sees {
+        if wanted { Sees::All } else { Sees::Nothing }
+    }
+}
+
 /// Watches the allocator.
 pub(crate) trait Observer: 'static {
     /// Kept per thread, in the cold part of its cache; has no destructor.
@@ -325,10 +346,10 @@ pub(crate) trait Observer: 'static {
     /// below it.
     const SKIPS_FIRST: bool = false;
 
-    /// The process can read its environment now: says whether the hooks are wanted. Called
+    /// The process can read its environment now: says which hooks are wanted. Called
     /// once, from the first allocation, with no cache yet.
-    fn set_up() -> bool {
-        false
+    fn set_up() -> Sees {
+        Sees::Nothing
     }
 
     /// Whether requests are to be diverted; asked after the set-up. If nothing else is wanted, the
@@ -408,13 +429,30 @@ pub(crate) trait Observer: 'static {
 
     /// A place that nobody has had since its slab was opened may be handed out from now on: the
     /// block is free, or the observer's own first one. The slab's owner is in the middle of a
-    /// change, so no signal handler of its thread will have the block meanwhile.
+    /// change, so no signal handler of its thread will have the block meanwhile. Or, where the last
+    /// argument is false, it is out since before anybody wanted to know.
     #[inline(always)]
-    fn carved(_: &Block<'_, Self::Record>) {}
+    fn carved(_: &Block<'_, Self::Record>, _is_free: bool) {}
 
     /// A block is handed out. The thread's cache is real.
     #[inline(always)]
     fn allocated(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
+
+    /// Instead of [`allocated`](Observer::allocated) where nobody sees more: a block in a slab, whose
+    /// place begins at `start` and has so many bytes; false, and nothing is done, where that has to be
+    /// told.
+    #[inline(always)]
+    fn handed_out(_start: usize, _bytes: usize, _request: &Request) -> bool {
+        true
+    }
+
+    /// Instead of [`freeing`](Observer::freeing), likewise; false as well if there is no place of a block
+    /// that somebody has: an address in a slab of such blocks is all that is known. That many bytes from there
+    /// on can be read.
+    #[inline(always)]
+    fn taken_back(_start: usize, _bytes: usize, _release: &Release) -> bool {
+        true
+    }
 
     /// First thing in a free. Says which block goes back now: this one, an older one, or none.
     #[inline(always)]
@@ -546,9 +584,9 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     const ACTIVE: bool = A::ACTIVE || B::ACTIVE;
     const SKIPS_FIRST: bool = A::SKIPS_FIRST || B::SKIPS_FIRST;
 
-    fn set_up() -> bool {
+    fn set_up() -> Sees {
         let first = A::set_up();
-        B::set_up() || first
+        B::set_up().max(first)
     }
 
     fn diverts() -> bool {
@@ -625,15 +663,25 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn carved(block: &Block<'_, Self::Record>) {
-        A::carved(&block.first());
-        B::carved(&block.second());
+    fn carved(block: &Block<'_, Self::Record>, is_free: bool) {
+        A::carved(&block.first(), is_free);
+        B::carved(&block.second(), is_free);
     }
 
     #[inline(always)]
     fn allocated(local: &Self::Local, block: &Block<'_, Self::Record>, request: &Request) {
         A::allocated(&local.0, &block.first(), request);
         B::allocated(&local.1, &block.second(), request);
+    }
+
+    #[inline(always)]
+    fn handed_out(start: usize, bytes: usize, request: &Request) -> bool {
+        A::handed_out(start, bytes, request) && B::handed_out(start, bytes, request)
+    }
+
+    #[inline(always)]
+    fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
+        A::taken_back(start, bytes, release) && B::taken_back(start, bytes, release)
     }
 
     #[inline(always)]
@@ -846,6 +894,18 @@ pub(crate) const FEATURES: [(&str, bool); 4] = [
 
 /// What is kept of each block in this build.
 pub(crate) type Record = <Observed as Observer>::Record;
+
+/// A block, as integrity sees it.
+#[cfg(feature = "integrity")]
+#[inline(always)]
+fn checked_block<'a>(block: &Block<'a, Record>) -> Block<'a, integrity::BlockRecord> {
+    Block {
+        address: block.address,
+        bytes: block.bytes,
+        class: block.class,
+        record: block.record.map(checked),
+    }
+}
 
 /// The part of it that integrity keeps.
 #[cfg(feature = "integrity")]

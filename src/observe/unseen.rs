@@ -1,5 +1,6 @@
 //! Who called, in a build that does not observe: nobody asks, and nothing is passed.
 
+use super::Sees;
 use super::api::Api;
 
 /// Who called the allocator: nothing, in this build.
@@ -13,6 +14,21 @@ impl Caller {
 
     #[inline(always)]
     pub(crate) const fn is_some(self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(crate) const fn parts(self) -> (Origin, Told) {
+        ((), ())
+    }
+
+    #[inline(always)]
+    pub(crate) const fn of_parts(_: Origin, _: Told) -> Caller {
+        Caller
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_brief(self) -> bool {
         false
     }
 
@@ -52,6 +68,10 @@ impl Caller {
     }
 }
 
+/// As [`Caller::parts`] has them.
+pub(crate) type Origin = ();
+pub(crate) type Told = ();
+
 /// Runs `call` for a caller that came through `api`.
 #[inline(always)]
 pub(crate) fn with_caller<T>(_api: Api, call: impl FnOnce(Caller) -> T) -> T {
@@ -60,7 +80,13 @@ pub(crate) fn with_caller<T>(_api: Api, call: impl FnOnce(Caller) -> T) -> T {
 
 /// Nothing is switched on.
 #[inline(always)]
-pub(crate) fn switch(_sees: bool, _diverts: bool) {}
+pub(crate) fn switch(_sees: Sees, _diverts: bool) {}
+
+/// No hook sees a block.
+#[inline(always)]
+pub(crate) const fn sees_briefly() -> bool {
+    false
+}
 
 /// No hook sees a block.
 #[inline(always)]

@@ -5,8 +5,7 @@
 //!    be seen.
 
 use super::{Kind, Slab};
-use crate::observe::Record;
-use crate::observe::kept::Kept;
+use crate::observe::{Block, Record};
 use crate::size_class::{CLASSES, SizeClass};
 use crate::sync::Ordering;
 
@@ -33,10 +32,11 @@ pub(crate) struct Look {
 /// What records say.
 #[derive(Clone, Copy)]
 pub(crate) struct Records {
-    /// Whether a record says that its block is not free.
-    pub(crate) is_out: fn(Kept<'static, Record>) -> bool,
+    /// Whether what is kept of a block says that it is not free; the last argument is whether its
+    /// place has been shown to observers.
+    pub(crate) is_out: fn(&Block<'static, Record>, bool) -> bool,
     /// The bytes of a block that the program has.
-    pub(crate) live_bytes: fn(Kept<'static, Record>) -> Option<usize>,
+    pub(crate) live_bytes: fn(&Block<'static, Record>) -> Option<usize>,
 }
 
 impl Slab {
@@ -118,7 +118,8 @@ impl Slab {
         (Slab::FIRST..self.blocks()).find_map(|index| {
             let bits = self.free_word(index / 64).get();
             let bit = 1 << (index % 64);
-            let is_both = bits & bit != 0 && self.record(index).is_some_and(look.records.is_out);
+            let is_out = |block| (look.records.is_out)(&block, self.is_carved(index));
+            let is_both = bits & bit != 0 && self.seen(index).is_some_and(is_out);
             let by = "the record of a block that is not free";
             is_both.then(|| differs64("slab.free", bits, bits & !bit, by))?
         })

@@ -247,6 +247,23 @@ impl Front {
         SizeClass::from_index(offset / size_of::<Bin>())
     }
 
+    /// The bin of a block whose slab this thread's cache owns, or of another address in that.
+    #[inline(always)]
+    pub(crate) fn bin_of(&self, address: usize) -> Option<&Bin> {
+        let slot = address.wrapping_sub(self.base.get()) >> SLOT_SHIFT;
+        if slot >= self.limit.get() {
+            return None;
+        }
+        // SAFETY: entries below `limit` are readable.
+        let owner = unsafe { &*self.owners.get().add(slot) }.load(Ordering::Relaxed);
+        let offset = owner.wrapping_sub(ptr::from_ref(self) as usize);
+        if offset >= size_of::<Front>() {
+            return None;
+        }
+        // SAFETY: an owner entry is the address of a bin; it lies in this front.
+        Some(unsafe { &*ptr::from_ref(self).byte_add(offset).cast::<Bin>() })
+    }
+
     /// Pushes a block whose slab this thread's cache owns.
     #[inline(always)]
     pub(crate) fn push(&self, block: *mut u8) -> Push {

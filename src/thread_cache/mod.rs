@@ -795,7 +795,7 @@ impl ThreadCache {
 
     /// One block of `class` that reads as zero, if a slab at hand has such a one.
     pub(crate) fn take_fresh(&self, class: SizeClass) -> Option<NonNull<u8>> {
-        if Observed::wants(Wish::Places) {
+        if Observed::wants(Wish::Fillings) {
             return None;
         }
         self.notice_miss(class);

@@ -8,8 +8,7 @@
 //!    is what is there in all of them.
 
 use super::large;
-use crate::observe::Record;
-use crate::observe::kept::Kept;
+use crate::observe::{Block, Record};
 use crate::registry::REGISTRY;
 use crate::size_class::SLOT_BYTES;
 use crate::slab::contradiction::{Contradiction, Look, Records, differs};
@@ -37,8 +36,8 @@ pub(crate) enum Whose {
 /// lets others go on for a moment.
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn for_each_contradiction(
-    is_out: fn(Kept<'static, Record>) -> bool,
-    live_bytes: fn(Kept<'static, Record>) -> Option<usize>,
+    is_out: fn(&Block<'static, Record>, bool) -> bool,
+    live_bytes: fn(&Block<'static, Record>) -> Option<usize>,
     wait: fn(),
     each: &mut dyn FnMut(Whose, usize, Contradiction),
 ) {

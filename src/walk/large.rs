@@ -99,7 +99,7 @@ fn of_units(slab: &'static Slab) -> Option<Contradiction> {
 
 /// That the block has the bytes that were asked for.
 fn of_record(slab: &'static Slab, look: Look) -> Option<Contradiction> {
-    let asked = (look.records.live_bytes)(slab.record(0)?)?;
+    let asked = (look.records.live_bytes)(&super::found(slab, 0)?.block)?;
     if !look.is_alone || asked <= slab.block_bytes() {
         return None;
     }

@@ -93,6 +93,11 @@ pub(crate) struct Found {
     pub(crate) index: usize,
     /// Blocks of the slab.
     pub(crate) blocks: usize,
+    /// Its place has been shown to observers, as each block's in a slab before it is handed out, but
+    /// for those that were out before anybody wanted to know.
+    pub(crate) is_carved: bool,
+    /// It is free in its slab.
+    pub(crate) is_free: bool,
 }
 
 /// Whether no other thread allocates or frees.
@@ -119,6 +124,17 @@ pub(crate) fn find(address: usize) -> Option<Found> {
         }
         Kind::Run | Kind::Mapping => found(slab, 0),
     }
+}
+
+/// Whether the place that covers an address, which is in a slab of blocks, has been shown to observers;
+/// the slab may keep it back.
+#[cold]
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn is_carved(address: usize) -> bool {
+    REGISTRY.find(address).is_some_and(|slab| {
+        slab.kind() == Kind::Blocks
+            && slab.is_carved(slab.class().block_index(address.wrapping_sub(slab.start())))
+    })
 }
 
 /// What is kept of the block that covers an address, and where it begins; as [`find`], with
@@ -227,6 +243,8 @@ fn found(slab: &'static Slab, index: usize) -> Option<Found> {
         slab: slab.start(),
         index,
         blocks: slab.blocks(),
+        is_carved: slab.is_carved(index),
+        is_free: slab.bits_of(index).0,
     })
 }
 

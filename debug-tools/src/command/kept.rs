@@ -31,24 +31,32 @@ impl Kept<'_> {
                 .map(|guard| (guard.part, self.whole(guard)))
                 .collect();
         }
-        let asked = format!(
-            "{} bytes by {}, aligned to {}; life {} of its place",
+        if record.doing == Doing::Overwritten {
+            let what = format!(
+                "OVERWRITTEN at {:#x}; {} bytes at most",
+                record.address, record.size
+            );
+            return vec![("asked", what)];
+        }
+        let mut asked = format!(
+            "{} bytes by {}, aligned to {}",
             record.size,
             api(record.api),
             1_u64.checked_shl(record.align_log2.into()).unwrap_or(0),
-            record.life
         );
+        // Lives are not counted everywhere.
+        if record.life > 0 {
+            asked += &format!("; life {} of its place", record.life);
+        }
         let mut lines = vec![("asked", asked)];
         lines.extend(
             self.moment(&record.allocated, "", symbols)
                 .map(|l| ("allocated", l)),
         );
         if record.doing != Doing::Live {
-            let by = format!(" by {}", api(record.freed_by));
-            lines.extend(
-                self.moment(&record.freed, &by, symbols)
-                    .map(|l| ("freed", l)),
-            );
+            let by = format!("by {}", api(record.freed_by));
+            let moment = self.moment(&record.freed, &format!(" {by}"), symbols);
+            lines.push(("freed", moment.unwrap_or(by)));
         }
         for guard in self.guards.iter().filter(|guard| guard.len > 0) {
             lines.push((guard.part, self.whole(guard)));

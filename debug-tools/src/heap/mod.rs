@@ -37,6 +37,7 @@ mod root;
 mod slab;
 mod spill;
 pub mod verify;
+mod word;
 
 use std::collections::HashMap;
 
@@ -365,7 +366,10 @@ impl<'i> Heap<'i> {
     pub fn bits(&self, slab: &Slab) -> Bits {
         let mut bits = slab.bits(self.memory(), &self.layout);
         if let Some(records) = &self.records {
-            bits.records = records.of_slab(self.memory(), slab.header, usize::from(slab.blocks));
+            bits.records = match &records.words {
+                Some(words) if !slab.is_large() => words.of_slab(self.memory(), slab, &bits),
+                _ => records.of_slab(self.memory(), slab.header, usize::from(slab.blocks)),
+            };
         }
         bits
     }

@@ -2,6 +2,7 @@
 //! that it does not have.
 
 use super::records::{Doing, Record, Records};
+use super::word::WORD;
 use super::{Heap, Slab};
 
 /// Bytes that are not the pattern.
@@ -57,6 +58,11 @@ impl Heap<'_> {
         let behind_link = start.saturating_add(records.link);
         let filling = |start, end| Guard::of("filling", start, end);
         match record.doing {
+            // In front is a word, as at the end.
+            Doing::Live if records.words.is_some() && !slab.is_large() => {
+                let asked_end = start.saturating_add(record.size.min(bytes));
+                vec![Guard::of("behind", asked_end, end.saturating_sub(WORD))]
+            }
             Doing::Live => self.around(records, slab, start, record.size).to_vec(),
             _ if slab.is_large() => vec![],
             Doing::Quarantined => vec![filling(start, end)],

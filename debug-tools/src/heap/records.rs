@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Root;
+use super::word::Words;
 use crate::image::Memory;
 
 /// The most bytes of a block's record, of a set of them, and from a slab's first one to its lane.
@@ -43,6 +44,8 @@ pub enum Doing {
     Freed,
     /// Nobody has had it since its slab was opened; filled at its start and at its end.
     Untouched,
+    /// Not known: the word that said so was overwritten.
+    Overwritten,
     /// No state that there is.
     Unknown(u8),
 }
@@ -69,6 +72,7 @@ impl Doing {
             Self::Quarantined => "quarantined".into(),
             Self::Filled => "freed and filled".into(),
             Self::Freed => "freed".into(),
+            Self::Overwritten => "overwritten".into(),
             Self::Unknown(number) => format!("{number}, which is none of 0 to 5"),
         }
     }
@@ -134,6 +138,8 @@ pub struct Records {
     freed: u64,
     life: u64,
     freed_by: u64,
+    /// How words are read, where those stand for the records of blocks in slabs.
+    pub words: Option<Words>,
     /// 0 nothing is checked, 1 at frees alone, 2 freed blocks are filled and kept as well.
     pub level: u8,
     /// The byte that stands where the program has no business.
@@ -194,7 +200,9 @@ impl Records {
             ),
             queued: HashMap::new(),
             log: None,
+            words: None,
         };
+        records.words = Words::of(root).filter(|_| records.level == 1);
         records.read_quarantines(root, memory);
         records.log = get("integrity.stacks").and_then(|word| {
             let table = memory.word(word).filter(|table| *table != 0)?;

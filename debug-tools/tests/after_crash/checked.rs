@@ -109,32 +109,78 @@ fn whatis_says_what_integrity_keeps_of_each_block() {
     }
 }
 
-/// Around each block stands what this process puts there, and not what another level would.
+/// A word at the end of each place says what a record would, and its damage is found byte by byte.
 #[test]
-fn the_light_level_has_a_pattern_of_its_own_length() {
+fn at_the_light_level_words_stand_for_records() {
     let Some(left) = checked(&[("HAKMEM_INTEGRITY_CHECKS", "light")]) else {
         return;
     };
-    let mut live = known(&left);
-    live.retain(|(_, is_live, bytes)| *is_live && *bytes <= 32768);
-    assert!(live.len() >= 80, "{}", live.len());
-    let addresses: Vec<u64> = live.iter().map(|(address, ..)| *address).collect();
-    let mut least = u64::MAX;
-    for ((.., size), said) in live.iter().zip(whatis(&left.core, &addresses)) {
+    let mut known = known(&left);
+    known.retain(|(_, _, bytes)| *bytes <= 32768);
+    let addresses: Vec<u64> = known.iter().map(|(address, ..)| *address).collect();
+    let (mut live, mut freed, mut most) = (0, 0, 0);
+    for ((_, is_live, size), said) in known.iter().zip(whatis(&left.core, &addresses)) {
         let record = &said["record"];
-        assert_eq!(record["size"], *size, "{said}");
-        for part in record["pattern"].as_array().unwrap() {
-            assert_eq!(part["is_whole"], true, "{said}");
-            let bytes = part["bytes"].as_u64().unwrap();
-            match part["part"].as_str() {
-                Some("in front") => assert_eq!(bytes, 8, "{said}"),
-                _ => least = least.min(bytes),
-            }
+        if !is_live && record["state"] == "live" {
+            // Its place has been handed out again.
+            continue;
         }
+        assert_eq!(record["size"], *size, "{said}");
+        assert_eq!(record["allocated"]["api"], "malloc", "{said}");
+        if !is_live {
+            assert_eq!(record["state"], "freed", "{said}");
+            assert_eq!(record["freed"]["api"], "free", "{said}");
+            freed += 1;
+            continue;
+        }
+        assert_eq!(
+            (&record["state"], &said["state"]),
+            (&"live".into(), &"live".into())
+        );
+        for part in record["pattern"].as_array().unwrap() {
+            assert_eq!(
+                (&part["part"], &part["is_whole"]),
+                (&"behind".into(), &true.into())
+            );
+            most = most.max(part["bytes"].as_u64().unwrap());
+        }
+        live += 1;
     }
-    assert!((8..16).contains(&least), "{least}");
+    assert!(
+        live >= 80 && freed >= 40 && most > 16,
+        "{live}, {freed}, {most}"
+    );
     let said = on("verify", &left.core, &[]).ended(0);
     assert!(said.stderr.is_empty(), "{}", said.stderr);
+    check(&left.core, 12, |flips, _: &Image| word_flips(flips));
+}
+
+fn word_flips(flips: &mut Flips<'_>) {
+    let heap = flips.heap;
+    let (slab, index, guards) = one(heap, Doing::Live);
+    let word = heap.bits(&slab).records[index].address;
+    assert_eq!(word + 8, slab.block(index + 1));
+    for byte in 0..8 {
+        let what = "a byte of the word of a live block";
+        flips.flip(what, word + byte, 1, 1 << byte, &["canary"]);
+    }
+    let [behind] = guards[..] else {
+        panic!("{guards:?}")
+    };
+    flips.add("behind", behind.start, 1, 0x41, &["canary"]);
+    let last = behind.start + behind.len - 1;
+    flips.add("behind, the last byte", last, 1, 0x41, &["canary"]);
+    let (slab, index, _) = one(heap, Doing::Freed);
+    let word = heap.bits(&slab).records[index].address;
+    flips.flip("the word of a freed block", word + 3, 1, 0x10, &["canary"]);
+    let kept_back = slab.block(1) - 8;
+    flips.flip(
+        "in front of the first block",
+        kept_back,
+        1,
+        0x10,
+        &["canary"],
+    );
 }
 
 #[test]

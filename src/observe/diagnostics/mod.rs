@@ -25,7 +25,7 @@ mod state;
 mod timing;
 
 use super::{
-    Block, Event, Observer, Occasion, Path, Release, Request, Wish, settings, trace_lines,
+    Block, Event, Observer, Occasion, Path, Release, Request, Sees, Wish, settings, trace_lines,
 };
 use crate::sys::stderr::{self, Line};
 use crate::sys::thread;
@@ -175,7 +175,7 @@ impl Observer for Diagnostics {
     type Record = ();
     type Span = Option<Span>;
 
-    fn set_up() -> bool {
+    fn set_up() -> Sees {
         let mut on = 0;
         for (area, variable) in VARIABLES {
             if settings::is_on(variable) {
@@ -191,14 +191,14 @@ impl Observer for Diagnostics {
             Timing::begin();
         }
         ON.store(on, Ordering::Relaxed);
-        on & OF_CALLS != 0
+        Sees::all_if(on & OF_CALLS != 0)
     }
 
     #[inline(always)]
     fn wants(wish: Wish) -> bool {
         match wish {
             Wish::Counts => Area::Refills.is_in(on()),
-            Wish::Places => false,
+            Wish::Places | Wish::Fillings => false,
         }
     }
 

@@ -355,7 +355,7 @@ pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request, level:
     };
     let asked = record.asked();
     if !matches!(asked.state(), State::Live | State::New) {
-        wrong::resized_after_free(block, &record, request);
+        wrong::resized_after_free(block, asked, request);
         return Resize::Refuse;
     }
     if level == Level::Full && is_in_slab(block) {

@@ -6,11 +6,13 @@ use super::quarantine::Quarantine;
 use super::record::BlockRecord;
 use super::thread::Thread;
 use super::untouched::{FILLED, FILLED_AT_END};
+use super::word::Word;
 use super::{guard, policy, stacks};
 use crate::observe::own_memory;
 
 /// Names that are added.
 pub(super) const NAMES: usize = 9
+    + Word::PARTS.len()
     + BlockRecord::OFFSETS.len()
     + Thread::OFFSETS.len()
     + Quarantine::OFFSETS.len()
@@ -30,6 +32,7 @@ pub(super) fn describe(put: fn(&str, usize), record: usize) {
     put("pattern.untouched.end", FILLED_AT_END);
     let offsets = BlockRecord::OFFSETS
         .into_iter()
+        .chain(Word::PARTS)
         .chain(Thread::OFFSETS)
         .chain(Quarantine::OFFSETS);
     for (name, offset) in offsets {

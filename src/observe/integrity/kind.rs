@@ -53,7 +53,7 @@ pub(super) enum Family {
 impl Family {
     /// That of a function, by its number.
     #[inline(always)]
-    pub(super) fn of(api: u8) -> Family {
+    pub(super) const fn of(api: u8) -> Family {
         const RUST_LAST: u8 = Api::RustRealloc as u8;
         const MALLOC: u8 = Api::Malloc as u8;
         const MALLOC_LAST: u8 = Api::Cfree as u8;
@@ -81,11 +81,40 @@ impl Family {
 /// Whether both are forms of C++'s operators for objects that are aligned by themselves, or neither
 /// is; and of others nothing is said.
 #[inline(always)]
-pub(super) fn is_same_form(taken_back: u8, handed_out: u8) -> bool {
+pub(super) const fn is_same_form(taken_back: u8, handed_out: u8) -> bool {
     const ALIGNED: u8 = 2;
     let are_operators = taken_back >= Api::New as u8 && handed_out >= Api::New as u8;
     !are_operators || (taken_back ^ handed_out) & ALIGNED == 0
 }
+
+/// Whether a function may take back what another one has handed out, by their numbers, as far as these
+/// say it: as [`Family::matches`] and [`is_same_form`].
+#[inline(always)]
+pub(super) fn takes_back(taken_back: u8, handed_out: u8) -> bool {
+    TAKEN_BACK[usize::from(taken_back % APIS)] >> (handed_out % APIS) & 1 != 0
+}
+
+/// More than there are functions.
+const APIS: u8 = 64;
+
+/// For each function a bit for each that may have handed out what it takes back.
+const TAKEN_BACK: [u64; APIS as usize] = {
+    let mut table = [0; APIS as usize];
+    let mut back = 0;
+    while back < APIS {
+        let mut out = 0;
+        while out < APIS {
+            let (to, of) = (Family::of(back) as u8, Family::of(out) as u8);
+            let is_unknown = to == Family::Unknown as u8 || of == Family::Unknown as u8;
+            if (to == of || is_unknown) && is_same_form(back, out) {
+                table[back as usize] |= 1 << out;
+            }
+            out += 1;
+        }
+        back += 1;
+    }
+    table
+};
 
 /// Whether a function hands out memory that reads as zero.
 #[inline(always)]

@@ -2,11 +2,12 @@
 //! that nobody is changing, and for each cache that no thread has.
 
 use super::kind::Kind;
+use super::known::Known;
+use super::light;
 use super::record::State;
 use super::report::{self, Finder, Finding};
-use crate::observe::kept::Kept;
 use crate::observe::report::Line;
-use crate::observe::{self, Record};
+use crate::observe::{self, Block, Record};
 use crate::sys::{fatal_signal, thread};
 use crate::walk::{self, Whose};
 
@@ -57,13 +58,16 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
     found
 }
 
-/// Whether a record says that its block is not free.
-fn is_out(record: Kept<'static, Record>) -> bool {
-    let state = observe::checked(record).asked().state();
-    matches!(state, State::Live | State::Quarantined)
+/// Whether what is kept of a block says that it is not free.
+fn is_out(block: &Block<'static, Record>, is_carved: bool) -> bool {
+    let block = observe::checked_block(block);
+    // In a place that is free, and that nobody was shown, an old word may stand.
+    let is_known = is_carved || !light::has_word(&block);
+    let known = is_known.then(|| Known::of(&block)).flatten();
+    known.is_some_and(|known| matches!(known.asked.state(), State::Live | State::Quarantined))
 }
 
 /// The bytes asked for of a block that the program has.
-fn live_bytes(record: Kept<'static, Record>) -> Option<usize> {
-    observe::checked(record).asked().live_size()
+fn live_bytes(block: &Block<'static, Record>) -> Option<usize> {
+    Known::of(&observe::checked_block(block))?.asked.live_size()
 }

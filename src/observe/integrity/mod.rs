@@ -26,9 +26,12 @@ mod description;
 mod foreign_free;
 mod guard;
 mod kind;
+mod known;
 mod leaks;
+mod light;
 mod metadata;
 mod missing_count;
+mod overwritten;
 mod pattern;
 mod placed_stacks;
 mod policy;
@@ -43,12 +46,13 @@ mod streams;
 mod thread;
 mod untouched;
 mod wild;
+mod word;
 mod wrong;
 mod wrong_range;
 
 use super::caller::Caller;
 use super::{
-    Block, Diverted, Observer, Path, Release, Request, Resize, Verdict, Wish, modules, stack,
+    Block, Diverted, Observer, Path, Release, Request, Resize, Sees, Verdict, Wish, modules, stack,
 };
 use crate::fault::{Call, Fault};
 use crate::sys::originals;
@@ -67,7 +71,7 @@ impl Observer for Checking {
     type Span = ();
     const SKIPS_FIRST: bool = true;
 
-    fn set_up() -> bool {
+    fn set_up() -> Sees {
         let level = policy::read();
         originals::find();
         leaks::set_up(level);
@@ -75,7 +79,7 @@ impl Observer for Checking {
         if level == Level::Off && !guards {
             policy::set(level);
             ranges::set_off();
-            return false;
+            return Sees::Nothing;
         }
         if level == Level::Full || guards {
             stack::set_up();
@@ -90,7 +94,11 @@ impl Observer for Checking {
         if guards {
             guard::start();
         }
-        level != Level::Off
+        match level {
+            Level::Off => Sees::Nothing,
+            Level::Light => Sees::Brief,
+            Level::Full => Sees::All,
+        }
     }
 
     const NAMES: usize = description::NAMES;
@@ -151,11 +159,29 @@ impl Observer for Checking {
 
     #[inline(always)]
     fn wants(wish: Wish) -> bool {
-        wish == Wish::Places && policy::level() == Level::Full
+        match wish {
+            Wish::Places => policy::level() != Level::Off,
+            Wish::Fillings => policy::level() == Level::Full,
+            Wish::Counts => false,
+        }
     }
 
-    fn carved(block: &Block<'_, BlockRecord>) {
-        untouched::fill(block);
+    fn carved(block: &Block<'_, BlockRecord>, is_free: bool) {
+        if policy::is_light() {
+            light::carved(block.address.as_ptr() as usize, block.bytes, is_free);
+        } else if is_free {
+            untouched::fill(block);
+        }
+    }
+
+    #[inline(always)]
+    fn handed_out(start: usize, bytes: usize, request: &Request) -> bool {
+        light::handed_out(start, bytes, request)
+    }
+
+    #[inline(always)]
+    fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
+        light::taken_back(start, bytes, release)
     }
 
     #[inline(always)]
@@ -166,7 +192,7 @@ impl Observer for Checking {
         if policy::is_light() {
             // Copies, here and wherever a hook calls what is not inlined: a reference would have
             // the hook keep in memory what it has in registers, and read it from there.
-            check::allocated_light(&block.copy(), &request.copy());
+            light::allocated(&block.copy(), &request.copy());
         } else {
             check::allocated(local, block, request);
         }
@@ -185,15 +211,19 @@ impl Observer for Checking {
         if policy::is_off() {
             Some(block.address)
         } else if policy::is_light() {
-            check::freeing_light(&block.copy(), &release.copy())
+            light::freeing(&block.copy(), &release.copy())
         } else {
             check::freeing(local, block, release)
         }
     }
 
     fn put_off(local: &Local, block: &Block<'_, BlockRecord>, release: &Release) {
-        if policy::level() != Level::Off {
-            check::put_off(local, block, release, policy::level());
+        match policy::level() {
+            Level::Off => {}
+            Level::Light if light::has_word(block) => {
+                light::freeing(block, release);
+            }
+            level => check::put_off(local, block, release, level),
         }
     }
 
@@ -206,17 +236,26 @@ impl Observer for Checking {
     }
 
     fn allocated_apart(block: &Block<'_, BlockRecord>, request: &Request) {
-        if policy::level() != Level::Off {
-            check::allocated_light(block, request);
+        match policy::level() {
+            Level::Off => {}
+            Level::Light => light::allocated(block, request),
+            Level::Full => check::allocated_light(block, request),
         }
     }
 
     fn freeing_apart(block: &Block<'_, BlockRecord>, release: &Release) {
         if is_guarded(block) {
-            guard::freeing(None, block, release);
-        } else if policy::level() != Level::Off {
-            // It goes back all the same: nobody else could free it later.
-            check::freeing_light(block, release);
+            return guard::freeing(None, block, release);
+        }
+        // It goes back all the same: nobody else could free it later.
+        match policy::level() {
+            Level::Off => {}
+            Level::Light => {
+                light::freeing(block, release);
+            }
+            Level::Full => {
+                check::freeing_light(block, release);
+            }
         }
     }
 
@@ -226,6 +265,7 @@ impl Observer for Checking {
         }
         match policy::level() {
             Level::Off => Resize::InPlaceAllowed,
+            Level::Light if light::has_word(block) => light::resizing(block, request),
             level => check::resizing(block, request, level),
         }
     }
@@ -233,6 +273,8 @@ impl Observer for Checking {
     fn resized(_: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
         if is_guarded(block) {
             guard::resized(block.address.as_ptr() as usize, request);
+        } else if light::has_word(block) {
+            light::allocated(block, request);
         } else if policy::level() != Level::Off {
             check::resized(block, request);
         }
@@ -244,6 +286,9 @@ impl Observer for Checking {
         }
         if policy::level() == Level::Off {
             return block.bytes - policy::tail();
+        }
+        if light::has_word(block) {
+            return light::usable(block);
         }
         check::usable(block)
     }

@@ -19,6 +19,7 @@
 //!    own its slab and free it at a time one finds it freed; where the other one is the owner the
 //!    slab's own checks may have to find it.
 
+use super::policy;
 use crate::observe::kept::{Keep, Part, STRIDE};
 use crate::sys::memory::PAGE;
 use core::mem::offset_of;
@@ -59,6 +60,10 @@ impl Keep for BlockRecord {
     const LANES: usize = 1;
 
     unsafe fn wipe(start: NonNull<u8>, blocks: usize) {
+        // Of blocks in slabs none is written then.
+        if policy::is_light() && blocks > 1 {
+            return;
+        }
         // SAFETY: the caller's clause; sets are whole.
         unsafe { start.write_bytes(0, blocks.div_ceil(SET) * 2 * MOMENTS) };
     }
@@ -106,6 +111,8 @@ pub(super) enum State {
     Freed = 4,
     /// Nobody has had it since its slab was opened; filled, as `untouched.rs` says.
     Untouched = 5,
+    /// Unknown: the word of the level `light` that said it has been overwritten.
+    Overwritten = 6,
 }
 
 /// What was asked for, and what became of it.
@@ -154,6 +161,7 @@ impl Asked {
             3 => State::Filled,
             4 => State::Freed,
             5 => State::Untouched,
+            6 => State::Overwritten,
             _ => State::New,
         }
     }
@@ -165,7 +173,7 @@ impl Asked {
     }
 
     #[inline(always)]
-    fn with_state(self, state: State) -> Asked {
+    pub(super) fn with_state(self, state: State) -> Asked {
         Asked(self.0 & !(0xf << STATE_SHIFT) | (state as u64) << STATE_SHIFT)
     }
 

@@ -10,7 +10,7 @@ use super::policy::{self, Level};
 use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
-use super::{check, guard, metadata, streams, untouched};
+use super::{check, guard, light, metadata, overwritten, streams, untouched};
 use crate::observe::kept::Kept;
 use crate::observe::{self, Block};
 use crate::sys::peek::Memory;
@@ -84,14 +84,13 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
         return found + wrong;
     }
     let _ = walk::for_each_place(|place| {
-        let Some(record) = place.block.record.map(observe::checked) else {
+        let block = observe::checked_block(&place.block);
+        if light::has_word(&block) {
+            found += look.finds_damaged_words(place, found < MOST);
             return ControlFlow::Continue(());
-        };
-        let block = Block {
-            address: place.block.address,
-            bytes: place.block.bytes,
-            class: place.block.class,
-            record: Some(record),
+        }
+        let Some(record) = block.record else {
+            return ControlFlow::Continue(());
         };
         if let Some((kept, record)) = kept_back(place, record) {
             found += usize::from(look.finds_damage(&kept, &record, found < MOST));
@@ -123,6 +122,36 @@ fn kept_back(
 }
 
 impl Look {
+    /// How many words are damaged, of a place and of the one that its slab keeps back if it is the next
+    /// one; those are told that are to be.
+    fn finds_damaged_words(&self, place: &Found, is_told: bool) -> usize {
+        let (start, bytes) = (place.block.address.as_ptr() as usize, place.block.bytes);
+        let of_kept_back = if place.index == 1 && place.is_carved {
+            usize::from(self.finds_damaged_word(place.slab, bytes, is_told))
+        } else {
+            0
+        };
+        // Of what nobody has had, and nobody was shown, nothing is known.
+        let is_known = place.is_carved || !place.is_free;
+        let is_damaged = is_known && self.finds_damaged_word(start, bytes, is_told);
+        of_kept_back + usize::from(is_damaged)
+    }
+
+    fn finds_damaged_word(&self, start: usize, bytes: usize, is_told: bool) -> bool {
+        let word = light::read(light::word_of(start, bytes));
+        let is_there =
+            || !light::is_whole(start, bytes) && light::read(light::word_of(start, bytes)) == word;
+        // As of a record, in [`Look::finds_damage`].
+        let is_still_there = |_| {
+            fatal_signal::wait();
+            is_there()
+        };
+        if !is_there() || self.memory.is_some() && !(1..TIMES).all(is_still_there) {
+            return false;
+        }
+        !is_told || overwritten::end(start, bytes, finder(self.when), report::only_tell)
+    }
+
     /// Whether a block is damaged, which is told if it is to be.
     fn finds_damage(
         &self,
@@ -201,6 +230,15 @@ fn is_whole_or_gone(memory: &Memory, start: usize, len: usize) -> bool {
     true
 }
 
+fn finder(when: &'static [u8]) -> Finder<'static> {
+    Finder {
+        what: when,
+        thread: thread::id(),
+        frames: &[],
+        returns: true,
+    }
+}
+
 /// Tells of a damaged block; says whether it still was.
 fn tell(
     block: &Block<'_, BlockRecord>,
@@ -209,12 +247,7 @@ fn tell(
     when: &'static [u8],
 ) -> bool {
     let start = block.address.as_ptr() as usize;
-    let finder = Finder {
-        what: when,
-        thread: thread::id(),
-        frames: &[],
-        returns: true,
-    };
+    let finder = finder(when);
     match asked.state() {
         State::Live => wrong::around(block, asked, finder, report::only_tell),
         State::Untouched => {

@@ -3,8 +3,11 @@
 
 use super::check;
 use super::kind::{Family, Kind, is_same_form};
+use super::known::Known;
+use super::light;
+use super::overwritten;
 use super::pattern::{self, FREED, FRONT};
-use super::record::{Asked, BlockRecord, State};
+use super::record::{Asked, BlockRecord, Moment, State};
 use super::report::{self, Finder, Finding, Subject};
 use super::{stacks, untouched};
 use crate::fault::{Call, Fault};
@@ -64,6 +67,16 @@ pub(super) fn freed_again(
     asked: Asked,
     release: &Release,
 ) -> bool {
+    freed_before(block, asked, record.freed(), release)
+}
+
+/// As [`freed_again`], of a block that was freed at a moment, by a function.
+pub(super) fn freed_before(
+    block: &Block<'_, BlockRecord>,
+    asked: Asked,
+    freed: (Moment, u8),
+    release: &Release,
+) -> bool {
     let address = block.address.as_ptr() as usize;
     let mut sentence = Line::part();
     let kind = match asked.state() {
@@ -85,9 +98,12 @@ pub(super) fn freed_again(
                 .text(b"): this block of ")
                 .number(asked.size())
                 .text(b" bytes was freed before, by ")
-                .text(name_of(record.freed().1))
-                .text(b" in thread ")
-                .number(record.freed().0.thread as usize);
+                .text(name_of(freed.1));
+            if freed.0.thread != 0 {
+                sentence
+                    .text(b" in thread ")
+                    .number(freed.0.thread as usize);
+            }
             Kind::DoubleFree
         }
     };
@@ -155,6 +171,22 @@ pub(super) fn freed(block: &Block<'_, BlockRecord>, asked: Asked, release: &Rele
     });
 }
 
+/// Looks for damage around a block with a word, in a call.
+#[cold]
+pub(super) fn look_around(block: &Block<'_, BlockRecord>, caller: Caller) {
+    with_caller(caller, |finder| {
+        around_word(block, finder, report::tell);
+    });
+}
+
+/// As [`around`], of a block with a word.
+fn around_word(block: &Block<'_, BlockRecord>, finder: Finder<'_>, tell: fn(&Finding<'_>)) -> bool {
+    let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
+    let finds = |start| overwritten::end(start, bytes, finder, tell);
+    let is_own = finds(start);
+    finds(start - bytes) || is_own
+}
+
 fn begin(caller: Caller, address: usize) -> Line {
     let mut sentence = Line::part();
     sentence
@@ -172,6 +204,9 @@ pub(super) fn around(
     finder: Finder<'_>,
     tell: fn(&Finding<'_>),
 ) -> bool {
+    if light::has_word(block) {
+        return around_word(block, finder, tell);
+    }
     let address = block.address.as_ptr() as usize;
     let [front, tail] = check::guards(block, asked.size());
     let mut found = false;
@@ -331,7 +366,7 @@ fn written(
     let (first, last) = damage;
     let mut subject = Subject::of(start);
     if let Some(subject) = &mut subject {
-        subject.tell(record);
+        subject.tell(&Known::of_record(record));
     }
     // What touches the block above alone, and begins close to it, ran below its start.
     let above = subject.and_then(|block| block.neighbour(1));
@@ -385,16 +420,12 @@ fn written(
 /// A block is resized that was freed.
 #[cold]
 #[inline(never)]
-pub(super) fn resized_after_free(
-    block: &Block<'_, BlockRecord>,
-    record: &BlockRecord,
-    request: &Request,
-) {
+pub(super) fn resized_after_free(block: &Block<'_, BlockRecord>, asked: Asked, request: &Request) {
     let address = block.address.as_ptr() as usize;
     let mut sentence = begin(request.caller, address);
     sentence
         .text(b"this block of ")
-        .number(record.asked().size())
+        .number(asked.size())
         .text(b" bytes was freed before; the program gets a new one");
     tell_call(
         request.caller,

@@ -29,7 +29,7 @@ pub(crate) mod tally;
 use super::caller;
 use super::kept::{Keep, Part};
 use super::used::Used;
-use super::{Block, Event, Observer, Release, Request, Resize};
+use super::{Block, Event, Observer, Release, Request, Resize, Sees};
 use crate::sys::thread;
 use core::ptr;
 use core::ptr::NonNull;
@@ -90,8 +90,8 @@ impl Observer for Streaming {
     type Record = Mark;
     type Span = ();
 
-    fn set_up() -> bool {
-        is_on()
+    fn set_up() -> Sees {
+        Sees::all_if(is_on())
     }
 
     fn forked() {
@@ -346,7 +346,7 @@ pub(crate) fn switch_on() {
     }
     below::begin();
     locals().for_each(Local::provide);
-    caller::switch(true, true);
+    caller::switch(Sees::All, true);
 }
 
 /// Takes back one [`switch_on`].

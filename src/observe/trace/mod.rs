@@ -48,7 +48,7 @@ use super::own_memory;
 use super::settings;
 use super::stack;
 use super::trace_lines;
-use super::{Block, Event, Observer, Path as Way, Release, Request, Resize};
+use super::{Block, Event, Observer, Path as Way, Release, Request, Resize, Sees};
 use crate::fault::{self, Call, Fault};
 use crate::sys::file::Refusal;
 use crate::sys::stderr::Line;
@@ -174,9 +174,9 @@ impl Observer for Recorder {
         settings::arena_base()
     }
 
-    fn set_up() -> bool {
+    fn set_up() -> Sees {
         let Some(plan) = Plan::read() else {
-            return false;
+            return Sees::Nothing;
         };
         stack::set_up();
         modules::set_up();
@@ -190,15 +190,15 @@ impl Observer for Recorder {
             && plan.filter == Filter::NONE
             && !plan.is_verbose;
         if !session::set_up(plan) {
-            return false;
+            return Sees::Nothing;
         }
         let state = if is_plain { ON } else { OTHERWISE };
         STATE.0.store(state, Ordering::Relaxed);
         if session().is_none() {
-            return false;
+            return Sees::Nothing;
         }
         crash::set_up();
-        true
+        Sees::All
     }
 
     const NAMES: usize = 1 + own_memory::NAMES;

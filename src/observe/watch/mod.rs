@@ -33,7 +33,9 @@ use super::kept::{Keep, Part};
 use super::report::{Line, place};
 use super::used::Used;
 use super::watch_error::WatchError;
-use super::{Block, Event, Observer, Path, Release, Request, Resize, modules, settings, stack};
+use super::{
+    Block, Event, Observer, Path, Release, Request, Resize, Sees, modules, settings, stack,
+};
 use crate::fault::{self, Call, Fault};
 use crate::options::Malformed;
 use crate::options::rule_text::RuleText;
@@ -91,7 +93,7 @@ impl Observer for Watch {
         settings::arena_base()
     }
 
-    fn set_up() -> bool {
+    fn set_up() -> Sees {
         stack::set_up();
         let texts = ["HAKMEM_WATCH", "HAKMEM_WATCH_ADDR"].map(settings::text);
         if settings::count("HAKMEM_WATCH_HARDWARE") == 0 {
@@ -101,7 +103,7 @@ impl Observer for Watch {
             modules::set_up();
             environment::set_up(texts);
         }
-        rules::exist()
+        Sees::all_if(rules::exist())
     }
 
     fn began(local: &Local, _adopted: bool) {
@@ -191,7 +193,7 @@ impl Observer for Watch {
             .map_err(|Malformed { at, accepted, .. }| WatchError::Malformed { at, accepted })?;
         modules::refresh();
         let number = environment::add(&rule)?;
-        caller::switch(true, true);
+        caller::switch(Sees::All, true);
         Ok(number)
     }
 

@@ -23,6 +23,10 @@ impl Heap<'_> {
                 let bytes = slab.bytes * u64::from(slab.blocks);
                 self.memory().bytes(slab.start, bytes as usize)
             };
+            let kept_back = bits.records[..usize::from(slab.first).min(bits.records.len())].iter();
+            for record in kept_back.filter(|record| record.doing == Doing::Overwritten) {
+                checked.found("canary", record.address, overwritten(slab, 0));
+            }
             for index in slab.indices() {
                 let Some(record) = bits.records.get(index) else {
                     break;
@@ -30,6 +34,10 @@ impl Heap<'_> {
                 checked.records += 1;
                 let state = self.state(slab, index, &bits);
                 let block = slab.block(index);
+                if record.doing == Doing::Overwritten {
+                    checked.found("canary", record.address, overwritten(slab, index));
+                    continue;
+                }
                 if let Some(what) = self.disagreement(slab, index, state, record) {
                     let is_moving = inside || self.is_any_busy();
                     checked.found_unless(is_moving, "record.state", block, what);
@@ -191,6 +199,17 @@ impl Heap<'_> {
             }
         }
     }
+}
+
+/// What is wrong with a place whose word was overwritten.
+fn overwritten(slab: &Slab, index: usize) -> String {
+    format!(
+        "behind block {index} of the slab at {:#x}, of {} bytes, and in front of block {}: the word that says \
+         what the block is was overwritten",
+        slab.start,
+        slab.bytes,
+        index + 1
+    )
 }
 
 /// Damage of a guard in the memory of a slab, which begins at an address.

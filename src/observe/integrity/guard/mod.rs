@@ -208,7 +208,7 @@ pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request) -> Res
     };
     let asked = slot.record.asked();
     if asked.state() != State::Live {
-        wrong::resized_after_free(block, &slot.record, request);
+        wrong::resized_after_free(block, asked, request);
         return Resize::Refuse;
     }
     let release = Release {

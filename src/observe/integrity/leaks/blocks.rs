@@ -1,9 +1,9 @@
 //! The live blocks, in the order of their addresses, and what is found out about each.
 
 use super::super::guard;
-use super::super::record::{BlockRecord, State};
+use super::super::known::Known;
+use super::super::record::State;
 use super::room::{Plain, Room};
-use crate::observe;
 use crate::walk::{self, BlockState};
 use core::ops::ControlFlow;
 
@@ -54,26 +54,28 @@ pub(super) struct Blocks {
 }
 
 /// Calls `each` with every block that the program has and that is observed: address, bytes asked
-/// for, record; those with pages of their own among them.
-pub(super) fn each_live(each: &mut dyn FnMut(usize, usize, &BlockRecord)) {
-    each_out(&mut |block, record| {
-        if let Some(record) = record
-            && record.asked().state() == State::Live
+/// for, what is known; those with pages of their own among them.
+pub(super) fn each_live(each: &mut dyn FnMut(usize, usize, &Known)) {
+    each_out(&mut |block, known| {
+        if let Some(known) = known
+            && known.asked.state() == State::Live
         {
-            each(block.address as usize, record.asked().size(), record);
+            each(block.address as usize, known.asked.size(), known);
         }
     });
     guard::each_live(|guarded| {
-        let size = guarded.record.asked().size();
-        each(guarded.address, size, guarded.record);
+        let known = Known::of_record(guarded.record);
+        each(guarded.address, known.asked.size(), &known);
     });
 }
 
 /// Calls `each` with where every block begins and ends of which nothing is known, but that it is
 /// not free: it was handed out before anybody looked, or without memory for a record.
 pub(super) fn each_unknown(each: &mut dyn FnMut(usize, usize)) {
-    each_out(&mut |block, record| {
-        if record.is_none_or(|record| record.asked().state() == State::New) {
+    each_out(&mut |block, known| {
+        let is_unknown =
+            |known: &Known| matches!(known.asked.state(), State::New | State::Overwritten);
+        if known.is_none_or(is_unknown) {
             let start = block.address as usize;
             each(start, start + block.bytes);
         }
@@ -81,12 +83,12 @@ pub(super) fn each_unknown(each: &mut dyn FnMut(usize, usize)) {
 }
 
 /// Every block that is not free as far as the allocator is concerned.
-fn each_out(each: &mut dyn FnMut(&walk::Block, Option<&BlockRecord>)) {
+fn each_out(each: &mut dyn FnMut(&walk::Block, Option<&Known>)) {
     let _ = walk::walk(|block| {
         if block.state == BlockState::Live {
             let found = walk::find(block.address as usize);
-            let record = found.and_then(|found| found.block.record);
-            each(block, record.map(|record| observe::checked(record).get()));
+            let known = found.and_then(|found| Known::of_found(&found));
+            each(block, known.as_ref());
         }
         ControlFlow::<()>::Continue(())
     });
@@ -101,14 +103,14 @@ impl Blocks {
         let most = count + count / 8 + 64;
         let (mut blocks, mut starts) = (Room::<Block>::new(most)?, Room::<usize>::new(most)?);
         let mut len = 0;
-        each_live(&mut |start, size, record| {
+        each_live(&mut |start, size, known| {
             if let Some(place) = blocks.get_mut(len) {
                 *place = Block {
                     start,
                     size,
-                    stack: record.allocated().stack,
-                    api: record.asked().api(),
-                    life: record.life(),
+                    stack: known.allocated.stack,
+                    api: known.asked.api(),
+                    life: known.life,
                     mark: Mark::None,
                     held_blocks: 0,
                     held_bytes: 0,

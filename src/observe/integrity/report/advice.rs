@@ -16,7 +16,9 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     match finding.kind {
         Kind::WriteAfterFree | Kind::LinkCorruption => watch_writer(paper, finding, true),
         Kind::HeapOverflow | Kind::HeapUnderflow if finding.damage.is_some() => {
-            if is_in_place(finding) {
+            let is_watchable = is_in_place(finding)
+                && !finding.subject.is_some_and(|block| block.is_size_unknown());
+            if is_watchable {
                 watch_writer(paper, finding, false);
             }
             if let Some(block) = finding.subject.filter(|block| block.is_guarded) {
@@ -24,7 +26,7 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
             }
             paper.line(
                 Line::new()
-                    .text(if is_in_place(finding) {
+                    .text(if is_watchable {
                         b"     or: "
                     } else {
                         b"  next: "

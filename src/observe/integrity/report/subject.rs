@@ -1,15 +1,17 @@
 //! The block that a report is about, and its neighbours: what is known of them at that moment.
 
 use super::super::guard;
-use super::super::record::{BlockRecord, Moment, State};
-use crate::observe::{self, LARGE};
+use super::super::known::Known;
+use super::super::record::{Moment, State};
+use crate::observe::LARGE;
 use crate::walk;
 
 /// A block, as it is told of.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject {
     pub(crate) address: usize,
-    /// Bytes asked for; of a place that was never seen to be handed out those that it has.
+    /// Bytes asked for; of a place that was never seen to be handed out those that it has, and where
+    /// what was kept of it was overwritten the most that it may have been.
     pub(crate) size: usize,
     /// Bytes of its place.
     pub(crate) bytes: usize,
@@ -45,7 +47,7 @@ impl Subject {
             is_guarded: true,
             ..Subject::unknown(block.address, block.bytes)
         };
-        subject.tell(block.record);
+        subject.tell(&Known::of_record(block.record));
         subject
     }
 
@@ -53,6 +55,11 @@ impl Subject {
     pub(crate) fn neighbour(&self, step: isize) -> Option<Subject> {
         let found = walk::find(self.address)?;
         walk::neighbour(&found, step).map(|found| Subject::from(&found))
+    }
+
+    /// The block whose place begins at `start`; `None` of the one that a slab keeps back.
+    pub(in super::super) fn at_place_itself(start: usize) -> Option<Subject> {
+        walk::find(start).map(|found| Subject::from(&found))
     }
 
     /// The place so many places on from one that begins at `start`, which may be the one that a
@@ -73,8 +80,8 @@ impl Subject {
             index: found.index,
             ..Subject::unknown(found.block.address.as_ptr() as usize, found.block.bytes)
         };
-        if let Some(record) = found.block.record.map(observe::checked) {
-            subject.tell(&record);
+        if let Some(known) = Known::of_found(found) {
+            subject.tell(&known);
         }
         subject
     }
@@ -105,9 +112,9 @@ impl Subject {
         }
     }
 
-    /// Takes over what a record has.
-    pub(in super::super) fn tell(&mut self, record: &BlockRecord) {
-        let asked = record.asked();
+    /// Takes over what is known of it.
+    pub(in super::super) fn tell(&mut self, known: &Known) {
+        let asked = known.asked;
         self.state = asked.state();
         if matches!(self.state, State::New | State::Untouched) {
             return;
@@ -115,10 +122,10 @@ impl Subject {
         self.size = asked.size();
         self.align_log2 = asked.align_log2();
         self.allocated_by = asked.api();
-        self.life = record.life();
-        self.allocated = record.allocated();
+        self.life = known.life;
+        self.allocated = known.allocated;
         if self.state != State::Live {
-            (self.freed, self.freed_by) = record.freed();
+            (self.freed, self.freed_by) = (known.freed, known.freed_by);
         }
     }
 
@@ -144,6 +151,11 @@ impl Subject {
         self.freed.thread
     }
 
+    /// Whether no more is known of its size than the most that it may be.
+    pub(crate) fn is_size_unknown(&self) -> bool {
+        self.state == State::Overwritten
+    }
+
     /// Whether it was freed, and is kept from being used again.
     pub(crate) fn is_quarantined(&self) -> bool {
         self.state == State::Quarantined
@@ -165,6 +177,7 @@ impl Subject {
             State::Live => "live",
             State::Quarantined => "freed, in quarantine",
             State::Filled | State::Freed => "freed",
+            State::Overwritten => "of which nothing is known: that was overwritten",
         }
     }
 
@@ -176,6 +189,7 @@ impl Subject {
             State::Live => "live",
             State::Quarantined => "quarantined",
             State::Filled | State::Freed => "freed",
+            State::Overwritten => "overwritten",
         }
     }
 

@@ -48,7 +48,11 @@ fn describe(paper: &mut Paper, what: &[u8], subject: &Subject) {
     let mut line = Line::new();
     line.text(what)
         .address(subject.address)
-        .text(b" of ")
+        .text(if subject.is_size_unknown() {
+            b" of at most "
+        } else {
+            b" of "
+        })
         .number(subject.size)
         .text(b" bytes, ")
         .text(subject.state_name().as_bytes());
