@@ -15,9 +15,13 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 /// What links are XORed with. Set once, before the first list; Relaxed suffices.
 static KEY: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the key of the process; called once, before any block is on a list.
+/// A bit of the key that is always set.
+const ODD: usize = 1 << 56;
+
+/// Sets the key of the process; called once, before any block is on a list. Its uppermost byte is
+/// made odd: so a link is no address, and does not end with a byte that observers fill blocks with.
 pub(crate) fn set_key(key: usize) {
-    KEY.store(key, Ordering::Relaxed);
+    KEY.store(key | ODD, Ordering::Relaxed);
 }
 
 /// The key, for readers of a core file.

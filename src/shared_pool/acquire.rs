@@ -43,10 +43,7 @@ impl Pool {
     /// Slots in a row that have their pages, of the fullest SuperSlab that has such, or else of
     /// an empty one.
     fn claim_used(&mut self, slots: usize) -> Option<Claimed> {
-        for list in 0..LISTS {
-            if (2 << list) <= slots && list + 1 < LISTS {
-                continue;
-            }
+        for list in lists_for(slots) {
             for meta in self.in_use[list].newest_first().take(LOOKED_AT) {
                 if let Some(site) = meta.superslab().claim_used(slots) {
                     self.place_by_free(meta);
@@ -63,10 +60,7 @@ impl Pool {
     }
 
     fn claim_in_use(&mut self, slots: usize) -> Option<(Site, &'static SuperSlab, usize)> {
-        for list in 0..LISTS {
-            if (2 << list) <= slots && list + 1 < LISTS {
-                continue;
-            }
+        for list in lists_for(slots) {
             for _ in 0..LOOKED_AT {
                 let mut tried = None;
                 for meta in self.in_use[list].newest_first().take(LOOKED_AT) {
@@ -90,6 +84,11 @@ impl Pool {
         }
         None
     }
+}
+
+/// The lists of SuperSlabs that may have so many free slots.
+fn lists_for(slots: usize) -> impl Iterator<Item = usize> {
+    (0..LISTS).filter(move |list| (2 << list) > slots || list + 1 == LISTS)
 }
 
 fn hint(index: usize) -> Option<&'static SuperSlab> {

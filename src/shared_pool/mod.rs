@@ -24,7 +24,7 @@
 //! `HAKMEM_PURGE_DELAY_MS`.
 //!
 //! 1. A SuperSlab is in one place: on a list by the number of its free slots, in the cache,
-//!    or nowhere (no slot free, or held by someone). [`Pool::settle`] alone moves it.
+//!    or nowhere (no slot free, or held by someone). [`Pool::move_to`] and the cache alone move it.
 //! 2. All lists are under one lock. No system call is made while it is held, but for an
 //!    observer's line: what is to be purged or unmapped is claimed first.
 

@@ -25,7 +25,8 @@ const PURGE_LEAST: usize = 4;
 /// on it.
 static NEXT_PURGE: AtomicU64 = AtomicU64::new(0);
 
-/// One thread purges at a time.
+/// One thread purges at a time: set Acquire by who begins, cleared Release by the same when it has
+/// ended, so that the next one sees what it has done.
 static PURGING: AtomicBool = AtomicBool::new(false);
 
 /// Free slots that may stay dirty for good: the larger of 1 MiB and a sixteenth of what

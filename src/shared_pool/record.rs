@@ -14,9 +14,11 @@ pub(crate) struct SharedMeta {
     superslab: &'static SuperSlab,
     pub(super) links: [Link; 2],
     pub(super) place: Cell<Place>,
-    /// It is on the list of those with dirty free slots, since this time.
+    /// It is on the list of those with dirty free slots.
     pub(super) dirty_listed: Cell<bool>,
+    /// Since when it is, milliseconds.
     pub(super) dirty_since: Cell<u64>,
+    /// When it went into the cache, milliseconds.
     pub(super) cached_at: Cell<u64>,
     /// Its number among all that ever went into the cache.
     pub(super) cached_as: Cell<u64>,

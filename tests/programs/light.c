@@ -109,11 +109,12 @@ int main(int count, char **arguments) {
         drop(item);
     } else if (strcmp(which, "one_in_front") == 0) {
         begin(24);
-        item[-1] = 0;
+        item[-1] = 0; /* No word ends with that. */
         drop(item);
     } else if (strcmp(which, "four_in_front") == 0) {
         begin(24);
-        memset(item - 4, 0, 4);
+        /* All of them are others then. */
+        for (int i = 1; i <= 4; i++) item[-i] ^= 0x55;
         drop(item);
     } else if (strcmp(which, "eight_in_front") == 0) {
         begin(16);

@@ -216,6 +216,45 @@ fn a_program_that_goes_on_has_what_fits_and_no_more() {
     }
 }
 
+/// How many calls of the program of short ranges were wrong, and what it says behind that; each was
+/// told.
+#[track_caller]
+fn short_ranges(kind: &str) -> (usize, String) {
+    let run = observed("memory_ends.c")
+        .arg(kind)
+        .env("HAKMEM_QUARANTINE_KB", "0");
+    let outcome = run.env("HAKMEM_ON_ERROR", "continue").output();
+    let said = outcome.success().stdout_text().into_owned();
+    let (wrong, rest) = said.trim_end().split_once(" wrong, ").expect("a count");
+    let wrong = wrong.parse().expect("a number");
+    let text = outcome.stderr_text();
+    let told = text.lines().filter(|line| line.starts_with(ERROR)).count();
+    assert_eq!(told, wrong, "{said}");
+    (wrong, rest.to_owned())
+}
+
+#[test]
+fn a_byte_more_than_a_small_block_has_and_into_the_next_one() {
+    if !applies() {
+        return;
+    }
+    let (wrong, rest) = short_ranges("live");
+    assert!(wrong > 3 * 299 + 200, "few blocks lie beside each other");
+    assert_eq!(rest, "0 went on");
+}
+
+#[test]
+fn where_a_freed_block_has_a_link() {
+    if !applies() {
+        return;
+    }
+    let (wrong, rest) = short_ranges("linked");
+    assert_eq!(wrong, 800);
+    let links = rest.strip_prefix("0 went on, ").expect("links");
+    let links: usize = links.strip_suffix(" links").unwrap().parse().unwrap();
+    assert!(links > 10, "{links} blocks have a link");
+}
+
 #[test]
 fn the_levels_below_do_not_check_them() {
     if !applies() {

@@ -3,18 +3,14 @@
 use super::{checked, copy, fill, fortify, plain, seek};
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use hakmem_alloc::c_abi::{Call, UNLIMITED, is_clear_in_page, left};
+use hakmem_alloc::c_abi::{Call, UNLIMITED, left};
 
 /// Compares as far as the blocks go, and tells if they are equal so far and it would go on.
 ///
 /// # Safety
 /// As of `memcmp`.
 unsafe fn compare(call: Call, a: *const u8, b: *const u8, len: usize) -> c_int {
-    let room = |at: *const u8| match is_clear_in_page(at as usize, len) {
-        true => len,
-        false => left(at as usize),
-    };
-    let both = len.min(room(a)).min(room(b));
+    let both = len.min(left(a as usize)).min(left(b as usize));
     // SAFETY: the caller's clause.
     let result = unsafe { plain::compare(a, b, both) };
     if result != 0 || both == len {
@@ -33,7 +29,7 @@ fn at(start: *const c_void, found: Option<usize>) -> *mut c_void {
 
 checked! {
     /// C11 `memcpy`; of ranges that overlap it makes a `memmove`.
-    fn memcpy of 2(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
+    fn memcpy of copy(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
         if (to as usize).abs_diff(from as usize) < len && to.cast_const() != from {
             call.overlapping(to as usize, from as usize, len);
         }
@@ -43,14 +39,14 @@ checked! {
     };
 
     /// C11 `memmove`.
-    fn memmove of 2(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
+    fn memmove of move(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
         // SAFETY: as above.
         unsafe { copy(call, to, from, len) };
         to
     };
 
     /// GNU `mempcpy`: returns the end.
-    fn mempcpy of 2(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
+    fn mempcpy of copy(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void |call| {
         // SAFETY: as above.
         unsafe { copy(call, to, from, len) };
         to.wrapping_byte_add(len)
@@ -63,7 +59,7 @@ checked! {
     };
 
     /// C11 `memset`.
-    fn memset of 1(to: *mut c_void, byte: c_int, len: usize) -> *mut c_void |call| {
+    fn memset of fill(to: *mut c_void, byte: c_int, len: usize) -> *mut c_void |call| {
         // SAFETY: as above.
         unsafe { fill(call, to, byte, len) };
         to
@@ -82,13 +78,13 @@ checked! {
     };
 
     /// C11 `memcmp`. What stands behind the first difference is not looked at.
-    fn memcmp of 2(a: *const c_void, b: *const c_void, len: usize) -> c_int |call| {
+    fn memcmp of compare(a: *const c_void, b: *const c_void, len: usize) -> c_int |call| {
         // SAFETY: as above.
         unsafe { compare(call, a.cast(), b.cast(), len) }
     };
 
     /// BSD `bcmp`.
-    fn bcmp of 2(a: *const c_void, b: *const c_void, len: usize) -> c_int |call| {
+    fn bcmp of compare(a: *const c_void, b: *const c_void, len: usize) -> c_int |call| {
         // SAFETY: as above.
         unsafe { compare(call, a.cast(), b.cast(), len) }
     };
@@ -113,7 +109,7 @@ checked! {
     };
 
     /// `memcpy` with `_FORTIFY_SOURCE`.
-    fn __memcpy_chk of 2(to: *mut c_void, from: *const c_void, len: usize, room: usize)
+    fn __memcpy_chk of copy(to: *mut c_void, from: *const c_void, len: usize, room: usize)
         -> *mut c_void |call| {
         fortify(len, room);
         // SAFETY: as above.
@@ -122,7 +118,7 @@ checked! {
     };
 
     /// `memmove` with `_FORTIFY_SOURCE`.
-    fn __memmove_chk of 2(to: *mut c_void, from: *const c_void, len: usize, room: usize)
+    fn __memmove_chk of move(to: *mut c_void, from: *const c_void, len: usize, room: usize)
         -> *mut c_void |call| {
         fortify(len, room);
         // SAFETY: as above.
@@ -131,7 +127,7 @@ checked! {
     };
 
     /// `mempcpy` with `_FORTIFY_SOURCE`.
-    fn __mempcpy_chk of 2(to: *mut c_void, from: *const c_void, len: usize, room: usize)
+    fn __mempcpy_chk of copy(to: *mut c_void, from: *const c_void, len: usize, room: usize)
         -> *mut c_void |call| {
         fortify(len, room);
         // SAFETY: as above.
@@ -140,7 +136,7 @@ checked! {
     };
 
     /// `memset` with `_FORTIFY_SOURCE`.
-    fn __memset_chk of 1(to: *mut c_void, byte: c_int, len: usize, room: usize)
+    fn __memset_chk of fill(to: *mut c_void, byte: c_int, len: usize, room: usize)
         -> *mut c_void |call| {
         fortify(len, room);
         // SAFETY: as above.

@@ -19,6 +19,9 @@
 use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, UNLIMITED, beginning, is_clear, left};
 
+#[macro_use]
+mod look;
+
 mod blocks;
 mod plain;
 mod printed;
@@ -74,7 +77,7 @@ macro_rules! checked {
             }
             core::arch::naked_asm!(
                 ".cfi_startproc",
-                crate::memory::look!($count),
+                look!($count),
                 crate::memory::make_frame!(),
                 crate::memory::pass_frame!($($argument)*),
                 "call {seen}",
@@ -82,8 +85,7 @@ macro_rules! checked {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
-                checks = sym hakmem_alloc::c_abi::CHECKS,
-                window = sym hakmem_alloc::c_abi::WINDOW,
+                bounds = sym hakmem_alloc::c_abi::BOUNDS,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
                 seen = sym seen,
@@ -92,44 +94,6 @@ macro_rules! checked {
     )*};
 }
 use checked;
-
-/// Goes to libc's function at once, if that is known and no address lies in the window. Leaves all
-/// registers of arguments as they are.
-macro_rules! look {
-    (1) => {
-        "cmp byte ptr [rip + {checks}], 0
-         je 3f
-         mov r11, rdi
-         sub r11, [rip + {window}]
-         cmp r11, [rip + {window} + 8]
-         jb 2f
-         mov r11, [rip + {originals} + {index}]
-         test r11, r11
-         jz 2f
-         jmp r11
-         3: jmp [rip + {originals} + {index}]
-         2:"
-    };
-    (2) => {
-        "cmp byte ptr [rip + {checks}], 0
-         je 3f
-         mov r11, rdi
-         sub r11, [rip + {window}]
-         cmp r11, [rip + {window} + 8]
-         jb 2f
-         mov r11, rsi
-         sub r11, [rip + {window}]
-         cmp r11, [rip + {window} + 8]
-         jb 2f
-         mov r11, [rip + {originals} + {index}]
-         test r11, r11
-         jz 2f
-         jmp r11
-         3: jmp [rip + {originals} + {index}]
-         2:"
-    };
-}
-use look;
 
 /// Makes a frame that can be unwound; `leave` ends it.
 macro_rules! make_frame {

@@ -3,7 +3,7 @@
 //! How much is printed is known once it is: into a block of the heap it is printed twice, the
 //! first time nowhere.
 
-use super::{checked, fortify, look, make_frame, original, save_arguments};
+use super::{checked, fortify, make_frame, original, save_arguments};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals, left};
@@ -220,8 +220,7 @@ macro_rules! variadic {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
-                checks = sym hakmem_alloc::c_abi::CHECKS,
-                window = sym hakmem_alloc::c_abi::WINDOW,
+                bounds = sym hakmem_alloc::c_abi::BOUNDS,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,
                 seen = sym seen,

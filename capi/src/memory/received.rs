@@ -5,7 +5,7 @@
 //! cancelled in there: between libc's function and the program is a frame that can be unwound, and
 //! nothing of Rust's.
 
-use super::{load_arguments, look, make_frame, plain, save_arguments};
+use super::{load_arguments, make_frame, plain, save_arguments};
 use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals};
 
@@ -58,8 +58,7 @@ macro_rules! received {
                 ".cfi_def_cfa rsp, 8",
                 "ret",
                 ".cfi_endproc",
-                checks = sym hakmem_alloc::c_abi::CHECKS,
-                window = sym hakmem_alloc::c_abi::WINDOW,
+                bounds = sym hakmem_alloc::c_abi::BOUNDS,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,
                 find = sym find,

@@ -5,7 +5,7 @@
 //! arguments: threads are cancelled in there, and nothing of ours is on the stack.
 
 use super::received::{Passed, find};
-use super::{length, load_arguments, look, make_frame, save_arguments};
+use super::{length, load_arguments, make_frame, save_arguments};
 use core::ffi::c_void;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, left};
 
@@ -46,8 +46,7 @@ macro_rules! before {
                 ".cfi_def_cfa rsp, 8",
                 "jmp qword ptr [rip + {originals} + {index}]",
                 ".cfi_endproc",
-                checks = sym hakmem_alloc::c_abi::CHECKS,
-                window = sym hakmem_alloc::c_abi::WINDOW,
+                bounds = sym hakmem_alloc::c_abi::BOUNDS,
                 originals = sym hakmem_alloc::c_abi::ORIGINALS,
                 index = const Function::$name as usize * 8,
                 find = sym find,

@@ -6,7 +6,7 @@
 
 use super::received::{Passed, find};
 use super::sent::before;
-use super::{load_arguments, look, make_frame, save_arguments};
+use super::{load_arguments, make_frame, save_arguments};
 use hakmem_alloc::c_abi::{Call, Function};
 
 /// Leaves of the array what may be used. Of one element none is touched.

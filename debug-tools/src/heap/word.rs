@@ -67,8 +67,9 @@ impl Words {
     fn read(&self, word: u64, address: u64, bytes: u64, is_shown: bool, is_free: bool) -> Record {
         let part = |from: u32, to: u32| (word >> from) & ((1 << (to - from)) - 1);
         let info = part(0, self.check);
-        let check = (info ^ address).wrapping_mul(self.factor) >> self.check;
-        let is_whole = check == word >> self.check;
+        // The highest bit is always there.
+        let hash = (info ^ address).wrapping_mul(self.factor) | 1 << 63;
+        let is_whole = hash >> self.check == word >> self.check;
         let mut record = Record {
             address,
             doing: Doing::New,

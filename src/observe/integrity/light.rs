@@ -22,7 +22,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of the pattern behind a block, at most, with which a fast path deals.
-const NEAR: usize = 4 * WORD;
+const NEAR: usize = 256 + WORD;
 
 const PATTERN: u64 = u64::from_ne_bytes([FREED; WORD]);
 
@@ -112,16 +112,15 @@ fn fill_tail(from: usize, to: usize) -> bool {
     if len > NEAR {
         return false;
     }
-    // SAFETY: behind what was asked for, in front of the word, here and below.
-    unsafe { first.write_unaligned(PATTERN) };
+    // The last word may overlap the one before.
+    let mut at = first;
+    while at < last {
+        // SAFETY: behind what was asked for, in front of the word, here and below.
+        unsafe { at.write_unaligned(PATTERN) };
+        at = at.wrapping_add(1);
+    }
     // SAFETY: as above.
     unsafe { last.write_unaligned(PATTERN) };
-    if len > 2 * WORD {
-        // SAFETY: as above.
-        unsafe { first.add(1).write_unaligned(PATTERN) };
-        // SAFETY: as above.
-        unsafe { last.sub(1).write_unaligned(PATTERN) };
-    }
     true
 }
 
@@ -147,9 +146,11 @@ fn is_tail_whole((start, bytes): (usize, usize), word: Word) -> bool {
     if len > NEAR {
         return false;
     }
-    let mut others = other(first) | other(last);
-    if len > 2 * WORD {
-        others |= other(first.wrapping_add(1)) | other(last.wrapping_sub(1));
+    let mut others = other(last);
+    let mut at = first;
+    while at < last {
+        others |= other(at);
+        at = at.wrapping_add(1);
     }
     others == 0
 }

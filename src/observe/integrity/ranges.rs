@@ -13,7 +13,7 @@
 //! A range of few bytes is seen to be in order by the pattern alone, which is less than to look a
 //! block up ([`is_clear`]).
 
-use super::guard;
+use super::guard::{self, Tables};
 use super::pattern::{FREED, FRONT, LINK};
 use super::policy;
 use super::record::State;
@@ -25,22 +25,47 @@ use crate::observe::caller::Caller;
 use crate::sys::memory::PAGE;
 pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
 use crate::walk;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// What is known of, in the place of an end that is not known.
 pub const UNLIMITED: usize = usize::MAX;
 
-/// The address and the bytes of the memory in which blocks are looked for; no bytes as long as
-/// nothing is checked. Relaxed: who reads too early does not check.
-pub static WINDOW: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+/// What each call asks for, in one cache line.
+#[repr(C, align(64))]
+pub struct Bounds {
+    /// The address and the bytes of the memory in which blocks are looked for; no bytes as long as
+    /// nothing is checked. Relaxed: who reads too early does not check.
+    pub window: [AtomicUsize; 2],
+    /// As `window`, of the slabs in which all that is not a live block's has the pattern: no bytes
+    /// where large blocks are among them, or libc's functions are not known. Relaxed, as above.
+    pub slabs: [AtomicUsize; 2],
+    /// 0 where nothing is checked and libc's functions are known: then each is a jump to libc's.
+    /// Relaxed: who reads too early finds that in another way.
+    pub checks: AtomicU8,
+    /// Where guarded blocks are found.
+    pub guarded: &'static Tables,
+}
 
-/// 0 where nothing is checked and libc's functions are known: then each is a jump to libc's.
-/// Relaxed: who reads too early finds that in another way.
-pub static CHECKS: AtomicU8 = AtomicU8::new(1);
+// What the instructions of the memory functions have as numbers (`capi/src/memory/look.rs`).
+const _: () = assert!(
+    offset_of!(Bounds, window) == 0
+        && offset_of!(Bounds, slabs) == 16
+        && offset_of!(Bounds, checks) == 32
+        && offset_of!(Bounds, guarded) == 40
+        && FEW == 256
+        && FRONT == 16
+        && LINK == 8
+        && FREED == 0xde
+);
 
-/// As [`WINDOW`], of the slabs in which all that is not a live block's has the pattern: no bytes
-/// where large blocks are among them. Relaxed, as above.
-static PATTERNED: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+/// Those of this process.
+pub static BOUNDS: Bounds = Bounds {
+    window: [const { AtomicUsize::new(0) }; 2],
+    slabs: [const { AtomicUsize::new(0) }; 2],
+    checks: AtomicU8::new(1),
+    guarded: guard::TABLES,
+};
 
 /// What only a build with checked memory functions has.
 #[doc(hidden)]
@@ -49,10 +74,16 @@ macro_rules! if_checked {
     ($($item:item)*) => { $($item)* };
 }
 
+/// Whether all of libc's functions are known.
+fn are_known() -> bool {
+    ORIGINALS.iter().all(|it| it.load(Ordering::Relaxed) != 0)
+}
+
 /// Nothing will be checked.
 pub(super) fn set_off() {
-    let are_known = ORIGINALS.iter().all(|it| it.load(Ordering::Relaxed) != 0);
-    CHECKS.store(u8::from(!are_known), Ordering::Relaxed);
+    BOUNDS
+        .checks
+        .store(u8::from(!are_known()), Ordering::Relaxed);
 }
 
 /// Checks from now on, if all is to be checked.
@@ -71,14 +102,16 @@ pub(super) fn set_up() {
                 (base, end - base)
             }
         };
-        WINDOW[0].store(base, Ordering::Relaxed);
-        WINDOW[1].store(span, Ordering::Relaxed);
-        if guard::takes_large_ones() {
-            let (base, span) = walk::arena();
-            PATTERNED[0].store(base, Ordering::Relaxed);
-            PATTERNED[1].store(span, Ordering::Relaxed);
+        set(&BOUNDS.window, (base, span));
+        if guard::takes_large_ones() && are_known() {
+            set(&BOUNDS.slabs, walk::arena());
         }
     }
+}
+
+fn set(bounds: &[AtomicUsize; 2], (base, span): (usize, usize)) {
+    bounds[0].store(base, Ordering::Relaxed);
+    bounds[1].store(span, Ordering::Relaxed);
 }
 
 /// A call of a memory function.
@@ -152,6 +185,9 @@ impl Call {
     }
 }
 
+/// The most bytes that [`is_clear`] looks at.
+const FEW: usize = 16 * FRONT;
+
 /// Whether the pattern says of a range of few bytes that all of it is a live block's: then it
 /// stands neither where the range begins nor where it ends, nor at any of the bytes in between of
 /// which those behind a block would have one.
@@ -165,29 +201,41 @@ impl Call {
 /// a link may be; what begins in a live block and ends farther on ends in the pattern behind it,
 /// or has all of its 16 bytes, and so one that is 15, 31, … bytes on. A program that has the same
 /// byte there is looked at more closely.
+///
+/// Where the pattern stands 8 bytes on, a block may end in between. A link it is not where the
+/// pattern does not begin with the second half of its 16 bytes, where it does in the first half (the
+/// last byte of a link is never the pattern's: `block.rs`), and where it
+/// is not what stands in front of them, as in front of each block.
 #[inline(always)]
 #[must_use]
 pub fn is_clear(address: usize, len: usize) -> bool {
-    const FEW: usize = 8 * FRONT;
-    let [base, span] = PATTERNED.each_ref().map(|it| it.load(Ordering::Relaxed));
+    let [base, span] = BOUNDS.slabs.each_ref().map(|it| it.load(Ordering::Relaxed));
     if len.wrapping_sub(1) >= FEW || address.wrapping_sub(base) >= span {
         return false;
     }
     let last = address + (len - 1);
-    let mut is_clear = is_other(address | LINK) & is_other(last);
+    if !(is_other(address | LINK) || has_no_link(address)) || !is_other(last) {
+        return false;
+    }
     let mut at = address + (FRONT - 1);
     while at < last {
-        is_clear &= is_other(at);
+        if !is_other(at) {
+            return false;
+        }
         at += FRONT;
     }
-    is_clear
+    true
 }
 
-/// As [`is_clear`], of a range that need not be there beyond the page of its first byte.
+/// As [`is_clear`], of a byte of a slab that is followed by the pattern 8 bytes on: it is neither
+/// of the pattern nor of a link.
 #[inline(always)]
-#[must_use]
-pub fn is_clear_in_page(address: usize, len: usize) -> bool {
-    address % PAGE + len <= PAGE && is_clear(address, len)
+fn has_no_link(address: usize) -> bool {
+    let start = address & !(FRONT - 1);
+    is_other(address)
+        && (is_other(start + LINK)
+            || !is_other(start + LINK - 1)
+            || !start.is_multiple_of(PAGE) && is_other(start - 1))
 }
 
 /// Whether an address in a slab has another byte than the pattern.
@@ -211,7 +259,10 @@ pub fn beginning(address: usize) -> Option<*const [u8; FRONT]> {
 #[inline(always)]
 #[must_use]
 pub fn left(address: usize) -> usize {
-    let [base, span] = WINDOW.each_ref().map(|word| word.load(Ordering::Relaxed));
+    let [base, span] = BOUNDS
+        .window
+        .each_ref()
+        .map(|word| word.load(Ordering::Relaxed));
     if address.wrapping_sub(base) >= span {
         return UNLIMITED;
     }

@@ -5,7 +5,7 @@
 //!  asked for          │ pattern, 0 or more  │ 8 bytes │ …
 //!                                           ▲ at: a multiple of 8
 //!
-//!  check 30 │ state 2 │ freed_by 6 │ API 6 │ alignment 4 │ slack 16
+//!  1 │ check 29 │ state 2 │ freed_by 6 │ API 6 │ alignment 4 │ slack 16
 //! ```
 //!
 //! The slack is how much smaller than the place the request was. The check is a hash of all the rest
@@ -32,6 +32,9 @@ const INFO: u64 = (1 << CHECK_SHIFT) - 1;
 /// 2^64 by the golden ratio: of few products the high bits are the same.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// Always there: so no text, nor the zero that ends one, leaves the last byte as it was.
+const TOP: u64 = 1 << 63;
+
 /// Bytes of a word.
 pub(super) const WORD: usize = size_of::<u64>();
 
@@ -51,11 +54,16 @@ impl Word {
         ("word.factor", FACTOR as usize),
     ];
 
+    /// What has the check in its upper bits.
+    #[inline(always)]
+    fn hash(info: u64, at: usize) -> u64 {
+        (info ^ at as u64).wrapping_mul(FACTOR) | TOP
+    }
+
     /// One that says `info`, at `at`.
     #[inline(always)]
     fn of(info: u64, at: usize) -> Word {
-        let check = (info ^ at as u64).wrapping_mul(FACTOR) & !INFO;
-        Word(info | check)
+        Word(info | Word::hash(info, at) & !INFO)
     }
 
     /// Of a place that nobody has had, or of whose block nothing is known.
@@ -85,8 +93,7 @@ impl Word {
     /// Whether it is one that was written at `at`.
     #[inline(always)]
     pub(super) fn is_of(self, at: usize) -> bool {
-        let hash = ((self.0 & INFO) ^ at as u64).wrapping_mul(FACTOR);
-        (hash ^ self.0) >> CHECK_SHIFT == 0
+        (Word::hash(self.0 & INFO, at) ^ self.0) >> CHECK_SHIFT == 0
     }
 
     /// One that says the same, with its check.
@@ -170,7 +177,7 @@ mod tests {
     #[test]
     fn each_byte_that_is_changed_shows() {
         for (at, word) in words() {
-            assert!(word.is_of(at));
+            assert!(word.is_of(at) && word.0 >> 56 >= 0x80);
             for byte in 0..WORD {
                 for change in 1..=0xffu64 {
                     let changed = Word(word.0 ^ change << (8 * byte));
@@ -185,8 +192,8 @@ mod tests {
     #[test]
     fn a_change_of_a_byte_is_seen_in_the_check_of_every_word() {
         let least = |shift: u32, most: u64| {
-            let changes = (1..=most).map(|change| (change << shift).wrapping_mul(FACTOR));
-            changes.map(|hash| hash.min(hash.wrapping_neg())).min()
+            let changes = (1..=most).map(|change| (change << shift).wrapping_mul(FACTOR) % TOP);
+            changes.map(|hash| hash.min(TOP - hash)).min()
         };
         for shift in [0, 8, 16, 24] {
             assert!(least(shift, 0xff) >= Some(1 << CHECK_SHIFT));

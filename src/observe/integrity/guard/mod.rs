@@ -29,6 +29,7 @@ use crate::observe::{Block, Diverted, Release, Request, Resize};
 use crate::size_class::{MID_MAX, MIN_ALIGN};
 pub(super) use access::{How, explain};
 use core::ptr::NonNull;
+pub(super) use region::Tables;
 use slot::{Shape, Side, Slot};
 
 /// The largest alignment that is served.
@@ -83,6 +84,9 @@ pub(super) fn describe(put: fn(&str, usize)) {
 pub(super) fn bounds() -> (usize, usize) {
     region::bounds()
 }
+
+/// What leads from an address to a guarded block.
+pub(super) const TABLES: &Tables = &region::TABLES;
 
 /// Whether an address lies among guarded blocks.
 #[inline(always)]

@@ -13,7 +13,7 @@
 //! 2. An entry counts if the slot that it leads to says that its run begins and ends around the
 //!    page: what is left of a run whose beginning was used again still leads to its slot, for as
 //!    long as that one says the same.
-//! 3. Entries and slots can be read up to [`READABLE`], which goes on with the pages that are
+//! 3. Entries and slots can be read up to [`Tables::readable`], which goes on with the pages that are
 //!    handed out.
 
 use super::slot::Slot;
@@ -21,6 +21,7 @@ use crate::observe::report::turn::Turn;
 use crate::observe::{own_memory, settings};
 use crate::sys::file;
 use crate::sys::memory::{self, PAGE};
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Bytes of address space: what is asked for first, and last.
@@ -46,12 +47,26 @@ const LOOKS: usize = 1 << 14;
 const MAPPINGS_SHARE: usize = 3;
 const MAPPINGS: usize = 65530;
 
-/// Written once by the set-up, `BASE` last. Relaxed: what leads here has come through it.
-static BASE: AtomicUsize = AtomicUsize::new(0);
-/// Pages in all; 0 if there is no region.
+/// What leads from an address to a slot, here and in the memory functions. Written once by the
+/// set-up, `base` last, but for `readable`. Relaxed: what leads here has come through it.
+#[repr(C)]
+pub struct Tables {
+    base: AtomicUsize,
+    /// Pages whose entries and slots can be read: released when they can; read Acquire.
+    readable: AtomicUsize,
+    entries: AtomicUsize,
+    slots: AtomicUsize,
+}
+
+/// Those of the region.
+pub(super) static TABLES: Tables = Tables {
+    base: AtomicUsize::new(0),
+    readable: AtomicUsize::new(0),
+    entries: AtomicUsize::new(0),
+    slots: AtomicUsize::new(0),
+};
+/// Pages in all; 0 if there is no region. Written by the set-up, as above.
 static PAGES: AtomicUsize = AtomicUsize::new(0);
-static ENTRIES: AtomicUsize = AtomicUsize::new(0);
-static SLOTS: AtomicUsize = AtomicUsize::new(0);
 /// Blocks that there may be at a time.
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
@@ -66,17 +81,15 @@ static NEXT: AtomicUsize = AtomicUsize::new(1);
 static END: AtomicUsize = AtomicUsize::new(0);
 /// The page behind the highest that was ever handed out. As above.
 static TOP: AtomicUsize = AtomicUsize::new(1);
-/// Released when the entries and slots of so many pages can be read; read Acquire.
-static READABLE: AtomicUsize = AtomicUsize::new(0);
 
 /// The addresses of the words that lead a reader of a core file through the region, and what it
 /// has to know beside.
 pub(super) fn places() -> [(&'static str, usize); PLACES] {
     [
-        ("guard.base", &raw const BASE as usize),
+        ("guard.base", &raw const TABLES.base as usize),
         ("guard.pages", &raw const PAGES as usize),
-        ("guard.entries", &raw const ENTRIES as usize),
-        ("guard.slots", &raw const SLOTS as usize),
+        ("guard.entries", &raw const TABLES.entries as usize),
+        ("guard.slots", &raw const TABLES.slots as usize),
         ("guard.top", &raw const TOP as usize),
         ("guard.stride", STRIDE),
     ]
@@ -118,10 +131,10 @@ fn reserve(len: usize) -> bool {
     };
     own_memory::note(base, len);
     own_memory::note(tables, beside);
-    ENTRIES.store(tables, Ordering::Relaxed);
-    SLOTS.store(tables + entries, Ordering::Relaxed);
+    TABLES.entries.store(tables, Ordering::Relaxed);
+    TABLES.slots.store(tables + entries, Ordering::Relaxed);
     END.store(pages.min(FIRST_ROUND), Ordering::Relaxed);
-    BASE.store(base, Ordering::Relaxed);
+    TABLES.base.store(base, Ordering::Relaxed);
     PAGES.store(pages, Ordering::Relaxed);
     true
 }
@@ -149,13 +162,13 @@ fn most() -> usize {
 
 /// The address of a page.
 pub(super) fn address_of(page: u32) -> usize {
-    BASE.load(Ordering::Relaxed) + page as usize * PAGE
+    TABLES.base.load(Ordering::Relaxed) + page as usize * PAGE
 }
 
 /// Where the region begins, and its bytes; none if there is no region.
 pub(super) fn bounds() -> (usize, usize) {
     (
-        BASE.load(Ordering::Relaxed),
+        TABLES.base.load(Ordering::Relaxed),
         PAGES.load(Ordering::Relaxed) * PAGE,
     )
 }
@@ -163,32 +176,40 @@ pub(super) fn bounds() -> (usize, usize) {
 /// Whether an address lies in the region.
 #[inline(always)]
 pub(super) fn owns(address: usize) -> bool {
-    let page = address.wrapping_sub(BASE.load(Ordering::Relaxed)) / PAGE;
+    let page = address.wrapping_sub(TABLES.base.load(Ordering::Relaxed)) / PAGE;
     page < PAGES.load(Ordering::Relaxed)
 }
 
+// What the memory functions have as numbers (`look.rs`), who go the same way.
+const _: () = assert!(
+    offset_of!(Tables, readable) == 8
+        && offset_of!(Tables, entries) == 16
+        && offset_of!(Tables, slots) == 24
+        && PAGE == 1 << 12
+        && STRIDE == 3
+        && size_of::<Slot>() == 1 << 7
+);
+
 /// The slot whose run an address lies in, whatever it is doing. For signal handlers as well.
+#[inline(always)]
 pub(super) fn find(address: usize) -> Option<&'static Slot> {
-    if !owns(address) {
-        return None;
-    }
-    slot_over((address - BASE.load(Ordering::Relaxed)) / PAGE)
+    slot_over(address.wrapping_sub(TABLES.base.load(Ordering::Relaxed)) / PAGE)
 }
 
 fn entry(page: usize) -> &'static AtomicU32 {
-    let entries = ENTRIES.load(Ordering::Relaxed) as *const AtomicU32;
-    // SAFETY: callers ask for pages below READABLE.
+    let entries = TABLES.entries.load(Ordering::Relaxed) as *const AtomicU32;
+    // SAFETY: callers ask for pages below that.
     unsafe { &*entries.add(page) }
 }
 
 fn slot_of(first: usize) -> &'static Slot {
-    let slots = SLOTS.load(Ordering::Relaxed) as *const Slot;
+    let slots = TABLES.slots.load(Ordering::Relaxed) as *const Slot;
     // SAFETY: as above; zero bytes are a slot.
     unsafe { &*slots.add(first / STRIDE) }
 }
 
 fn slot_over(page: usize) -> Option<&'static Slot> {
-    if page >= READABLE.load(Ordering::Acquire) {
+    if page >= TABLES.readable.load(Ordering::Acquire) {
         return None;
     }
     let first = entry(page).load(Ordering::Acquire);
@@ -289,7 +310,7 @@ fn go_on(pages: usize, rounds: usize) -> bool {
 
 /// Makes the entries and slots of all pages below `end` readable.
 fn make_readable(end: usize) -> bool {
-    let readable = READABLE.load(Ordering::Relaxed);
+    let readable = TABLES.readable.load(Ordering::Relaxed);
     if end <= readable {
         return true;
     }
@@ -297,8 +318,8 @@ fn make_readable(end: usize) -> bool {
         .next_multiple_of(STEP)
         .min(PAGES.load(Ordering::Relaxed));
     let tables = [
-        (&ENTRIES, entries_bytes(readable), entries_bytes(new)),
-        (&SLOTS, slots_bytes(readable), slots_bytes(new)),
+        (&TABLES.entries, entries_bytes(readable), entries_bytes(new)),
+        (&TABLES.slots, slots_bytes(readable), slots_bytes(new)),
     ];
     for (table, from, to) in tables {
         let start = table.load(Ordering::Relaxed);
@@ -309,7 +330,7 @@ fn make_readable(end: usize) -> bool {
             return false;
         }
     }
-    READABLE.store(new, Ordering::Release);
+    TABLES.readable.store(new, Ordering::Release);
     true
 }
 

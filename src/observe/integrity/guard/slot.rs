@@ -12,7 +12,7 @@
 
 use super::region;
 use crate::observe::integrity::pattern::{self, FREED};
-use crate::observe::integrity::record::{Asked, RecordApart};
+use crate::observe::integrity::record::{Asked, BlockRecord, RecordApart, State};
 use crate::sys::memory::{self, PAGE};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
@@ -105,6 +105,13 @@ pub(super) struct Slot {
 }
 
 const _: () = assert!(size_of::<Slot>() == 128 && offset_of!(Slot, record) == 0);
+// What the memory functions have as numbers (`look.rs`).
+const _: () = assert!(
+    offset_of!(Slot, start) == 104
+        && State::Live as u8 == 1
+        && BlockRecord::OFFSETS[4].1 == 60
+        && BlockRecord::OFFSETS[6].1 == 46
+);
 
 impl Slot {
     /// Where a reader of a core file finds what.
