@@ -1,5 +1,5 @@
-//! The fast paths of calls where hooks see blocks in brief: of blocks that go to the front, and of TINY ones that
-//! come from there.
+//! The fast paths of calls where hooks see blocks in brief: of blocks that go to the front, and of TINY
+//! ones that come from there.
 //!
 //! What else there is stands in functions that are called last: so these need no frame, and save no
 //! registers.

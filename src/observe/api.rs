@@ -59,6 +59,12 @@ impl Api {
             || number == Api::NewArrayAlignedNothrow as u8
     }
 
+    /// Whether `number` is one of the forms of C's `free`.
+    #[allow(dead_code, reason = "asked by integrity")]
+    pub(crate) const fn is_free(number: u8) -> bool {
+        Api::Free as u8 <= number && number <= Api::Cfree as u8
+    }
+
     /// Whether `number` is one of the forms of `operator new`, which call the allocator from a
     /// frame of their own.
     #[inline(always)]

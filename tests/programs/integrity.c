@@ -71,6 +71,24 @@ static void freed_twice(void) {
     drop_item(hidden(item));
 }
 
+/* Does `what` with the item, called by as many more functions. */
+NOINLINE void from_afar(int functions, void (*what)(void)) {
+    if (functions == 0)
+        what();
+    else
+        from_afar(functions - 1, what);
+    __asm__ volatile("" ::: "memory");
+}
+
+static void make(void) { item = make_item(SIZE); }
+static void drop(void) { drop_item(hidden(item)); }
+
+static void freed_twice_from_afar(void) {
+    from_afar(20, make);
+    from_afar(20, drop);
+    drop();
+}
+
 static void interior(void) {
     begin();
     drop_item(item + 8);
@@ -371,7 +389,7 @@ static const struct {
     void (*run)(void);
 } cases[] = {
 #define CASE(name) { #name, name }
-    CASE(nothing), CASE(freed_twice), CASE(interior), CASE(of_global), CASE(of_stack),
+    CASE(nothing), CASE(freed_twice), CASE(freed_twice_from_afar), CASE(interior), CASE(of_global), CASE(of_stack),
     CASE(of_small_number), CASE(overflow), CASE(overflow_never_freed), CASE(underflow),
     CASE(underflow_never_freed), CASE(late_write), CASE(realloc_after_free),
     CASE(realloc_of_damaged), CASE(use_of_filling), CASE(overflow_and_abort), CASE(all_at_once),

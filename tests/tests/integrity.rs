@@ -133,6 +133,29 @@ fn a_double_free_names_both_frees() {
     assert!(finding.says(&format!("the block above: {above:#x} of 40 bytes, live")));
 }
 
+/// Unless somebody asks for another depth: of a call of C's `free` fewer functions are kept.
+#[test]
+fn stacks_are_as_deep_as_the_guide_says() {
+    if !applies() {
+        return;
+    }
+    for (depth, of_malloc, of_free) in [(None, 8, 4), (Some("3"), 3, 3), (Some("12"), 12, 12)] {
+        let mut run = checked("freed_twice_from_afar");
+        if let Some(depth) = depth {
+            run = run.env("HAKMEM_STACK_DEPTH", depth);
+        }
+        let outcome = run.output();
+        outcome.aborted();
+        let found = findings(&outcome);
+        assert_eq!(found.len(), 1, "{}", outcome.report());
+        let stack = |heading| found[0].stack(heading);
+        let (made, freed) = (stack("allocated by malloc"), stack("freed by free"));
+        let lens = (made.len(), freed.len());
+        assert_eq!(lens, (of_malloc, of_free), "{}", outcome.report());
+        assert_eq!((&*made[0], &*freed[0]), ("make_item", "drop_item"));
+    }
+}
+
 /// As [`a_double_free_names_both_frees`], where no thread is first.
 /// What a rule of the watch holds back is freed all the same.
 #[test]

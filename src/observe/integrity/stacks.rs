@@ -9,6 +9,7 @@
 
 use super::placed_stacks;
 use super::thread::Thread;
+use crate::observe::api::Api;
 use crate::observe::caller::Caller;
 use crate::observe::{modules, own_memory, settings, stack};
 use crate::sys::memory::PAGE;
@@ -36,11 +37,15 @@ static ADDRESS: AtomicUsize = AtomicUsize::new(0);
 /// Stacks are walked by unwind tables. Written by the set-up; Relaxed.
 static BY_TABLES: AtomicBool = AtomicBool::new(false);
 
-/// Return addresses that are kept of a stack. As above.
+/// Return addresses that are kept of a stack, and of one of C's `free`. As above.
 static DEPTH: AtomicUsize = AtomicUsize::new(USUAL);
+static DEPTH_OF_FREE: AtomicUsize = AtomicUsize::new(USUAL_OF_FREE);
 /// As many if `HAKMEM_STACK_DEPTH` does not say otherwise: deep recursion has many stacks, and a
 /// walk costs by its length.
 const USUAL: usize = 8;
+/// In C half of them say who has freed: no frames of a library's destructors are in between. Programs
+/// have the fewer stacks to be walked and looked up.
+const USUAL_OF_FREE: usize = 4;
 
 /// Makes the table, once; without memory for it blocks have no stacks.
 pub(super) fn set_up() {
@@ -48,6 +53,7 @@ pub(super) fn set_up() {
     BY_TABLES.store(by_tables, Ordering::Relaxed);
     if settings::text("HAKMEM_STACK_DEPTH").is_some() {
         DEPTH.store(stack::FRAMES, Ordering::Relaxed);
+        DEPTH_OF_FREE.store(stack::FRAMES, Ordering::Relaxed);
     }
     let bytes = StackTable::file_bytes(INDEX, WORDS) as usize;
     let Some(address) = own_memory::map(bytes.next_multiple_of(PAGE)) else {
@@ -97,7 +103,12 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     let mut count = 0;
     let mut depends_on_fp = false;
     let by_tables = BY_TABLES.load(Ordering::Relaxed);
-    let most = DEPTH.load(Ordering::Relaxed);
+    let depth = if Api::is_free(caller.api()) {
+        &DEPTH_OF_FREE
+    } else {
+        &DEPTH
+    };
+    let most = depth.load(Ordering::Relaxed);
     let frames = if by_tables {
         stack::capture_by_tables(
             &thread.stack,
