@@ -60,6 +60,8 @@ pub(crate) mod signal;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
 pub(crate) mod stderr;
+#[cfg(feature = "integrity")]
+pub(crate) mod stream;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
 #[cfg(feature = "trace")]

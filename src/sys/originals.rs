@@ -33,7 +33,8 @@ functions! {
     __wcscpy_chk __wcsncpy_chk __wcscat_chk __wmemcpy_chk __wmemmove_chk __wmemset_chk
     sprintf snprintf vsprintf vsnprintf __sprintf_chk __snprintf_chk __vsprintf_chk __vsnprintf_chk
     read recv recvfrom fread fgets __read_chk __recv_chk __fread_chk __fgets_chk
-    write pwrite pwrite64 send sendto fwrite qsort qsort_r
+    write pwrite pwrite64 send sendto fwrite writev pwritev pwritev64 sendmsg
+    open open64 openat openat64 fopen fopen64 opendir popen system fclose pclose qsort qsort_r
 }
 
 /// Where they begin. Relaxed: code, which is there before anybody can name it.

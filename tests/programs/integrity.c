@@ -159,6 +159,43 @@ static void use_of_filling(void) {
     printf("%c\n", *((char *volatile *)pointers)[1]);
 }
 
+/* Reads a pointer out of a freed block, and frees it. */
+static void free_of_filling(void) {
+    begin();
+    char **pointers = hidden(item);
+    drop_item(item);
+    free(((char *volatile *)pointers)[1]);
+}
+
+/* An array that is given as many bytes as it is to have elements. */
+static void grown_too_little(void) {
+    size_t room = 4;
+    int *array = hidden(malloc(room * sizeof *array));
+    for (size_t count = 0; count < 9; count++) {
+        if (count == room) array = hidden(realloc(array, room *= 2));
+        ((int volatile *)array)[count] = (int)count;
+    }
+}
+
+/* What was printed waits in a block that is freed. */
+static void freed_buffer_of_stdout(void) {
+    char *buffer = hidden(malloc(4096));
+    setvbuf(stdout, buffer, _IOFBF, 4096);
+    printf("lost\n");
+    free(buffer);
+    exit(STATUS);
+}
+
+/* The same, but nothing waits any more. */
+static void flushed_buffer_of_stdout(void) {
+    char *buffer = hidden(malloc(4096));
+    setvbuf(stdout, buffer, _IOFBF, 4096);
+    printf("written\n");
+    fflush(stdout);
+    free(buffer);
+    exit(STATUS);
+}
+
 /* Damage, and then another end. */
 static void overflow_and_abort(void) {
     begin();
@@ -360,7 +397,8 @@ static const struct {
     CASE(freed_by_two), CASE(forked), CASE(with_handler), CASE(far_overflow),
     CASE(far_overflow_found_at_use), CASE(long_overflow), CASE(far_underflow),
     CASE(far_overflow_of_a_freed), CASE(ahead),
-    CASE(freed_and_held), CASE(held_and_freed_again),
+    CASE(free_of_filling), CASE(grown_too_little),
+    CASE(freed_buffer_of_stdout), CASE(flushed_buffer_of_stdout), CASE(freed_and_held), CASE(held_and_freed_again),
 };
 
 int main(int count, char **arguments) {

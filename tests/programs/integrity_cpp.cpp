@@ -42,6 +42,20 @@ void wrong_alignment() {
     ::operator delete(hidden(::operator new(256, std::align_val_t{64})), std::align_val_t{128});
 }
 
+// Objects with something to do at their end: an array of them has its count in front.
+struct Owner {
+    int *owned = new int;
+    ~Owner() { delete owned; }
+};
+
+void classes_by_delete() { delete hidden(new Owner[4]); }
+
+void classes_by_free() { std::free(hidden(new Owner[4])); }
+
+void inside_of_an_array() { ::operator delete(hidden(new Owner[4]) + 1); }
+
+void class_by_array_delete() { delete[] hidden(new Owner); }
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -53,7 +67,11 @@ int main(int count, char **arguments) {
                  {"new_by_free", new_by_free},
                  {"malloc_by_delete", malloc_by_delete},
                  {"wrong_size", wrong_size},
-                 {"wrong_alignment", wrong_alignment}};
+                 {"wrong_alignment", wrong_alignment},
+                 {"classes_by_delete", classes_by_delete},
+                 {"classes_by_free", classes_by_free},
+                 {"inside_of_an_array", inside_of_an_array},
+                 {"class_by_array_delete", class_by_array_delete}};
     for (const auto &one : cases) {
         if (count > 1 && std::strcmp(one.name, arguments[1]) == 0) {
             one.run();

@@ -10,6 +10,8 @@
  * offset) and `n`, the bytes of it that the function is to touch. `other` has more of them. What
  * strings are long is up to `n`: their end is the last byte. */
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -88,6 +91,36 @@ static int incoming(size_t n) {
 }
 /* What one packet may have. */
 #define PACKET(n) ((n) < 50000 ? (n) : 50000)
+
+/* The place of n bytes as the second one of a list, and where it goes. */
+static struct iovec *after_two(char *block, size_t n) {
+    static struct iovec list[2];
+    list[0] = (struct iovec){other, 2};
+    list[1] = (struct iovec){block, n};
+    return list;
+}
+
+static struct msghdr *message(char *block, size_t n) {
+    static struct msghdr message;
+    message.msg_iov = after_two(block, n);
+    message.msg_iovlen = 2;
+    return &message;
+}
+
+static int nowhere(void) {
+    static int kept = -1;
+    if (kept == -1) kept = open("/dev/null", O_RDWR);
+    return kept;
+}
+
+static int closed(int opened) {
+    if (opened >= 0) close(opened);
+    return opened;
+}
+
+static int ended(FILE *stream, int (*end)(FILE *)) { return stream == NULL ? 0 : end(stream); }
+
+static int entered(DIR *directory) { return directory == NULL ? 0 : closedir(directory); }
 
 /* Prints n bytes with the end through a function that takes a va_list. */
 #define VARIADIC(name, call)                                                                 \
@@ -187,6 +220,23 @@ static int falling_r(const void *a, const void *b, void *unused) {
     F(recv, 1, 1, 0, sink = recv(incoming(PACKET(n)), block, n, 0))                          \
     F(__recv_chk, 1, 1, 0, sink = __recv_chk(incoming(PACKET(n)), block, n, ANY, 0))         \
     F(recvfrom, 1, 1, 0, sink = recvfrom(incoming(PACKET(n)), block, n, 0, NULL, NULL))      \
+    F(write, 1, 0, 0, sink = write(nowhere(), block, n))                                     \
+    F(pwrite, 1, 0, 0, sink = pwrite(nowhere(), block, n, 0))                                \
+    F(send, 1, 0, 0, sink = send(nowhere(), block, n, 0))                                    \
+    F(fwrite, 1, 0, 0, sink = fwrite(block, 1, n, file(1)))                                  \
+    F(writev, 1, 0, 0, sink = writev(nowhere(), after_two(block, n), 2))                     \
+    F(pwritev, 1, 0, 0, sink = pwritev(nowhere(), after_two(block, n), 2, 0))                \
+    F(pwritev64, 1, 0, 0, sink = pwritev64(nowhere(), after_two(block, n), 2, 0))            \
+    F(sendmsg, 1, 0, 0, sink = sendmsg(nowhere(), message(block, n), 0))                     \
+    F(open, 1, 0, 1, sink = closed(open(block, O_RDONLY)))                                   \
+    F(open64, 1, 0, 1, sink = closed(open64(block, O_RDONLY)))                               \
+    F(openat, 1, 0, 1, sink = closed(openat(AT_FDCWD, block, O_RDONLY)))                     \
+    F(openat64, 1, 0, 1, sink = closed(openat64(AT_FDCWD, block, O_RDONLY)))                 \
+    F(fopen, 1, 0, 1, sink = ended(fopen(block, "r"), fclose))                               \
+    F(fopen64, 1, 0, 1, sink = ended(fopen64(block, "r"), fclose))                           \
+    F(opendir, 1, 0, 1, sink = entered(opendir(block)))                                      \
+    F(popen, 1, 0, 1, sink = ended(popen(block, "r"), pclose))                               \
+    F(system, 1, 0, 1, sink = system(block))                                                 \
     F(qsort, 4, 1, 0, qsort(block, n / 4, 4, falling))                                       \
     F(qsort_r, 4, 1, 0, qsort_r(block, n / 4, 4, falling_r, &sink))
 

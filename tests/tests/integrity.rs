@@ -308,6 +308,39 @@ fn a_fault_through_freed_memory_is_explained() {
 }
 
 #[test]
+fn a_pointer_from_freed_memory_that_is_freed_is_a_use_of_it() {
+    if !applies() {
+        return;
+    }
+    let (_, finding) = the_finding("free_of_filling");
+    assert_eq!(finding.kind, "use-after-free");
+    assert!(finding.says("free(0xdededededededede): what freed memory is filled with"));
+}
+
+/// The block that takes the place of a resized one may lie right behind what was overrun.
+#[test]
+fn an_overrun_is_not_an_underflow_of_the_block_that_a_resize_has_just_made() {
+    if !applies() {
+        return;
+    }
+    let (_, finding) = the_finding("grown_too_little");
+    assert_eq!(finding.kind, "heap-overflow");
+    assert!(finding.says("16 bytes were written 8 bytes behind the end of a block of 8 bytes"));
+}
+
+#[test]
+fn what_stdout_writes_at_exit_from_a_freed_block_is_told() {
+    if !applies() {
+        return;
+    }
+    let (_, finding) = the_finding("freed_buffer_of_stdout");
+    assert_eq!(finding.kind, "use-after-free");
+    assert!(finding.says("5 bytes that stdout writes at exit are in a block of 4096 bytes"));
+    let outcome = checked("flushed_buffer_of_stdout").output();
+    assert!(findings(&outcome).is_empty(), "{}", outcome.report());
+}
+
+#[test]
 fn a_program_that_ends_otherwise_is_looked_at() {
     if !applies() {
         return;
@@ -588,14 +621,20 @@ fn a_cpp_program_with_the_wrong_delete() {
         ("malloc_by_delete", "mismatched-free"),
         ("wrong_size", "size-mismatch"),
         ("wrong_alignment", "align-mismatch"),
+        ("classes_by_delete", "mismatched-free"),
+        ("classes_by_free", "mismatched-free"),
+        ("inside_of_an_array", "invalid-free"),
+        ("class_by_array_delete", "mismatched-free"),
         ("right", ""),
     ] {
-        let outcome = Run::new(compile::optimized_program("integrity_cpp.cpp"))
-            .arg(case)
-            .allocator(hakmem_tests::Allocator::Observed)
-            .env("HAKMEM_INTEGRITY_CHECKS", "1")
-            .output();
-        let expected: Vec<&str> = [kind].into_iter().filter(|kind| !kind.is_empty()).collect();
-        assert_eq!(kinds(&outcome), expected, "{case}\n{}", outcome.report());
+        for program in [compile::optimized_program, compile::program] {
+            let outcome = Run::new(program("integrity_cpp.cpp"))
+                .arg(case)
+                .allocator(hakmem_tests::Allocator::Observed)
+                .env("HAKMEM_INTEGRITY_CHECKS", "1")
+                .output();
+            let expected: Vec<&str> = [kind].into_iter().filter(|kind| !kind.is_empty()).collect();
+            assert_eq!(kinds(&outcome), expected, "{case}\n{}", outcome.report());
+        }
     }
 }

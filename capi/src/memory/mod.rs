@@ -26,6 +26,7 @@ mod blocks;
 mod plain;
 mod printed;
 mod received;
+mod scattered;
 mod sent;
 mod sorted;
 mod strings;

@@ -10,7 +10,7 @@ use super::policy::{self, Level};
 use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder};
 use super::wrong;
-use super::{check, guard, light, metadata, overwritten, untouched};
+use super::{check, guard, light, metadata, overwritten, streams, untouched};
 use crate::observe::kept::Kept;
 use crate::observe::{self, Block};
 use crate::sys::peek::Memory;
@@ -36,7 +36,8 @@ struct Look {
 
 /// The program ends.
 pub(super) fn at_exit() {
-    if examine(b"the scan at exit") > 0 {
+    const WHEN: &[u8] = b"the scan at exit";
+    if streams::examine(WHEN) + examine(WHEN) > 0 {
         // What the program has printed would be lost by an abort.
         process::flush_streams();
         report::act();

@@ -14,7 +14,7 @@ use super::guard::{self, How};
 use super::kind::Kind;
 use super::pattern::{FREED, FRESH};
 use super::report::{self, Finder, Finding, Subject};
-use super::{foreign_free, scan, wild};
+use super::{foreign_free, missing_count, scan, wild};
 use crate::observe::own_memory;
 use crate::observe::report::Line;
 use crate::observe::stack;
@@ -181,6 +181,7 @@ fn explain(delivery: Delivery) {
     if matches!(delivery.signal, SIGSEGV | SIGBUS)
         && delivery.code() > 0
         && !guarded(delivery, finder)
+        && !missing_count::tell(delivery, at_hand(delivery), finder)
         && !through_filling(delivery, finder)
         && !of_freed_at_hand(delivery, finder)
         && !wild::beside(delivery, how(delivery), finder)
@@ -264,28 +265,31 @@ fn through_filling(delivery: Delivery, finder: Finder<'_>) -> bool {
     }
 }
 
-/// An access through an address that is none, by a function that has the address of a freed block at
-/// hand: what it has read there was the filling, and it has computed with it. Says whether it is one.
-fn of_freed_at_hand(delivery: Delivery, finder: Finder<'_>) -> bool {
+/// What a function has at hand: its registers, and the words of its stack that are near.
+fn at_hand(delivery: Delivery) -> impl Iterator<Item = usize> {
     /// Words of the stack that are looked at.
     const WORDS: usize = 24;
-    if delivery.page_fault().is_some() || delivery.address() != 0 {
-        return false;
-    }
     let (_, sp, _) = delivery.place();
-    let registers = delivery.registers();
-    let named = fatal_signal::general(&registers);
+    let named = fatal_signal::general(&delivery.registers());
     let on_stack = (0..WORDS)
-        .map(|word| sp + word * size_of::<usize>())
+        .map(move |word| sp + word * size_of::<usize>())
         .take_while(|&at| own_stack::is_readable(at))
         // SAFETY: it can be read, and is the thread's own stack.
         .map(|at| unsafe { (at as *const usize).read_volatile() });
+    named
+        .into_iter()
+        .map(|(_, value)| value as usize)
+        .chain(on_stack)
+}
+
+/// An access through an address that is none, by a function that has the address of a freed block at
+/// hand: what it has read there was the filling, and it has computed with it. Says whether it is one.
+fn of_freed_at_hand(delivery: Delivery, finder: Finder<'_>) -> bool {
+    if delivery.page_fault().is_some() || delivery.address() != 0 {
+        return false;
+    }
     let freed = |word: usize| Subject::of(word).filter(Subject::is_freed);
-    let words = named
-        .iter()
-        .map(|(_, value)| *value as usize)
-        .chain(on_stack);
-    let Some(block) = words.filter_map(freed).next() else {
+    let Some(block) = at_hand(delivery).find_map(freed) else {
         return false;
     };
     let mut sentence = Line::part();

@@ -9,7 +9,7 @@ use super::overwritten;
 use super::pattern::{self, FREED, FRONT};
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::report::{self, Finder, Finding, Subject};
-use super::untouched;
+use super::{stacks, untouched};
 use crate::fault::{Call, Fault};
 use crate::observe::caller::Caller;
 use crate::observe::report::{Line, name_of, place::Place};
@@ -215,6 +215,7 @@ pub(super) fn around(
         let damage = (first, untouched::through(address, block.bytes, last));
         let below = Subject::of(address).map(Subject::as_live);
         let above = below.and_then(|block| block.neighbour(1));
+        let above = above.filter(|above| !is_of_this_call(above, finder));
         gap(below, above, damage, finder, tell);
         // SAFETY: behind what was asked for.
         unsafe { pattern::fill(tail.0, tail.1, FREED) };
@@ -230,6 +231,15 @@ pub(super) fn around(
         found = true;
     }
     found
+}
+
+/// Whether a block was handed out by the call that has found something, as far as stacks say: a
+/// resize looks at the old block when it has the new one, in front of which nobody has written yet.
+fn is_of_this_call(block: &Subject, finder: Finder<'_>) -> bool {
+    let mut room = [0; stack::FRAMES];
+    let frames = stacks::frames(block.allocated.stack, &mut room);
+    let is_same = frames.iter().zip(finder.frames).all(|(a, b)| a == b);
+    block.is_live() && is_same && !frames.is_empty() && !finder.frames.is_empty()
 }
 
 /// Tells of damage between what was asked for of one block and the start of the next one: who
@@ -444,6 +454,16 @@ pub(super) fn stray(call: Call, address: usize, fault: Fault, caller: Caller) ->
     let subject = Subject::of(address);
     let mut kind = Kind::InvalidFree;
     match &subject {
+        Some(subject)
+            if fault == Fault::Interior && is_first_of_array(subject, address, caller) =>
+        {
+            kind = Kind::MismatchedFree;
+            sentence
+                .text(b"an array of objects that ")
+                .text(name_of(subject.allocated_by))
+                .text(b" handed out, with their count in front, is given back to ")
+                .text(name_of(caller.api()));
+        }
         Some(subject) if fault == Fault::Interior && subject.covers(address) => {
             sentence
                 .text(b"no start of a block: the address is ")
@@ -461,11 +481,38 @@ pub(super) fn stray(call: Call, address: usize, fault: Fault, caller: Caller) ->
             kind = Kind::LinkCorruption;
             sentence.text(b"the link in this free block is broken");
         }
-        _ => what_it_is(&mut sentence, address, caller),
+        _ => {
+            what_it_is(&mut sentence, address, caller);
+            if address == FILLING {
+                kind = Kind::UseAfterFree;
+            }
+        }
     }
     tell_call(caller, kind, &sentence, address, subject);
     Verdict::Ignore
 }
+
+/// Whether an address is that of the first object of an array that `new` has made, and another
+/// function than its `delete[]` is given it. C++ keeps how many objects with a destructor there are
+/// in front of them (Itanium C++ ABI, 2.7).
+fn is_first_of_array(subject: &Subject, address: usize, caller: Caller) -> bool {
+    const COUNT: usize = size_of::<usize>();
+    let is_array = Family::of(subject.allocated_by) == Family::NewArray;
+    let is_other = Family::of(caller.api()) != Family::NewArray;
+    let offset = address.wrapping_sub(subject.address);
+    // Objects that are aligned to more have as much in front of them.
+    let is_behind_count = offset >= COUNT && offset.is_power_of_two() && offset < subject.size;
+    if !(subject.is_live() && is_array && is_other && is_behind_count) {
+        return false;
+    }
+    // SAFETY: in a live block, in front of an address that is aligned so.
+    let count = unsafe { ((address - COUNT) as *const usize).read_volatile() };
+    let bytes = subject.size - offset;
+    count != 0 && count <= bytes && bytes.is_multiple_of(count)
+}
+
+/// What a pointer is that was read from a freed block.
+const FILLING: usize = usize::from_ne_bytes([FREED; 8]);
 
 /// What an address is that is in no block.
 fn what_it_is(sentence: &mut Line, address: usize, caller: Caller) {
@@ -486,7 +533,7 @@ fn what_it_is(sentence: &mut Line, address: usize, caller: Caller) {
             None => sentence.text(b"a file of code"),
         };
         sentence.text(b" (a variable, a constant, code), no block of the heap");
-    } else if address == usize::from_ne_bytes([FREED; 8]) {
+    } else if address == FILLING {
         sentence.text(b"what freed memory is filled with: the pointer was read from a freed block");
     } else if address == usize::from_ne_bytes([pattern::FRESH; 8]) {
         sentence.text(
