@@ -179,6 +179,18 @@ pub(crate) fn meet(address: usize) -> Option<&'static Module> {
     unsafe { MODULES[index].load(Ordering::Acquire).as_ref() }
 }
 
+/// Meets the return addresses of a stack that waits: neighbours are mostly of one module, which cannot
+/// be another one from one to the next.
+pub(crate) fn meet_stack(frames: &[u64]) {
+    let mut met: Option<&Module> = None;
+    for &frame in frames {
+        let address = frame as usize;
+        if !met.is_some_and(|module| module.contains(address)) {
+            met = meet(address);
+        }
+    }
+}
+
 /// The slot of the module that `object` is, which is entered if it is new; `None` without room.
 fn enter(object: &Object) -> Option<usize> {
     let mut made: Option<NonNull<Module>> = None;

@@ -158,9 +158,7 @@ fn add(table: &StackTable, frames: &[u64]) -> u32 {
         return STACK_NONE;
     }
     if is_new {
-        for &frame in frames {
-            modules::meet(frame as usize);
-        }
+        modules::meet_stack(frames);
     }
     id
 }

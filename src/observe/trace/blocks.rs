@@ -152,9 +152,7 @@ pub(super) fn write_with_stack(local: &Local, record: Record, caller: Caller) {
 fn add_stack(frames: &[u64]) -> Option<u32> {
     let session = session::get()?;
     let id = session.stacks()?.insert(frames);
-    for &frame in frames {
-        modules::meet(frame as usize);
-    }
+    modules::meet_stack(frames);
     module_file::update(session);
     (id != STACK_NONE).then_some(id)
 }
