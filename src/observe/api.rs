@@ -60,7 +60,6 @@ impl Api {
     }
 
     /// Whether `number` is one of the forms of C's `free`.
-    #[allow(dead_code, reason = "asked by integrity")]
     pub(crate) const fn is_free(number: u8) -> bool {
         Api::Free as u8 <= number && number <= Api::Cfree as u8
     }

@@ -122,7 +122,6 @@ impl<'a, A: Keep, B: Keep> Kept<'a, (A, B)> {
 impl<'a, R: Part> Kept<'a, R> {
     /// Of a block of no slab, which has its own: where the place would be of the first block of a slab,
     /// for `Part::ahead_of`.
-    #[allow(dead_code, reason = "observers ask for it")]
     pub(crate) fn of(record: &'a R) -> Self {
         let place = NonNull::from(record).cast();
         debug_assert_eq!(R::ahead_of(place.as_ptr() as usize), 0);
@@ -141,7 +140,6 @@ impl<'a, R: Part> Kept<'a, R> {
     /// # Safety
     /// It is that of a block in a slab, and not of the slab's first.
     #[inline(always)]
-    #[allow(dead_code, reason = "observers ask for it")]
     pub(crate) unsafe fn below(self) -> Self {
         // SAFETY: the caller's clause.
         Kept::at(unsafe { self.place.byte_sub(STRIDE) })

@@ -325,7 +325,6 @@ pub(crate) enum Sees {
 
 impl Sees {
     /// All, or nothing.
-    #[allow(dead_code, reason = "observers ask for it")]
     fn all_if(wanted: bool) -> Sees {
         if wanted { Sees::All } else { Sees::Nothing }
     }

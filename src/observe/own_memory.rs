@@ -45,7 +45,6 @@ pub(crate) fn note(start: usize, bytes: usize) {
 }
 
 /// Calls `each` with where every mapping begins and ends.
-#[allow(dead_code, reason = "integrity asks for it")]
 pub(crate) fn each(mut each: impl FnMut(usize, usize)) {
     for [place, len] in KNOWN.iter().take(COUNT.load(Ordering::Relaxed)) {
         let start = place.load(Ordering::Acquire);

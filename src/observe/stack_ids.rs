@@ -19,11 +19,9 @@ impl StackIds {
         clippy::declare_interior_mutable_const,
         reason = "each thread has a copy"
     )]
-    #[allow(dead_code, reason = "asked for by the flight recorder")]
     pub(crate) const NONE: StackIds = StackIds([const { Cell::new(0) }; STACKS]);
 
     /// Forgets all.
-    #[allow(dead_code, reason = "asked for by the flight recorder")]
     pub(crate) fn forget(&self) {
         for entry in &self.0 {
             entry.set(0);

@@ -629,8 +629,8 @@ impl ThreadCache {
         true
     }
 
-    /// Hands `want` blocks of slabs to `each`, in runs of neighbours, or as many as can be had; at most `batch`
-    /// are taken from a slab at once.
+    /// Hands `want` blocks of slabs to `each`, in runs of neighbours, or as many as can be had; at most
+    /// `batch` are taken from a slab at once.
     fn take_from_slabs(
         &self,
         class: SizeClass,

@@ -19,7 +19,7 @@ pub(super) const NAMES: usize = 9
     + guard::NAMES
     + own_memory::NAMES;
 
-/// Adds them. Integrity's part of a block's record begins at byte `record` of it.
+/// Adds them. The lane of records begins `record` bytes from where the records of a slab do.
 pub(super) fn describe(put: fn(&str, usize), record: usize) {
     put("integrity.level", policy::level_address());
     put("integrity.record", record);

@@ -1,5 +1,5 @@
-//! What stands at the end of a place, at the level `light`, has been overwritten: what stood there, and who
-//! is likely to have done it.
+//! What stands at the end of a place, at the level `light`, has been overwritten: what stood there,
+//! and who is likely to have done it.
 //!
 //! ```text
 //!  block              │ pattern  │ word     │ next block

@@ -34,7 +34,6 @@ impl Line {
     }
 
     /// A line without its beginning: a part of another one.
-    #[allow(dead_code, reason = "integrity says sentences")]
     pub(crate) fn part() -> Line {
         Line {
             bytes: [0; LENGTH],
@@ -43,7 +42,6 @@ impl Line {
     }
 
     /// What it has so far.
-    #[allow(dead_code, reason = "as above")]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
@@ -81,7 +79,6 @@ impl Line {
     }
 
     /// A byte as two digits.
-    #[allow(dead_code, reason = "integrity dumps bytes")]
     pub(crate) fn byte(&mut self, byte: u8) -> &mut Line {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.text(&[

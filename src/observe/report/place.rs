@@ -41,7 +41,6 @@ impl Place {
     }
 
     /// The file's path.
-    #[allow(dead_code, reason = "reports of integrity name it")]
     pub(crate) fn path(&self) -> &'static [u8] {
         self.module.path
     }
@@ -153,7 +152,6 @@ mod names {
 }
 
 /// Makes what names are kept in; who tells of them later takes no lock.
-#[allow(dead_code, reason = "integrity tells in signal handlers")]
 pub(crate) fn prepare() {
     names::prepare();
 }

@@ -94,7 +94,6 @@ impl Local {
 
 impl Local {
     /// Whether an address is known to lie on the thread's own stack.
-    #[allow(dead_code, reason = "asked by the flight recorder")]
     pub(crate) fn has(&self, address: usize) -> bool {
         self.bounds.known().contains(address)
     }
@@ -179,7 +178,6 @@ pub(crate) fn capture_into<'a>(local: &Local, caller: Caller, room: &'a mut Room
 /// rules that the thread has needed lately; `each` is told where on the stack each return address
 /// but the first stands, as far as they are found in the words below it, and whether the frame
 /// pointer has said so.
-#[allow(dead_code, reason = "asked by integrity")]
 #[inline]
 pub(crate) fn capture_by_tables<'a>(
     local: &Local,

@@ -6,6 +6,7 @@
 
 use super::mappings::hexadecimal;
 use super::room::{Plain, Room};
+use crate::decimal::Decimal;
 use crate::sys::contents::File;
 use crate::sys::halt::{self, Halt, REGISTERS};
 use crate::sys::thread;
@@ -220,15 +221,8 @@ fn is_there(id: u32) -> bool {
 fn open(id: u32, file: &[u8]) -> Option<File> {
     const DIRECTORY: &[u8] = b"/proc/self/task/";
     let mut path = [0u8; 64];
-    let mut digits = [0u8; 10];
-    let mut at = digits.len();
-    let mut rest = id;
-    while rest > 0 || at == digits.len() {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let parts = [DIRECTORY, &digits[at..], file];
+    let digits = Decimal::new(u64::from(id));
+    let parts = [DIRECTORY, digits.bytes(), file];
     for (place, &byte) in path.iter_mut().zip(parts.iter().copied().flatten()) {
         *place = byte;
     }

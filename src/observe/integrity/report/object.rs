@@ -1,6 +1,7 @@
 //! A JSON object under construction, without allocating: one line, cut to a whole object where it
 //! does not fit.
 
+use crate::decimal::Decimal;
 use crate::observe::report::place::Place;
 
 /// Bytes of a line.
@@ -48,6 +49,10 @@ impl Object {
     }
 
     /// Writes what there is room for: callers have asked.
+    fn digits(&mut self, number: usize) {
+        self.raw(Decimal::new(number as u64).bytes());
+    }
+
     fn raw(&mut self, bytes: &[u8]) {
         let end = (self.len + bytes.len()).min(ROOM - 1);
         let fits = end - self.len;
@@ -104,20 +109,6 @@ impl Object {
         if self.member(name, 5) {
             self.raw(if is_set { b"true" } else { b"false" });
         }
-    }
-
-    fn digits(&mut self, mut number: usize) {
-        let mut digits = [0u8; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        self.raw(&digits[at..]);
     }
 
     /// An address, as text: numbers of 64 bits are not safe in JSON.
