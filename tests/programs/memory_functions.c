@@ -11,6 +11,7 @@
  * strings are long is up to `n`: their end is the last byte. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -342,7 +344,34 @@ static int overlap(void) {
     return 0;
 }
 
+/* Lists that are not there, and one whose second place is on a page that is not. */
+static int refused(void) {
+    int pipes[2];
+    char *page = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pipe(pipes) != 0 || page == MAP_FAILED || munmap(page + 4096, 4096) != 0) return 1;
+    struct iovec *last = (struct iovec *)(page + 4096) - 1;
+    *last = (struct iovec){"text", 4};
+    if (writev(pipes[1], last, 1) != 4) return 2;
+    struct iovec *lists[] = {NULL, (struct iovec *)8, (struct iovec *)-4096, last};
+    for (size_t at = 0; at < sizeof lists / sizeof *lists; at++) {
+        struct msghdr *message = (struct msghdr *)lists[at], of_list = {.msg_iov = lists[at], .msg_iovlen = 2};
+        errno = 0;
+        if (writev(pipes[1], lists[at], 2) != -1 || errno != EFAULT) return 3;
+        errno = 0;
+        if (pwritev(pipes[1], lists[at], 2, 0) != -1 || errno == 0) return 4;
+        int sockets[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0) return 5;
+        errno = 0;
+        if (sendmsg(sockets[0], message, 0) != -1 || errno != EFAULT) return 6;
+        errno = 0;
+        if (sendmsg(sockets[0], &of_list, 0) != -1 || errno != EFAULT) return 7;
+    }
+    puts("refused");
+    return 0;
+}
+
 int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "refused") == 0) return refused();
     if (count == 2 && strcmp(arguments[1], "cancelled") == 0) return cancelled();
     if (count == 2 && strcmp(arguments[1], "overlap") == 0) return overlap();
     if (count == 2 && strcmp(arguments[1], "list") == 0) {

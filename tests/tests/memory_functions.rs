@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hakmem_tests::{Allocator, Outcome, Run, Scratch, find, reference, skip, tool};
+use hakmem_tests::{Allocator, Outcome, Run, Scratch, find, not_reference, tool};
 
 const PREFIX: &str = "==hakmem== ";
 const ERROR: &str = "==hakmem== ERROR ";
@@ -24,10 +24,7 @@ fn checked(run: Run) -> Run {
 
 /// Whether the tests of this file make sense.
 fn applies() -> bool {
-    if reference() {
-        skip("the reference checks no memory functions");
-    }
-    !reference()
+    not_reference("the reference checks no memory functions")
 }
 
 struct Function {
@@ -271,6 +268,17 @@ fn the_levels_below_do_not_check_them() {
             let ends = level == "light" || outcome.stdout_text() == "went on\n";
             assert!(ends, "{}", outcome.report());
         }
+    }
+}
+
+/// As the kernel does where nobody looks.
+#[test]
+fn lists_that_are_not_there_are_refused() {
+    for level in ["1", "light", "0"] {
+        let run = observed("memory_functions.c").arg("refused");
+        let outcome = run.env("HAKMEM_INTEGRITY_CHECKS", level).output();
+        let text = outcome.success().stdout_text();
+        assert_eq!(text, "refused\n", "{level}: {}", outcome.report());
     }
 }
 

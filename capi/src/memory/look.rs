@@ -8,9 +8,10 @@
 //! anything else ──► 2: what stands behind the look, with the arguments as they are
 //! ```
 //!
-//! `look!(1)` and `look!(2)` ask where the memory at the first arguments begins, and no more. The
-//! others know how many bytes there are, in `rdx`, and do what `is_clear` of `ranges.rs` does, where
-//! the argument for it is.
+//! `look!(1)` and `look!(2)` ask where the memory at the first arguments begins, and no more;
+//! `look!(list)` not even that, since it is written in a list that may lie anywhere. The others know
+//! how many bytes there are, in `rdx`, and do what `is_clear` of `ranges.rs` does, where the argument
+//! for it is.
 //!
 //! Operands are `bounds`, `originals` and `index`, that of the function's entry in bytes. Labels: 2
 //! is behind the look, 3 is libc's function, 7 asks for the window alone.
@@ -20,6 +21,7 @@
 macro_rules! look {
     (1) => { concat!(unless_off!(), outside!("rdi"), known!(), go!(), "2:") };
     (2) => { concat!(unless_off!(), outside!("rdi"), outside!("rsi"), known!(), go!(), "2:") };
+    (list) => { concat!(unless_off!(), "jmp 2f\n", go!(), "2:") };
     (fill) => { look_at_one!() };
     (move) => { look_at_two!("", "") };
     (copy) => { look_at_two!("", apart!()) };

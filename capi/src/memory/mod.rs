@@ -22,6 +22,7 @@ use hakmem_alloc::c_abi::{Call, UNLIMITED, beginning, is_clear, left};
 #[macro_use]
 mod look;
 
+mod before;
 mod blocks;
 mod plain;
 mod printed;

@@ -5,17 +5,10 @@
 //! cancelled in there: between libc's function and the program is a frame that can be unwound, and
 //! nothing of Rust's.
 
+use super::before::{Passed, find};
 use super::{load_arguments, make_frame, plain, save_arguments};
 use core::ffi::c_void;
-use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals};
-
-/// What was passed, in the order of the arguments.
-pub(super) type Passed = [usize; 6];
-
-/// Looks libc's functions up, for one that is called before anything is set up.
-pub(super) extern "C" fn find() {
-    find_originals();
-}
+use hakmem_alloc::c_abi::{Call, Function, UNLIMITED};
 
 /// Defines functions. The body says where memory was written to and how many bytes, of what was
 /// passed and what came back.

@@ -4,10 +4,8 @@
 //! are given as many elements as there are; what they call then is the program's, and nothing of
 //! ours is on the stack.
 
-use super::received::{Passed, find};
-use super::sent::before;
-use super::{load_arguments, make_frame, save_arguments};
-use hakmem_alloc::c_abi::{Call, Function};
+use super::before::{Passed, before};
+use hakmem_alloc::c_abi::Call;
 
 /// Leaves of the array what may be used. Of one element none is touched.
 fn cut(call: Call, passed: &mut Passed) {

@@ -24,6 +24,7 @@ use crate::observe::api::Api;
 use crate::observe::caller::Caller;
 use crate::sys::memory::PAGE;
 pub use crate::sys::originals::{Function, ORIGINALS, find as find_originals};
+use crate::sys::stack;
 use crate::walk;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -236,6 +237,18 @@ fn has_no_link(address: usize) -> bool {
         && (is_other(start + LINK)
             || !is_other(start + LINK - 1)
             || !start.is_multiple_of(PAGE) && is_other(start - 1))
+}
+
+/// Whether 8 bytes or more can be read from an address on, a multiple of 8: the kernel is asked of each
+/// page.
+#[must_use]
+pub fn is_there(address: usize, len: usize) -> bool {
+    if !stack::is_readable(address) {
+        return false;
+    }
+    let next_page = (address + 1).next_multiple_of(PAGE);
+    let mut starts = (next_page..address.saturating_add(len)).step_by(PAGE);
+    starts.all(stack::is_readable)
 }
 
 /// Whether an address in a slab has another byte than the pattern.
