@@ -1,14 +1,15 @@
 /* Large blocks that come and go: what they hold, and what they cost the process. */
 #include "check.h"
 
+struct slot {
+    unsigned char *start;
+    size_t size;
+};
 
 /* Each block full of its own pattern, or of zeros, whatever it was made of. */
 static void blocks_keep_what_they_hold(void) {
     enum { SLOTS = 10, ROUNDS = 600 };
-    struct {
-        unsigned char *start;
-        size_t size;
-    } slots[SLOTS] = {{0}};
+    struct slot slots[SLOTS] = {{0}};
     uint64_t random = 42;
     for (unsigned round = 0; round < ROUNDS; round++) {
         unsigned slot = (unsigned)(next_random(&random) % SLOTS);
@@ -115,10 +116,7 @@ static void runs_grow_where_they_are(void) {
     free(third);
 
     enum { SLOTS = 12, ROUNDS = 20000 };
-    struct {
-        unsigned char *start;
-        size_t size;
-    } slots[SLOTS] = {{0}};
+    struct slot slots[SLOTS] = {{0}};
     uint64_t random = 42;
     for (unsigned round = 0; round < ROUNDS; round++) {
         unsigned slot = (unsigned)(next_random(&random) % SLOTS);

@@ -46,6 +46,15 @@ pub fn reference() -> bool {
     std::env::var_os("HAKMEM_TESTS_REFERENCE").is_some_and(|mode| mode == "1")
 }
 
+/// Whether hakmem is what is tested; where glibc's allocator stands in for it, says that the test is
+/// skipped, and why.
+pub fn not_reference(why: &str) -> bool {
+    if reference() {
+        skip(why);
+    }
+    !reference()
+}
+
 /// Says loudly that a test did not run, and why.
 pub fn skip(why: &str) {
     // Not `eprintln!`, which the test harness keeps to itself when the test passes.

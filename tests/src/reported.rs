@@ -64,6 +64,16 @@ pub fn findings(outcome: &Outcome) -> Vec<Finding> {
     findings
 }
 
+/// The one finding of a run that it ends.
+#[track_caller]
+pub fn the_finding(run: Run) -> (Outcome, Finding) {
+    let outcome = run.output();
+    outcome.aborted();
+    let mut found = findings(&outcome);
+    assert_eq!(found.len(), 1, "{}", outcome.report());
+    (outcome, found.remove(0))
+}
+
 /// The kinds of what was found.
 pub fn kinds(outcome: &Outcome) -> Vec<String> {
     findings(outcome)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hakmem_tests::corpus::{self, Built, Found, Program, build, in_parallel};
 use hakmem_tests::reported::kinds;
-use hakmem_tests::{Allocator, Outcome, Run, reference, skip, tool};
+use hakmem_tests::{Allocator, Outcome, Run, not_reference, tool};
 
 /// The kinds of report that there are.
 const KINDS: [&str; 12] = [
@@ -25,10 +25,7 @@ const KINDS: [&str; 12] = [
 
 /// Whether this can be tested here.
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator looks for no bugs");
-    }
-    !reference()
+    not_reference("glibc's allocator looks for no bugs")
 }
 
 /// How a run is begun.

@@ -2,7 +2,7 @@
 //! notices nothing.
 
 use hakmem_tests::reported::{findings, kinds};
-use hakmem_tests::{Allocator, Outcome, Run, Scratch, compile, reference, skip};
+use hakmem_tests::{Allocator, Outcome, Run, Scratch, compile, not_reference};
 use std::os::unix::process::ExitStatusExt;
 
 const SIGSEGV: i32 = 11;
@@ -28,10 +28,7 @@ const END: [&str; 2] = ["once", "gives_up"];
 
 /// Whether this can be tested here.
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator explains no signals");
-    }
-    !reference()
+    not_reference("glibc's allocator explains no signals")
 }
 
 fn program(case: &str) -> Run {

@@ -1,8 +1,8 @@
 //! What is wrong is found, and told so that the reader needs nothing else.
 
-use hakmem_tests::reported::{Finding, as_json, checked, findings, kinds};
+use hakmem_tests::reported::{as_json, checked, findings, kinds, the_finding};
 use hakmem_tests::watched::{address, has_watchpoints, hits, lines};
-use hakmem_tests::{Outcome, Recording, Run, compile, reference, skip};
+use hakmem_tests::{Recording, Run, compile, not_reference};
 use serde_json::Value;
 use std::os::unix::process::ExitStatusExt;
 
@@ -10,20 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 const STATUS: i32 = 7;
 
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator does not check");
-    }
-    !reference()
-}
-
-/// The one finding of a run that it ends.
-#[track_caller]
-fn the_finding(case: &str) -> (Outcome, Finding) {
-    let outcome = checked(case).output();
-    outcome.aborted();
-    let mut found = findings(&outcome);
-    assert_eq!(found.len(), 1, "{}", outcome.report());
-    (outcome, found.remove(0))
+    not_reference("glibc's allocator does not check")
 }
 
 #[test]
@@ -65,14 +52,14 @@ fn what_is_written_far_from_blocks_is_told() {
             "49 bytes in front of a block",
         ),
     ] {
-        let (outcome, finding) = the_finding(case);
+        let (outcome, finding) = the_finding(checked(case));
         assert_eq!(finding.kind, kind, "{}", outcome.report());
         let block = address(&outcome, block);
         let told = format!("1 byte was written {distance} of 40 bytes at {block:#x}");
         assert!(finding.says(&told), "{}", outcome.report());
         assert!(finding.says("found by the scan at exit"));
     }
-    let (outcome, finding) = the_finding("far_overflow_found_at_use");
+    let (outcome, finding) = the_finding(checked("far_overflow_found_at_use"));
     assert_eq!(finding.kind, "heap-overflow", "{}", outcome.report());
     assert!(
         finding.says("found by the first use of a place"),
@@ -87,7 +74,7 @@ fn a_long_overflow_is_told_once() {
     if !applies() {
         return;
     }
-    let (outcome, finding) = the_finding("long_overflow");
+    let (outcome, finding) = the_finding(checked("long_overflow"));
     assert_eq!(finding.kind, "heap-overflow");
     let above = address(&outcome, "above ");
     let told = format!(
@@ -111,7 +98,7 @@ fn a_double_free_names_both_frees() {
     if !applies() {
         return;
     }
-    let (outcome, finding) = the_finding("freed_twice");
+    let (outcome, finding) = the_finding(checked("freed_twice"));
     let item = address(&outcome, "item ");
     assert_eq!(finding.kind, "double-free");
     assert!(finding.says(&format!(
@@ -187,7 +174,7 @@ fn two_threads_free_one_block() {
     if !applies() {
         return;
     }
-    let (_, finding) = the_finding("freed_by_two");
+    let (_, finding) = the_finding(checked("freed_by_two"));
     assert_eq!(finding.kind, "double-free");
 }
 
@@ -208,7 +195,7 @@ fn what_is_no_block_is_told_for_what_it_is() {
         ),
         ("of_small_number", "next to null"),
     ] {
-        let (outcome, finding) = the_finding(case);
+        let (outcome, finding) = the_finding(checked(case));
         assert_eq!(finding.kind, "invalid-free", "{case}");
         assert!(finding.says(what), "{case}\n{}", outcome.report());
         assert_eq!(finding.stack("found by free")[0], "drop_item");
@@ -226,7 +213,7 @@ fn damage_around_a_block_is_told_with_its_bytes() {
         "aligned_overflow",
         "large_overflow",
     ] {
-        let (outcome, finding) = the_finding(case);
+        let (outcome, finding) = the_finding(checked(case));
         assert_eq!(finding.kind, "heap-overflow", "{case}");
         assert!(
             finding.says("directly behind the end of a block"),
@@ -236,7 +223,7 @@ fn damage_around_a_block_is_told_with_its_bytes() {
         assert!(finding.says("not known: who wrote"));
         assert!(!finding.stack("allocated by")[0].is_empty(), "{case}");
     }
-    let (outcome, finding) = the_finding("overflow");
+    let (outcome, finding) = the_finding(checked("overflow"));
     assert!(
         finding.says("written: 2 bytes; as text: \"A?\""),
         "{}",
@@ -247,7 +234,7 @@ fn damage_around_a_block_is_told_with_its_bytes() {
         ("underflow", "found by free"),
         ("underflow_never_freed", "found by the scan at exit"),
     ] {
-        let (outcome, finding) = the_finding(case);
+        let (outcome, finding) = the_finding(checked(case));
         assert_eq!(finding.kind, "heap-underflow", "{}", outcome.report());
         let item = address(&outcome, "item ");
         assert!(finding.says(&format!("in front of a block of 40 bytes at {item:#x}")));
@@ -260,7 +247,7 @@ fn a_late_write_is_told_for_what_it_wrote() {
     if !applies() {
         return;
     }
-    let (outcome, finding) = the_finding("late_write");
+    let (outcome, finding) = the_finding(checked("late_write"));
     assert_eq!(finding.kind, "write-after-free");
     let below = address(&outcome, "below ");
     assert!(
@@ -279,9 +266,9 @@ fn a_resize_of_what_was_freed_or_damaged() {
     if !applies() {
         return;
     }
-    let (_, finding) = the_finding("realloc_after_free");
+    let (_, finding) = the_finding(checked("realloc_after_free"));
     assert_eq!(finding.kind, "use-after-free");
-    let (_, finding) = the_finding("realloc_of_damaged");
+    let (_, finding) = the_finding(checked("realloc_of_damaged"));
     assert_eq!(finding.kind, "heap-overflow");
     assert!(finding.says("found by realloc"));
 }
@@ -312,7 +299,7 @@ fn a_pointer_from_freed_memory_that_is_freed_is_a_use_of_it() {
     if !applies() {
         return;
     }
-    let (_, finding) = the_finding("free_of_filling");
+    let (_, finding) = the_finding(checked("free_of_filling"));
     assert_eq!(finding.kind, "use-after-free");
     assert!(finding.says("free(0xdededededededede): what freed memory is filled with"));
 }
@@ -323,7 +310,7 @@ fn an_overrun_is_not_an_underflow_of_the_block_that_a_resize_has_just_made() {
     if !applies() {
         return;
     }
-    let (_, finding) = the_finding("grown_too_little");
+    let (_, finding) = the_finding(checked("grown_too_little"));
     assert_eq!(finding.kind, "heap-overflow");
     assert!(finding.says("16 bytes were written 8 bytes behind the end of a block of 8 bytes"));
 }
@@ -333,7 +320,7 @@ fn what_stdout_writes_at_exit_from_a_freed_block_is_told() {
     if !applies() {
         return;
     }
-    let (_, finding) = the_finding("freed_buffer_of_stdout");
+    let (_, finding) = the_finding(checked("freed_buffer_of_stdout"));
     assert_eq!(finding.kind, "use-after-free");
     assert!(finding.says("5 bytes that stdout writes at exit are in a block of 4096 bytes"));
     let outcome = checked("flushed_buffer_of_stdout").output();
@@ -345,7 +332,7 @@ fn a_program_that_ends_otherwise_is_looked_at() {
     if !applies() {
         return;
     }
-    let (_, finding) = the_finding("overflow_and_abort");
+    let (_, finding) = the_finding(checked("overflow_and_abort"));
     assert_eq!(finding.kind, "heap-overflow");
     assert!(finding.says("the scan after a signal"));
 }
@@ -454,7 +441,7 @@ fn two_runs_lead_to_the_culprit() {
     if !applies() || !has_watchpoints() {
         return;
     }
-    let (outcome, finding) = the_finding("server");
+    let (outcome, finding) = the_finding(checked("server"));
     assert_eq!(finding.kind, "write-after-free", "{}", outcome.report());
     assert!(finding.says("at offset 16 of a block of 40 bytes"));
     assert!(

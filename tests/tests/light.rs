@@ -1,9 +1,9 @@
 //! The level `light`: what stands at the end of a block's place is overwritten, and that is found and
 //! told; what was there before the level was known is left alone.
 
-use hakmem_tests::reported::{Finding, findings, kinds};
+use hakmem_tests::reported::{kinds, the_finding};
 use hakmem_tests::watched::address;
-use hakmem_tests::{Allocator, Outcome, Run, compile, reference, skip};
+use hakmem_tests::{Allocator, Run, compile, not_reference};
 
 /// The status of `light.c` where nothing stops it.
 const STATUS: i32 = 7;
@@ -16,25 +16,13 @@ fn light(case: &str) -> Run {
 }
 
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator does not check");
-    }
-    !reference()
-}
-
-#[track_caller]
-fn the_finding(case: &str) -> (Outcome, Finding) {
-    let outcome = light(case).output();
-    outcome.aborted();
-    let mut found = findings(&outcome);
-    assert_eq!(found.len(), 1, "{}", outcome.report());
-    (outcome, found.remove(0))
+    not_reference("glibc's allocator does not check")
 }
 
 /// That a case ends as a kind of finding, in these words of a block of its own.
 #[track_caller]
 fn is_told(case: &str, kind: &str, block: &str, words: &str) {
-    let (outcome, finding) = the_finding(case);
+    let (outcome, finding) = the_finding(light(case));
     assert_eq!(finding.kind, kind, "{}", outcome.report());
     let told = format!("{words} at {:#x}", address(&outcome, block));
     assert!(finding.says(&told), "{told}: {}", outcome.report());
@@ -65,7 +53,7 @@ fn a_word_of_another_place_is_none() {
     if !applies() {
         return;
     }
-    let (outcome, finding) = the_finding("copied_word");
+    let (outcome, finding) = the_finding(light("copied_word"));
     let kinds = ["heap-overflow", "heap-underflow"];
     assert!(
         kinds.contains(&finding.kind.as_str()),
@@ -160,7 +148,7 @@ fn blocks_from_before_the_level_was_known_are_left_alone() {
         assert_eq!(outcome.stderr_text(), "", "{case}: {}", outcome.report());
     }
     // The allocator's own checks find it.
-    let (outcome, finding) = the_finding("early_twice");
+    let (outcome, finding) = the_finding(light("early_twice"));
     assert_eq!(finding.kind, "double-free", "{}", outcome.report());
     assert!(finding.says("as far as was seen"), "{}", outcome.report());
 }

@@ -1,14 +1,11 @@
 //! Armed blocks where watchpoints are refused or not wanted: page protection, and comparison.
 
 use hakmem_tests::watched::{address, hits, lines, lines_with, run, watched};
-use hakmem_tests::{Outcome, reference, skip};
+use hakmem_tests::{Outcome, not_reference, skip};
 
 /// Whether this can be tested here.
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator does not watch");
-    }
-    !reference()
+    not_reference("glibc's allocator does not watch")
 }
 
 const NONE: [(&str, &str); 1] = [("HAKMEM_WATCH_HARDWARE", "0")];

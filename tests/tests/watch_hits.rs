@@ -1,7 +1,7 @@
 //! Armed blocks: a write names the instruction that did it.
 
 use hakmem_tests::watched::{address, has_watchpoints, hits, lines, lines_with, run, watched};
-use hakmem_tests::{Outcome, reference, skip};
+use hakmem_tests::{Outcome, not_reference};
 use std::os::unix::process::ExitStatusExt;
 
 /// One word, so that a write is one report.
@@ -9,11 +9,7 @@ const ON_FREE: &str = "site=make_item on=free do=arm words=0";
 
 /// Whether this can be tested here.
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator does not watch");
-        return false;
-    }
-    has_watchpoints()
+    not_reference("glibc's allocator does not watch") && has_watchpoints()
 }
 
 /// The rule has to be found by its site's name, among threads that allocate and free; and the

@@ -3,17 +3,14 @@
 use std::collections::BTreeSet;
 
 use hakmem_tests::watched::{address, lines, lines_with, run, watched};
-use hakmem_tests::{Allocator, Outcome, Run, compile, find, reference, skip};
+use hakmem_tests::{Allocator, Outcome, Run, compile, find, not_reference, skip};
 use std::os::unix::process::ExitStatusExt;
 
 const SIGABRT: i32 = 6;
 
 /// Whether this can be tested here.
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator does not watch");
-    }
-    !reference()
+    not_reference("glibc's allocator does not watch")
 }
 
 #[track_caller]

@@ -8,7 +8,7 @@ use super::record::State;
 use super::report::{self, Finder, Finding};
 use crate::observe::report::Line;
 use crate::observe::{self, Block, Record};
-use crate::sys::{fatal_signal, thread};
+use crate::sys::fatal_signal;
 use crate::walk::{self, Whose};
 
 /// Contradictions that are told.
@@ -45,12 +45,7 @@ pub(super) fn examine(when: &'static [u8]) -> usize {
             address,
             subject: None,
             damage: None,
-            finder: Finder {
-                what: when,
-                thread: thread::id(),
-                frames: &[],
-                returns: true,
-            },
+            finder: Finder::uncalled(when),
             unknown: b"who wrote: the structures lie apart from all blocks",
         });
     };

@@ -38,9 +38,7 @@ pub(super) fn tell(
     let mut sentence = Line::part();
     sentence
         .text(b"delete[] of a block of ")
-        .number(block.size)
-        .text(b" bytes at ")
-        .address(block.address)
+        .bytes_at(block.size, block.address)
         .text(b", which ")
         .text(name_of(block.allocated_by))
         .text(b" handed out: the count of objects of ")

@@ -192,9 +192,7 @@ fn tell_of_nearest(
             } else {
                 b"a freed block of "
             })
-            .number(subject.size)
-            .text(b" bytes at ")
-            .address(subject.address),
+            .bytes_at(subject.size, subject.address),
         None => sentence.text(b"all blocks of a slab"),
     };
     sentence
@@ -235,10 +233,7 @@ fn tell_unknown(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&Findin
         }
     };
     if let Some(subject) = &subject {
-        sentence
-            .number(subject.size)
-            .text(b" bytes at ")
-            .address(subject.address);
+        sentence.bytes_at(subject.size, subject.address);
     }
     sentence.text(b"; found by ").text(finder.what);
     tell(&Finding {

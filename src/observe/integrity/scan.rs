@@ -14,7 +14,7 @@ use super::{check, guard, light, metadata, overwritten, streams, untouched};
 use crate::observe::kept::Kept;
 use crate::observe::{self, Block};
 use crate::sys::peek::Memory;
-use crate::sys::{fatal_signal, process, thread};
+use crate::sys::{fatal_signal, process};
 use crate::walk::{self, Found};
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
@@ -149,7 +149,7 @@ impl Look {
         if !is_there() || self.memory.is_some() && !(1..TIMES).all(is_still_there) {
             return false;
         }
-        !is_told || overwritten::end(start, bytes, finder(self.when), report::only_tell)
+        !is_told || overwritten::end(start, bytes, Finder::uncalled(self.when), report::only_tell)
     }
 
     /// Whether a block is damaged, which is told if it is to be.
@@ -230,15 +230,6 @@ fn is_whole_or_gone(memory: &Memory, start: usize, len: usize) -> bool {
     true
 }
 
-fn finder(when: &'static [u8]) -> Finder<'static> {
-    Finder {
-        what: when,
-        thread: thread::id(),
-        frames: &[],
-        returns: true,
-    }
-}
-
 /// Tells of a damaged block; says whether it still was.
 fn tell(
     block: &Block<'_, BlockRecord>,
@@ -247,7 +238,7 @@ fn tell(
     when: &'static [u8],
 ) -> bool {
     let start = block.address.as_ptr() as usize;
-    let finder = finder(when);
+    let finder = Finder::uncalled(when);
     match asked.state() {
         State::Live => wrong::around(block, asked, finder, report::only_tell),
         State::Untouched => {

@@ -295,9 +295,7 @@ fn of_freed_at_hand(delivery: Delivery, finder: Finder<'_>) -> bool {
     let mut sentence = Line::part();
     sentence
         .text(b"an access through an address that is none, by a function that has at hand a freed block of ")
-        .number(block.size)
-        .text(b" bytes at ")
-        .address(block.address)
+        .bytes_at(block.size, block.address)
         .text(b": what is read there is the filling");
     report::only_tell(&Finding {
         kind: Kind::UseAfterFree,

@@ -5,7 +5,6 @@ use super::kind::Kind;
 use super::report::{self, Finder, Finding, Subject};
 use crate::observe::report::{Line, name_of};
 use crate::sys::stream;
-use crate::sys::thread;
 
 /// Looks at them; says how many are written from a freed block.
 pub(super) fn examine(when: &'static [u8]) -> usize {
@@ -30,9 +29,7 @@ fn tell(name: &str, start: usize, len: usize, when: &'static [u8]) -> bool {
         .text(b" that ")
         .text(name.as_bytes())
         .text(b" writes at exit are in a block of ")
-        .number(block.size)
-        .text(b" bytes at ")
-        .address(block.address)
+        .bytes_at(block.size, block.address)
         .text(b", which was freed by ")
         .text(name_of(block.freed_by));
     report::only_tell(&Finding {
@@ -41,12 +38,7 @@ fn tell(name: &str, start: usize, len: usize, when: &'static [u8]) -> bool {
         address: start,
         subject: Some(block),
         damage: None,
-        finder: Finder {
-            what: when,
-            thread: thread::id(),
-            frames: &[],
-            returns: true,
-        },
+        finder: Finder::uncalled(when),
         unknown: b"",
     });
     true

@@ -18,7 +18,6 @@ use super::wrong;
 use crate::block;
 use crate::observe::Block;
 use crate::observe::report::Line;
-use crate::sys::thread;
 use crate::walk;
 
 /// Bytes from the start of a place that are filled; and as always those in front of the next one.
@@ -109,12 +108,7 @@ fn damage(start: usize, bytes: usize) -> Option<(usize, usize)> {
 pub(super) fn handed_out(block: &Block<'_, BlockRecord>, record: &BlockRecord) -> State {
     let start = block.address.as_ptr() as usize;
     if !is_whole(start, block.bytes) {
-        let finder = Finder {
-            what: b"the first use of a place",
-            thread: thread::id(),
-            frames: &[],
-            returns: true,
-        };
+        let finder = Finder::uncalled(b"the first use of a place");
         written(start, block.bytes, finder, report::tell);
     }
     if block.bytes <= FILLED + FILLED_AT_END {
@@ -226,9 +220,7 @@ fn tell_of_nearest(
             } else {
                 b"a freed block of "
             })
-            .number(nearest.size)
-            .text(b" bytes at ")
-            .address(nearest.address);
+            .bytes_at(nearest.size, nearest.address);
     }
     sentence
         .text(b", in memory that nobody has had; found by ")

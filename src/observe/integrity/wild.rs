@@ -52,9 +52,7 @@ pub(super) fn beside(delivery: Delivery, how: How, finder: Finder<'_>) -> bool {
     }
     sentence
         .text(b" a block of ")
-        .number(block.size)
-        .text(b" bytes at ")
-        .address(block.address)
+        .bytes_at(block.size, block.address)
         .text(b", where there is no memory");
     report::only_tell(&Finding {
         kind: if is_in_front {
@@ -147,9 +145,7 @@ fn near_block(line: &mut Line, address: usize) -> bool {
             .text(b" of");
     }
     line.text(b" the block that is nearest, of ")
-        .number(block.size)
-        .text(b" bytes at ")
-        .address(block.address)
+        .bytes_at(block.size, block.address)
         .text(b" (")
         .text(block.state_name().as_bytes())
         .text(b")");

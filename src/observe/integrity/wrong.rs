@@ -288,10 +288,7 @@ pub(super) fn gap(
             distance(&mut sentence, subject.address.wrapping_sub(last + 1));
             sentence.text(b"in front of a block of ");
         }
-        sentence
-            .number(subject.size)
-            .text(b" bytes at ")
-            .address(subject.address);
+        sentence.bytes_at(subject.size, subject.address);
     }
     sentence.text(b"; found by ").text(finder.what);
     tell(&Finding {
@@ -327,12 +324,7 @@ pub(super) fn written_after_free(
     tell: Option<fn(&Finding<'_>)>,
 ) {
     let start = block.address.as_ptr() as usize;
-    let finder = Finder {
-        what: when,
-        thread: thread::id(),
-        frames: &[],
-        returns: true,
-    };
+    let finder = Finder::uncalled(when);
     let tell = tell.unwrap_or(report::tell);
     written(start, block.bytes, record, skip, finder, tell);
 }
@@ -342,12 +334,7 @@ pub(super) fn written_after_free(
 #[inline(never)]
 pub(super) fn written_in_quarantine(address: usize, record: &BlockRecord) {
     let bytes = walk::find(address).map_or(0, |found| found.block.bytes);
-    let finder = Finder {
-        what: b"the look at a block that leaves the quarantine",
-        thread: thread::id(),
-        frames: &[],
-        returns: true,
-    };
+    let finder = Finder::uncalled(b"the look at a block that leaves the quarantine");
     written(address, bytes, record, 0, finder, report::tell);
 }
 
@@ -565,12 +552,7 @@ pub(super) fn aborting(call: Call, address: usize, fault: Fault) {
         Fault::DoubleFree => b"this block is free already; found when it came back to its slab",
         Fault::BrokenLink => b"the link in this free block was overwritten",
     });
-    let finder = Finder {
-        what: b"the allocator's own checks",
-        thread: thread::id(),
-        frames: &[],
-        returns: true,
-    };
+    let finder = Finder::uncalled(b"the allocator's own checks");
     report::only_tell(&Finding {
         kind,
         sentence: sentence.bytes(),

@@ -78,6 +78,11 @@ impl Line {
         self.text(b"0x").digits(address, 16)
     }
 
+    /// How many bytes, and where they are.
+    pub(crate) fn bytes_at(&mut self, bytes: usize, address: usize) -> &mut Line {
+        self.number(bytes).text(b" bytes at ").address(address)
+    }
+
     /// A byte as two digits.
     pub(crate) fn byte(&mut self, byte: u8) -> &mut Line {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -6,18 +6,15 @@ mod sound;
 mod stopped;
 
 use hakmem_tests::reported::kinds;
-use hakmem_tests::watched::lines;
-use hakmem_tests::{Allocator, Outcome, Run, compile, reference, skip};
+use hakmem_tests::watched::{lines, stack_behind};
+use hakmem_tests::{Allocator, Outcome, Run, compile, not_reference};
 use std::os::unix::process::ExitStatusExt;
 
 const SIGSEGV: i32 = 11;
 
 /// Whether this can be tested here.
 fn applies() -> bool {
-    if reference() {
-        skip("glibc's allocator has no guarded blocks");
-    }
-    !reference()
+    not_reference("glibc's allocator has no guarded blocks")
 }
 
 /// `programs/guard.c` with a case, its arguments, and what is to be guarded.
@@ -72,18 +69,7 @@ fn is_found(outcome: &Outcome, kind: &str) {
 
 /// The functions in the stack behind the line that begins with `heading`.
 fn stack(outcome: &Outcome, heading: &str) -> Vec<String> {
-    let lines = lines(outcome);
-    let behind = lines
-        .iter()
-        .skip_while(|line| !line.trim().starts_with(heading));
-    let frames = behind
-        .skip(1)
-        .take_while(|line| line.trim().starts_with('#'));
-    let name = |line: &String| {
-        let (_, name) = line.split_once(" (")?;
-        Some(name.split('+').next()?.to_owned())
-    };
-    frames.map(|line| name(line).unwrap_or_default()).collect()
+    stack_behind(&lines(outcome), heading)
 }
 
 /// No finding, and it ended well.

@@ -7,7 +7,6 @@ use super::blocks::{Block, Blocks, Mark};
 use super::room::{Plain, Room};
 use super::suppressions;
 use crate::observe::report::{Line, name_of};
-use crate::sys::thread;
 
 /// Places that are told of.
 const MOST: usize = 20;
@@ -159,12 +158,7 @@ fn tell_group(group: &Group, sample: &Block, when: &'static [u8]) {
         address: sample.start,
         subject: Subject::of(sample.start),
         damage: None,
-        finder: Finder {
-            what: when,
-            thread: thread::id(),
-            frames: &[],
-            returns: true,
-        },
+        finder: Finder::uncalled(when),
         unknown: b"",
     });
 }

@@ -2,6 +2,7 @@
 
 use super::super::kind::Kind;
 use super::subject::Subject;
+use crate::sys::thread;
 
 /// See the head of this file.
 pub(crate) struct Finding<'a> {
@@ -30,4 +31,16 @@ pub(crate) struct Finder<'a> {
     pub(crate) frames: &'a [u64],
     /// `frames[0]` is where a call returns to, and not an instruction.
     pub(crate) returns: bool,
+}
+
+impl<'a> Finder<'a> {
+    /// What this thread is at, without a call of the program's for it.
+    pub(crate) fn uncalled(what: &'a [u8]) -> Self {
+        Finder {
+            what,
+            thread: thread::id(),
+            frames: &[],
+            returns: true,
+        }
+    }
 }
