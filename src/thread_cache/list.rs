@@ -67,10 +67,9 @@ impl ThreadCache {
 
     /// Blocks of `class` have come off its list.
     #[inline(always)]
-    pub(super) fn came_from_list(&self, class: SizeClass, blocks: u32) {
+    pub(super) fn came_from_list(&self, class: SizeClass) {
         let event = Event::FromList {
             class: class.index(),
-            blocks: blocks as usize,
         };
         Observed::event(&self.local, event);
         self.notice_list(class);

@@ -33,7 +33,7 @@ impl ThreadCache {
         if let Some(block) = shelf.list.first() {
             shelf.counts.list_hits.add(1);
             self.take_off(&shelf.list, block);
-            self.came_from_list(class, 1);
+            self.came_from_list(class);
             return NonNull::new(block);
         }
         if !config::get().tiny_p0_enable {
@@ -71,7 +71,6 @@ impl ThreadCache {
     fn refill_from_list(&self, class: SizeClass) -> Option<NonNull<u8>> {
         let shelf = self.shelf(class);
         shelf.counts.list_hits.add(1);
-        let before = shelf.list.len();
         for _ in 0..(shelf.capacity.get() / 2).max(1) {
             let Some(block) = shelf.list.first() else {
                 break;
@@ -81,7 +80,7 @@ impl ThreadCache {
             compiler_fence(Ordering::Release);
             self.take_off(&shelf.list, block);
         }
-        self.came_from_list(class, before - shelf.list.len());
+        self.came_from_list(class);
         self.bin(class).pop()
     }
 
