@@ -56,6 +56,14 @@ pub fn program_with(source: &str, library: Option<&Path>) -> PathBuf {
     compiled(source, &[library, &rpath, "-o"], name)
 }
 
+/// The program made of `programs/<source>`, which alone is set up to look for libraries where
+/// [`shared_library`] puts them.
+pub fn program_with_runpath(source: &str) -> PathBuf {
+    let runpath = format!("-Wl,--enable-new-dtags,-rpath,{}", directory().display());
+    let name = format!("{}_with_runpath", source.replace('.', "_"));
+    compiled(source, &[&runpath, "-o"], name)
+}
+
 /// The directory of the sources.
 pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
