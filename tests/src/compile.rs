@@ -29,6 +29,17 @@ pub fn shared_library(source: &str) -> PathBuf {
     compiled(source, &["-shared", "-fPIC", "-o"], name)
 }
 
+/// The shared library made of `programs/<source>` that has C++'s library in it, and calls that.
+pub fn self_contained_library(source: &str) -> PathBuf {
+    let name = format!("lib{}_self_contained.so", source.replace('.', "_"));
+    let whole = ["-static-libstdc++", "-Wl,-Bsymbolic"];
+    compiled(
+        source,
+        &[&whole[..], &["-shared", "-fPIC", "-o"]].concat(),
+        name,
+    )
+}
+
 /// The program made of `programs/<source>` and the archive, linked statically.
 pub fn static_program(source: &str, archive: Option<&Path>) -> PathBuf {
     let mut options = vec!["-static"];
