@@ -14,7 +14,7 @@ use super::pattern::{self, FREED};
 use super::policy;
 use super::record::{BlockRecord, State};
 use super::word::{WORD, Word};
-use super::wrong;
+use super::{damage, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::{Block, LARGE, Release, Request, Resize};
 use crate::walk;
@@ -259,7 +259,7 @@ fn valid_known(block: &Block<'_, BlockRecord>, caller: Caller) -> Known {
     let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
     let word_at = word_of(start, bytes);
     if !read(word_at).is_of(word_at) {
-        wrong::look_around(block, caller);
+        damage::look_around(block, caller);
     }
     known(block)
 }

@@ -22,6 +22,7 @@
 
 mod ask;
 mod check;
+mod damage;
 mod description;
 mod foreign_free;
 mod guard;

@@ -11,6 +11,7 @@
 //! and one of them has the right check. Of one that has more changed nothing is known, but that no more
 //! was asked for than fits in front of it; then what stands in front of it says which way the write came.
 
+use super::damage;
 use super::kind::Kind;
 use super::light;
 use super::pattern::{self, FREED};
@@ -18,7 +19,6 @@ use super::record::State;
 use super::report::{Finder, Finding, Subject};
 use super::untouched;
 use super::word::{WORD, Word};
-use super::wrong;
 use crate::observe::report::Line;
 use crate::walk::{self, BlockState};
 
@@ -99,7 +99,7 @@ pub(super) fn end(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&Find
     if let Some(damage) = damage.filter(|_| is_found) {
         let (below, above) = around(start, bytes);
         if is_live(below) || is_live(above) {
-            wrong::gap(below, above, damage, finder, tell);
+            damage::gap(below, above, damage, finder, tell);
         } else {
             tell_of_nearest(start, below, damage, finder, tell);
         }

@@ -5,11 +5,11 @@
 //! record says so. The pages of a LARGE one may go away with it, so they are read by a call that
 //! does not fault.
 
+use super::damage;
 use super::pattern::{self, LINK};
 use super::policy::{self, Level};
 use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder};
-use super::wrong;
 use super::{check, guard, light, metadata, overwritten, streams, untouched};
 use crate::observe::kept::Kept;
 use crate::observe::{self, Block};
@@ -240,14 +240,14 @@ fn tell(
     let start = block.address.as_ptr() as usize;
     let finder = Finder::uncalled(when);
     match asked.state() {
-        State::Live => wrong::around(block, asked, finder, report::only_tell),
+        State::Live => damage::around(block, asked, finder, report::only_tell),
         State::Untouched => {
             untouched::written(start, block.bytes, finder, report::only_tell);
             true
         }
         state => {
             let skip = if state == State::Filled { LINK } else { 0 };
-            wrong::written_after_free(block, record, skip, when, Some(report::only_tell));
+            damage::written_after_free(block, record, skip, when, Some(report::only_tell));
             true
         }
     }
