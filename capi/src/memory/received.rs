@@ -17,47 +17,59 @@ macro_rules! received {
         $(#[$attribute:meta])*
         fn $name:ident of $count:tt |$passed:ident, $result:ident| $body:expr;
     )*) => {$(
-        $(#[$attribute])*
-        ///
-        /// # Safety
-        /// As libc's.
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
+        const _: () = {
+            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
+
             extern "C" fn seen($passed: &Passed, $result: usize, frame: *const usize) -> usize {
-                // SAFETY: the function around makes the frame and waits.
+                // SAFETY: the function below makes the frame and waits.
                 let call = unsafe { Call::new(frame, Function::$name) };
                 let (address, len): (usize, usize) = $body;
                 call.has_written(address, len);
                 $result
             }
-            core::arch::naked_asm!(
-                ".cfi_startproc",
-                look!($count),
-                make_frame!(),
-                "sub rsp, 48",
-                save_arguments!(),
-                "cmp qword ptr [rip + {originals} + {index}], 0",
-                "jne 3f",
-                "call {find}",
-                load_arguments!(),
-                "3:",
-                "call qword ptr [rip + {originals} + {index}]",
-                "mov rdi, rsp",
-                "mov rsi, rax",
-                "mov rdx, rbp",
-                "call {seen}",
-                "leave",
-                ".cfi_def_cfa rsp, 8",
-                "ret",
-                ".cfi_endproc",
-                bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                index = const Function::$name as usize * 8,
-                find = sym find,
-                seen = sym seen,
-            )
-        }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn look() {
+                core::arch::naked_asm!(
+                    ".cfi_startproc",
+                    look!($count),
+                    make_frame!(),
+                    "sub rsp, 48",
+                    save_arguments!(),
+                    "cmp qword ptr [rip + {originals} + {index}], 0",
+                    "jne 3f",
+                    "call {find}",
+                    load_arguments!(),
+                    "3:",
+                    "call qword ptr [rip + {originals} + {index}]",
+                    "mov rdi, rsp",
+                    "mov rsi, rax",
+                    "mov rdx, rbp",
+                    "call {seen}",
+                    "leave",
+                    ".cfi_def_cfa rsp, 8",
+                    "ret",
+                    ".cfi_endproc",
+                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
+                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
+                    index = const Function::$name as usize * 8,
+                    find = sym find,
+                    way = sym WAY,
+                    seen = sym seen,
+                )
+            }
+
+            $(#[$attribute])*
+            ///
+            /// # Safety
+            /// As libc's.
+            #[unsafe(no_mangle)]
+            #[unsafe(naked)]
+            #[unsafe(link_section = ".text.hot.hakmem")]
+            pub unsafe extern "C" fn $name() {
+                crate::memory::way::go_way!(WAY)
+            }
+        };
     )*};
 }
 
