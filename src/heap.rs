@@ -715,7 +715,19 @@ fn wrong(call: Call, block: *const u8, fault: Fault, caller: Caller) {
 ///
 /// # Safety
 /// `block` is a live block of ours or null; on success the old address is not used any more.
+#[inline(always)]
 pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
+    if caller.is_brief() {
+        // SAFETY: the caller's clause, here and below.
+        return unsafe { brief::resize(block, size, caller) };
+    }
+    // SAFETY: as above.
+    unsafe { resize_at_length(block, size, caller) }
+}
+
+/// # Safety
+/// As of [`resize`].
+unsafe fn resize_at_length(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     if block.is_null() {
         return allocate(size, caller);
     }
@@ -870,9 +882,7 @@ fn resize_in_place(
 ) -> Option<NonNull<u8>> {
     let wanted = size.checked_add(Observed::tail())?;
     let resized = match slab.kind() {
-        // Half of a block is not worth a copy.
-        Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))
-            .then(|| NonNull::new(block))?,
+        Kind::Blocks => is_worth_staying(wanted, old).then(|| NonNull::new(block))?,
         _ if wanted > large::SIZE_MAX || wanted <= MID_MAX => None,
         _ => match setup::enter() {
             Err(NoCache::Interrupted) => None,
@@ -881,6 +891,12 @@ fn resize_in_place(
     };
     has_resized(block, resized, size, caller);
     resized
+}
+
+/// Whether `wanted` bytes are in a block of `old` where it is: half of one is not worth a copy.
+#[inline(always)]
+fn is_worth_staying(wanted: usize, old: usize) -> bool {
+    wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN)
 }
 
 /// How observers let a block be resized.

@@ -188,6 +188,12 @@ impl SizeClass {
         self.shape().bytes as usize
     }
 
+    /// Bytes of a block of the class with this index, without a narrower number in between.
+    #[inline(always)]
+    pub(crate) const fn bytes_at(index: usize) -> usize {
+        SHAPES[index % SHAPES.len()].bytes as usize
+    }
+
     /// Blocks in a slab.
     pub(crate) const fn blocks(self) -> usize {
         self.shape().blocks as usize
