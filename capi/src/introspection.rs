@@ -98,11 +98,20 @@ pub unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) ->
         return -1;
     }
     let statistics = hakmem_alloc::statistics();
-    statistics.write_xml(&mut |piece| {
-        // SAFETY: the piece is readable for its length; the caller's clause.
-        unsafe { libc::fwrite(piece.as_ptr().cast(), 1, piece.len(), stream) };
-    });
+    // SAFETY: the caller's clause.
+    statistics.write_xml(&mut |piece| unsafe { put(piece, stream) });
     0
+}
+
+/// Not inlined: the compiler would make a call of `fputc` of each piece of one byte, which is one more name
+/// that the loader looks up at each start.
+///
+/// # Safety
+/// `stream` is an open stream.
+#[inline(never)]
+unsafe fn put(piece: &[u8], stream: *mut libc::FILE) {
+    // SAFETY: the piece is readable for its length; the caller's clause.
+    unsafe { libc::fwrite(piece.as_ptr().cast(), 1, piece.len(), stream) };
 }
 
 /// The version, as `MAJOR.MINOR.PATCH`.

@@ -7,6 +7,7 @@
 
 mod cxx;
 mod debug;
+mod dlopen;
 mod introspection;
 mod malloc;
 mod start;

@@ -3,14 +3,13 @@
 //! What else there is stands in functions that are called last: so these need no frame, and save no
 //! registers.
 
-use super::{
-    allocate_slow, deallocate_slower, deallocate_untimed, is_worth_staying, resize_at_length,
-};
+use super::allocate::allocate_slow;
+use super::free::{deallocate_slower, deallocate_untimed};
+use super::resize::{is_worth_staying, move_to, resize_at_length};
 use crate::observe::caller::{Caller, Origin, Told};
 use crate::observe::{Observed, Observer, Release, Request};
 use crate::size_class::{MID_MAX, MIN_ALIGN, SizeClass, TINY_MAX};
 use crate::thread_cache::front::{Bin, Front};
-use core::ptr;
 
 /// As [`super::allocate`].
 #[inline(always)]
@@ -118,10 +117,8 @@ pub(super) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut
         && let new = allocate_new(size, origin, told)
         && !new.is_null()
     {
-        // SAFETY: both blocks have that many bytes, and the new one is no other's.
-        unsafe { ptr::copy_nonoverlapping(block, new, asked.min(size)) };
-        // SAFETY: the caller's clause.
-        unsafe { deallocate(block, caller) };
+        // SAFETY: the caller's clause, and the new one has `size` bytes.
+        unsafe { move_to(new, block, asked.min(size), caller) };
         return new;
     }
     // SAFETY: the caller's clause.

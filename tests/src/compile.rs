@@ -29,6 +29,17 @@ pub fn shared_library(source: &str) -> PathBuf {
     compiled(source, &["-shared", "-fPIC", "-o"], name)
 }
 
+/// The shared library made of `programs/<source>` that has C++'s library in it, and calls that.
+pub fn self_contained_library(source: &str) -> PathBuf {
+    let name = format!("lib{}_self_contained.so", source.replace('.', "_"));
+    let whole = ["-static-libstdc++", "-Wl,-Bsymbolic"];
+    compiled(
+        source,
+        &[&whole[..], &["-shared", "-fPIC", "-o"]].concat(),
+        name,
+    )
+}
+
 /// The program made of `programs/<source>` and the archive, linked statically.
 pub fn static_program(source: &str, archive: Option<&Path>) -> PathBuf {
     let mut options = vec!["-static"];
@@ -54,6 +65,14 @@ pub fn program_with(source: &str, library: Option<&Path>) -> PathBuf {
     let rpath = format!("-Wl,-rpath,{directory}");
     let name = format!("{}_with_{kind}", source.replace('.', "_"));
     compiled(source, &[library, &rpath, "-o"], name)
+}
+
+/// The program made of `programs/<source>`, which alone is set up to look for libraries where
+/// [`shared_library`] puts them.
+pub fn program_with_runpath(source: &str) -> PathBuf {
+    let runpath = format!("-Wl,--enable-new-dtags,-rpath,{}", directory().display());
+    let name = format!("{}_with_runpath", source.replace('.', "_"));
+    compiled(source, &[&runpath, "-o"], name)
 }
 
 /// The directory of the sources.

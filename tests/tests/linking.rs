@@ -78,6 +78,32 @@ fn a_wild_pointer_is_glibcs_matter() {
     }
 }
 
+/// Runs a case of the program that opens a library whose symbols are to be its own.
+#[track_caller]
+fn opens_deeply(case: &str) {
+    let program = compile::program_with_runpath("deepbind.c");
+    let library = compile::shared_library("deepbound.c");
+    for allocator in [Allocator::Tested, Allocator::Observed] {
+        let run = Run::new(&program).arg(case).allocator(allocator);
+        run.env("DEEPBOUND", &library).output().success();
+    }
+}
+
+#[test]
+fn blocks_of_a_deeply_bound_library() {
+    opens_deeply("blocks_are_exchanged");
+}
+
+#[test]
+fn a_library_is_found_as_its_caller_looks() {
+    opens_deeply("found_as_the_caller_looks");
+}
+
+#[test]
+fn a_library_that_is_missing_is_told() {
+    opens_deeply("what_is_missing_is_told");
+}
+
 fn archive() -> Option<&'static Path> {
     (!reference()).then(library::archive)
 }

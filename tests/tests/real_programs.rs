@@ -327,6 +327,21 @@ fn perl() {
     });
 }
 
+/// Its extensions are opened with `RTLD_DEEPBIND`.
+#[test]
+fn php() {
+    const SCRIPT: &str = r#"
+        for ($i = 0; $i < 50000; $i++) $all["k$i"] = [$i, str_repeat("x", $i % 50)];
+        usort($all, fn($a, $b) => $b[0] <=> $a[0]);
+        echo implode(" ", get_loaded_extensions()), " ", md5(serialize($all)), " ";
+        echo strlen(json_encode(json_decode(json_encode($all), true))), " ";
+        echo preg_match_all('/x{3,}/', serialize($all)), "
+";
+    "#;
+    let Some(php) = find("php") else { return };
+    compare(|| Run::new(&php).args(["-r", SCRIPT]));
+}
+
 #[test]
 fn sqlite3() {
     let Some(sqlite3) = find("sqlite3") else {

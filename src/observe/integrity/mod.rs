@@ -32,6 +32,7 @@ mod light;
 mod metadata;
 mod missing_count;
 mod overwritten;
+mod own_operators;
 mod pattern;
 mod placed_stacks;
 mod policy;

@@ -9,7 +9,7 @@ use super::overwritten;
 use super::pattern::{self, FREED, FRONT};
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::report::{self, Finder, Finding, Subject};
-use super::{stacks, untouched};
+use super::{own_operators, stacks, untouched};
 use crate::fault::{Call, Fault};
 use crate::observe::caller::Caller;
 use crate::observe::report::{Line, name_of, place::Place};
@@ -127,7 +127,9 @@ pub(super) fn freed(block: &Block<'_, BlockRecord>, asked: Asked, release: &Rele
     let mismatch = |kind: Kind, sentence: &mut Line| {
         tell_call(caller, kind, sentence, address, subject);
     };
-    if !Family::of(caller.api()).matches(Family::of(asked.api())) {
+    if !Family::of(caller.api()).matches(Family::of(asked.api()))
+        && !own_operators::are_between(caller, asked.api(), subject)
+    {
         let mut sentence = begin(caller, address);
         sentence
             .text(b"a block that ")

@@ -173,10 +173,14 @@ pub(crate) fn is_called(module: &Module, name: &[u8]) -> bool {
 
 /// A module's file.
 pub(crate) fn open(module: &Module) -> Option<Elf> {
-    let mut path = [0; PATH];
-    path.get_mut(..module.path.len())?
-        .copy_from_slice(module.path);
-    Elf::open(CStr::from_bytes_until_nul(&path).ok()?)
+    open_path(module.path)
+}
+
+/// The file at a path, which has no zero byte behind it.
+pub(crate) fn open_path(path: &[u8]) -> Option<Elf> {
+    let mut ended = [0; PATH];
+    ended.get_mut(..path.len())?.copy_from_slice(path);
+    Elf::open(CStr::from_bytes_until_nul(&ended).ok()?)
 }
 
 #[cfg(test)]

@@ -3,19 +3,24 @@
 use crate::sys::contents::File;
 
 /// A line of it.
-pub(super) struct Mapping<'a> {
+pub(in super::super) struct Mapping<'a> {
     pub(super) start: usize,
     pub(super) end: usize,
     /// `rwxp` or `rwxs`, with dashes.
     pub(super) rights: &'a [u8],
     /// A path, a name in brackets, or nothing.
-    pub(super) name: &'a [u8],
+    pub(in super::super) name: &'a [u8],
 }
 
 impl Mapping<'_> {
     /// Whether the program may read and write it.
     pub(super) fn is_writable(&self) -> bool {
         self.rights.starts_with(b"rw")
+    }
+
+    /// Whether it is of a file's code.
+    pub(in super::super) fn is_code(&self) -> bool {
+        self.rights.get(2) == Some(&b'x') && self.name.starts_with(b"/")
     }
 
     /// Whether nobody can touch it.
@@ -34,7 +39,7 @@ const LONGEST: usize = 5 << 10;
 
 /// Calls `each` with every mapping, from the lowest address up; false if the system does not
 /// say.
-pub(super) fn each(mut each: impl FnMut(&Mapping<'_>)) -> bool {
+pub(in super::super) fn each(mut each: impl FnMut(&Mapping<'_>)) -> bool {
     let Some(file) = File::open(c"/proc/self/maps") else {
         return false;
     };

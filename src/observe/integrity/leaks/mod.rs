@@ -18,7 +18,7 @@
 //!    mapped for it.
 
 mod blocks;
-mod mappings;
+pub(super) mod mappings;
 mod marks;
 mod room;
 mod roots;
