@@ -47,7 +47,7 @@ impl Words {
         if slab.bytes < WORD || bytes > SLAB_MAX {
             return vec![];
         }
-        let memory = memory.bytes(slab.start, bytes as usize);
+        let memory = memory.bytes(slab.block(0), bytes as usize);
         let Some(memory) = memory else { return vec![] };
         let each = (0..usize::from(slab.blocks)).map(|index| {
             let end = (index + 1) * slab.bytes as usize;

@@ -121,6 +121,8 @@ impl Flips<'_> {
             1,
             &["slab.blocks"],
         );
+        let colour = optional(layout.slab_colour);
+        self.add("slab.colour", colour, 2, 60_000, &["slab.colour"]);
         self.add("slab.slots", at(layout.slab_slots), 1, 0, &["slab.slots"]);
         self.flip(
             "slab.free",
