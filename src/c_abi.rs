@@ -70,9 +70,9 @@ pub unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
 /// # Safety
 /// `block` is a live block of this module, or null.
 #[must_use]
-pub unsafe fn usable_size(block: *mut u8) -> usize {
+pub unsafe fn usable_size(block: *mut u8, caller: Caller) -> usize {
     // SAFETY: the caller's clause.
-    unsafe { heap::usable_size(block) }
+    unsafe { heap::usable_size(block, caller) }
 }
 
 /// The size that a request of `size` bytes is rounded up to.

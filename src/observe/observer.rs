@@ -202,7 +202,7 @@ pub(crate) trait Observer: 'static {
 
     /// What a block offers to the program.
     #[inline(always)]
-    fn usable(block: &Block<'_, Self::Record>) -> usize {
+    fn usable(block: &Block<'_, Self::Record>, _caller: Caller) -> usize {
         block.bytes
     }
 

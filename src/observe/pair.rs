@@ -211,8 +211,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
-    fn usable(block: &Block<'_, Self::Record>) -> usize {
-        A::usable(&block.first()).min(B::usable(&block.second()))
+    fn usable(block: &Block<'_, Self::Record>, caller: Caller) -> usize {
+        A::usable(&block.first(), caller).min(B::usable(&block.second(), caller))
     }
 
     #[inline(always)]

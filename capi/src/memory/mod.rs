@@ -22,15 +22,20 @@ use hakmem_alloc::c_abi::{Call, UNLIMITED, beginning, is_clear, left};
 #[macro_use]
 mod look;
 
+mod addresses;
+mod around;
 mod before;
 mod blocks;
+mod names;
 mod plain;
 mod printed;
+mod programs;
 mod received;
 mod scattered;
 mod sent;
 mod sorted;
 mod strings;
+mod structures;
 mod way;
 mod wide;
 

@@ -380,9 +380,13 @@ pub(super) fn resized(block: &Block<'_, BlockRecord>, request: &Request) {
     record.resize(asked(request));
 }
 
-pub(super) fn usable(block: &Block<'_, BlockRecord>) -> usize {
+pub(super) fn usable(block: &Block<'_, BlockRecord>, caller: Caller) -> usize {
     match block.record.map(|record| record.asked()) {
         Some(asked) if asked.state() == State::Live => asked.size(),
+        Some(asked) if asked.state().is_freed() => {
+            wrong::asked_after_free(block, asked, caller);
+            asked.size()
+        }
         _ => block.bytes.saturating_sub(policy::tail()),
     }
 }

@@ -263,8 +263,11 @@ pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request) -> Res
 }
 
 /// Bytes that the program may use of a block.
-pub(super) fn usable(block: &Block<'_, BlockRecord>) -> usize {
+pub(super) fn usable(block: &Block<'_, BlockRecord>, caller: Caller) -> usize {
     let asked = known(block).asked;
+    if asked.state().is_freed() {
+        wrong::asked_after_free(block, asked, caller);
+    }
     asked.live_size().unwrap_or(block.bytes - WORD)
 }
 

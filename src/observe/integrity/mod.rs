@@ -296,17 +296,17 @@ impl Observer for Checking {
         true
     }
 
-    fn usable(block: &Block<'_, BlockRecord>) -> usize {
+    fn usable(block: &Block<'_, BlockRecord>, caller: Caller) -> usize {
         if is_guarded(block) {
-            return guard::usable(block.address.as_ptr() as usize);
+            return guard::usable(block, caller);
         }
         if policy::level() == Level::Off {
             return block.bytes - policy::tail();
         }
         if light::has_word(block) {
-            return light::usable(block);
+            return light::usable(block, caller);
         }
-        check::usable(block)
+        check::usable(block, caller)
     }
 
     fn aborting(call: Call, address: *const u8, fault: Fault) {

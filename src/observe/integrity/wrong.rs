@@ -11,6 +11,7 @@ use super::record::{Asked, BlockRecord, Moment, State};
 use super::report::{self, Finder, Finding, Subject};
 use super::{own_operators, stacks, untouched};
 use crate::fault::{Call, Fault};
+use crate::observe::api::Api;
 use crate::observe::caller::Caller;
 use crate::observe::report::{Line, name_of, place::Place};
 use crate::observe::{Block, Release, Request, Verdict, modules, stack};
@@ -25,7 +26,7 @@ fn with_caller(caller: Caller, tell: impl FnOnce(Finder<'_>)) {
         let local = stack::Local::NEW;
         let (pc, sp, fp) = (caller.pc(), caller.sp(), caller.fp());
         let depth = stack::capture_from(&local, pc, sp, fp, &mut frames);
-        (name_of(caller.api()), depth)
+        (function(caller), depth)
     } else {
         (b"a call of the allocator", 0)
     };
@@ -35,6 +36,15 @@ fn with_caller(caller: Caller, tell: impl FnOnce(Finder<'_>)) {
         frames: &frames[..depth],
         returns: true,
     });
+}
+
+/// The function that was called. One of them has no number: no trace has its calls.
+fn function(caller: Caller) -> &'static [u8] {
+    const UNNUMBERED: u8 = Api::Unknown as u8;
+    match caller.api() {
+        UNNUMBERED => b"malloc_usable_size",
+        api => name_of(api),
+    }
 }
 
 /// Tells of a call that is wrong by itself.
@@ -192,7 +202,7 @@ fn around_word(block: &Block<'_, BlockRecord>, finder: Finder<'_>, tell: fn(&Fin
 fn begin(caller: Caller, address: usize) -> Line {
     let mut sentence = Line::part();
     sentence
-        .text(name_of(caller.api()))
+        .text(function(caller))
         .text(b"(")
         .address(address)
         .text(b"): ");
@@ -425,13 +435,32 @@ pub(super) fn resized_after_free(block: &Block<'_, BlockRecord>, asked: Asked, r
     );
 }
 
+/// The size of a block is asked for that was freed.
+#[cold]
+#[inline(never)]
+pub(super) fn asked_after_free(block: &Block<'_, BlockRecord>, asked: Asked, caller: Caller) {
+    let address = block.address.as_ptr() as usize;
+    let mut sentence = begin(caller, address);
+    sentence
+        .text(b"this block of ")
+        .number(asked.size())
+        .text(b" bytes was freed before");
+    tell_call(
+        caller,
+        Kind::UseAfterFree,
+        &sentence,
+        address,
+        Subject::of(address),
+    );
+}
+
 /// The program has passed an address that is not the start of a block of ours.
 #[cold]
 #[inline(never)]
 pub(super) fn stray(call: Call, address: usize, fault: Fault, caller: Caller) -> Verdict {
     let mut sentence = Line::part();
     if caller.is_some() {
-        sentence.text(name_of(caller.api()));
+        sentence.text(function(caller));
     } else {
         sentence.text(match call {
             Call::Free => b"free",
