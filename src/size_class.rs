@@ -309,7 +309,7 @@ mod tests {
     fn neighbouring_slabs_have_their_blocks_in_other_lines() {
         for class in SizeClass::all().filter(|class| class.slots() > 1) {
             let spare = class.slots() * SLOT_BYTES - class.blocks() * class.bytes();
-            let colours = (0..200).map(|slab| class.colour(slab * class.slots() << SLOT_SHIFT));
+            let colours = (0..200).map(|slab| class.colour((slab * class.slots()) << SLOT_SHIFT));
             let colours: BTreeSet<usize> = colours.collect();
             assert_eq!(colours.len(), spare.min(4096) / COLOUR + 1, "{class:?}");
             for colour in colours {
@@ -328,7 +328,7 @@ mod tests {
             for size in (1..=MID_MAX).step_by(7) {
                 if let Some(class) = SizeClass::of_aligned(size, align) {
                     assert!(class.bytes() >= size && class.bytes() % align == 0);
-                    let starts = (0..80).map(|slab| slab * class.slots() << SLOT_SHIFT);
+                    let starts = (0..80).map(|slab| (slab * class.slots()) << SLOT_SHIFT);
                     for start in starts {
                         assert!((start + class.colour(start)).is_multiple_of(align));
                     }
