@@ -146,6 +146,16 @@ int main(int count, char **arguments) {
         say("first", block);
         block[-1] = 0;
         drop(block);
+    } else if (strcmp(which, "resized_first_place") == 0) {
+        /* What a slab keeps back in front of its first block is nobody's. */
+        char *kept = (char *)((size_t)make(24) & ~(size_t)0xffff);
+        say("kept", kept);
+        drop(realloc(kept, 20));
+    } else if (strcmp(which, "freed_first_place") == 0) {
+        /* The first slab of all: there is no memory in front of it. */
+        char *kept = (char *)((size_t)make(24) & ~(size_t)0xffff);
+        say("kept", kept);
+        drop(kept);
     } else if (strcmp(which, "two_threads") == 0) {
         two_threads();
     } else if (strcmp(which, "other_classes") == 0) {

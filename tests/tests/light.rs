@@ -108,6 +108,25 @@ fn a_word_behind_a_freed_block_is_looked_at_as_well() {
     is_told("behind_a_freed", "write-after-free", "item ", words);
 }
 
+/// The place that a slab keeps back has a word, and looks like one of which nothing is known; and in
+/// front of the first one of all there is no memory.
+#[test]
+fn a_place_that_nobody_was_given_is_not_taken_back() {
+    if !applies() {
+        return;
+    }
+    for (case, function) in [
+        ("freed_first_place", "free"),
+        ("resized_first_place", "realloc"),
+    ] {
+        let (outcome, finding) = the_finding(light(case));
+        assert_eq!(finding.kind, "invalid-free", "{}", outcome.report());
+        let kept = address(&outcome, "kept ");
+        let told = format!("{function}({kept:#x}): no block was handed out at this address");
+        assert!(finding.says(&told), "{told}: {}", outcome.report());
+    }
+}
+
 /// Neither owns the block's slab: one of them finds it freed, each time.
 #[test]
 fn of_two_threads_that_free_at_once_one_is_second() {

@@ -17,6 +17,7 @@ use super::word::{WORD, Word};
 use super::{damage, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::{Block, LARGE, Release, Request, Resize};
+use crate::superslab::SUPERSLAB_BYTES;
 use crate::walk;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -133,11 +134,12 @@ fn is_sound(place: (usize, usize), word: Word, release: &Release) -> bool {
         && is_tail_whole(place, word)
 }
 
-/// Whether what stands in front of a block is the end of a place, or of a slab's header.
+/// Whether what stands in front of an address in a slab is the end of a place. No block begins where a
+/// SuperSlab does: what is in front of that may not be there.
 #[inline(always)]
 fn is_front_whole(start: usize) -> bool {
     let front_at = start - WORD;
-    read(front_at).is_of(front_at)
+    !start.is_multiple_of(SUPERSLAB_BYTES) && read(front_at).is_of(front_at)
 }
 
 /// Whether a block has the size and the alignment that a caller says, if one does.
@@ -243,18 +245,27 @@ fn valid_known(block: &Block<'_, BlockRecord>, caller: Caller) -> Known {
 pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request) -> Resize {
     let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
     let known = valid_known(block, request.caller);
+    let release = Release {
+        caller: request.caller,
+        is_remote: false,
+    };
     match known.asked.state() {
         State::Live => {}
-        State::New => return Resize::InPlaceAllowed,
+        // Handed out before the level was known, or not at all.
+        State::New => {
+            let freed = (known.freed, known.freed_by);
+            let goes_on = wrong::freed_before(block, known.asked, freed, &release);
+            return if goes_on {
+                Resize::InPlaceAllowed
+            } else {
+                Resize::Refuse
+            };
+        }
         _ => {
             wrong::resized_after_free(block, known.asked, request);
             return Resize::Refuse;
         }
     }
-    let release = Release {
-        caller: request.caller,
-        is_remote: false,
-    };
     let word = read(word_of(start, bytes));
     if !is_front_whole(start) || !is_sound((start, bytes), word, &release) {
         wrong::freed(block, known.asked, &release);
