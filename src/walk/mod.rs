@@ -112,6 +112,13 @@ pub(crate) fn arena() -> (usize, usize) {
     arena::bounds()
 }
 
+/// Whether a SuperSlab begins at an address in a slab; of what is in front of that nothing need be there.
+#[inline(always)]
+#[allow(dead_code, reason = "observers ask for it")]
+pub(crate) fn is_at_superslab(address: usize) -> bool {
+    address.is_multiple_of(SUPERSLAB_BYTES)
+}
+
 /// The block that covers an address, whatever it is doing.
 #[allow(dead_code, reason = "observers ask for it")]
 pub(crate) fn find(address: usize) -> Option<Found> {

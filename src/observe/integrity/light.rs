@@ -17,7 +17,6 @@ use super::word::{WORD, Word};
 use super::{damage, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::{Block, LARGE, Release, Request, Resize};
-use crate::superslab::SUPERSLAB_BYTES;
 use crate::walk;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -139,7 +138,7 @@ fn is_sound(place: (usize, usize), word: Word, release: &Release) -> bool {
 #[inline(always)]
 fn is_front_whole(start: usize) -> bool {
     let front_at = start - WORD;
-    !start.is_multiple_of(SUPERSLAB_BYTES) && read(front_at).is_of(front_at)
+    !walk::is_at_superslab(start) && read(front_at).is_of(front_at)
 }
 
 /// Whether a block has the size and the alignment that a caller says, if one does.
