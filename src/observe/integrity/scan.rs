@@ -109,7 +109,8 @@ fn kept_back(
     if place.block.class == observe::LARGE || place.index != 1 {
         return None;
     }
-    let address = NonNull::new(place.slab as *mut u8)?;
+    let start = place.block.address.as_ptr().wrapping_sub(place.block.bytes);
+    let address = NonNull::new(start)?;
     // SAFETY: of a block in a slab, and not of the first.
     let record = unsafe { record.below() };
     let block = Block {
@@ -127,7 +128,7 @@ impl Look {
     fn finds_damaged_words(&self, place: &Found, is_told: bool) -> usize {
         let (start, bytes) = (place.block.address.as_ptr() as usize, place.block.bytes);
         let of_kept_back = if place.index == 1 && place.is_carved {
-            usize::from(self.finds_damaged_word(place.slab, bytes, is_told))
+            usize::from(self.finds_damaged_word(start - bytes, bytes, is_told))
         } else {
             0
         };

@@ -15,6 +15,8 @@ impl Flips<'_> {
         self.add("slab.kind", at(layout.slab_kind), 1, 7, OWN);
         self.add("slab.class", at(layout.slab_class), 1, 250, OWN);
         self.flip("slab.blocks", at(layout.slab_blocks), 2, 1, OWN);
+        let colour = optional(layout.slab_colour);
+        self.add("slab.colour", colour, 2, 60_000, OWN);
         self.add("slab.slots", at(layout.slab_slots), 1, 0, OWN);
         self.flip("slab.free", at(layout.slab_free), 8, 1 << 45, OWN);
         self.flip(
