@@ -30,6 +30,7 @@ use nix::sys::personality::{self, Persona};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tracing::{debug, info};
 
+use crate::again::Again;
 use crate::failure::{Failure, Status};
 use crate::library::{Face, Library};
 use crate::preload::{self, Preload};
@@ -139,7 +140,7 @@ impl Run {
         // What hakmem itself ends with where it could not become the program.
         let is_refused = matches!(ended.status.code(), Some(2 | 126 | 127));
         if !is_refused || directory.of_process(ended.pid).exists() {
-            summary::say_end(&directory, ended.pid, since);
+            summary::say_end(&directory, ended.pid, since, &Again::of(&self.program));
         }
         Ok(supervisor::end_like(ended.status))
     }
