@@ -3,6 +3,7 @@
 //! Nothing here changes the cache, and no look-up is noticed: observers call it while they
 //! are told of something else.
 
+use super::front::Front;
 use super::{State, ThreadCache};
 use crate::block::FreeList;
 use crate::observe::{self, ClassState, Event, Observed, Observer, Occasion, Place};
@@ -10,6 +11,7 @@ use crate::registry::REGISTRY;
 use crate::size_class::SizeClass;
 use crate::slab::{Kind, Slab};
 use crate::sys::thread;
+use core::ptr;
 
 /// Slabs of a list that are counted; another thread may be changing the list meanwhile.
 const LOOKED_AT: usize = 100_000;
@@ -26,6 +28,24 @@ impl ThreadCache {
     /// Takes the number that the thread has now, in a fork's child.
     pub(crate) fn renumber(&self) {
         self.thread.set(thread::id());
+    }
+
+    /// The inbox of the cache that a bin is part of, if the address is one's.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn inbox_of_bin(bin: usize) -> Option<usize> {
+        let has_it = |cache: &&ThreadCache| {
+            bin.wrapping_sub(ptr::from_ref(*cache) as usize) < size_of::<Front>()
+        };
+        let cache = Self::all().find(has_it)?;
+        Some(ptr::from_ref(&cache.inbox.0) as usize)
+    }
+
+    /// Whether one thread alone has a cache.
+    #[allow(dead_code, reason = "observers ask for it")]
+    pub(crate) fn is_alone() -> bool {
+        let is_in_use =
+            |cache: &&ThreadCache| cache.state() == State::Live && cache.thread.get() != 0;
+        Self::all().filter(is_in_use).count() <= 1
     }
 
     /// Shows this cache to the observers.

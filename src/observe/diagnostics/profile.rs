@@ -84,7 +84,7 @@ impl Profile {
     pub(super) fn note(&self, event: &Event<'_>) {
         match *event {
             Event::Missed { class } => self.add(class, What::Misses, 1),
-            Event::FromList { class, .. } => self.add(class, What::ListHits, 1),
+            Event::FromList { class } => self.add(class, What::ListHits, 1),
             Event::Refilled { class, blocks } => {
                 self.add(class, What::Refills, 1);
                 self.add(class, What::Refilled, blocks);

@@ -73,7 +73,6 @@ pub(super) fn hit(event: Event<'_>) {
         new,
         class,
         frames,
-        ..
     } = event
     else {
         return;

@@ -218,20 +218,9 @@ fn report(hit: &Hit<'_>) {
     // The instruction that wrote, and not the next one.
     frames[0] = hit.pc as u64;
     let frames = &frames[..depth];
-    let block = guard.address.load(Ordering::Relaxed);
-    let known = known::of(block);
+    let known = known::of(guard.address.load(Ordering::Relaxed));
     let this = thread::id();
-    Observed::notice(Event::WatchHit {
-        address: hit.address,
-        pc: hit.pc,
-        old: hit.old,
-        new: hit.new.unwrap_or(hit.old),
-        block,
-        bytes: guard.bytes.load(Ordering::Relaxed),
-        class: guard.class.load(Ordering::Relaxed),
-        freed: guard.freed.load(Ordering::Relaxed),
-        frames,
-    });
+    notice(hit, frames);
     {
         let _turn = REPORTS.take();
         write(hit, this, frames, known.as_ref());
@@ -252,6 +241,18 @@ fn report(hit: &Hit<'_>) {
         .filter(|rule| rule.counts(events::HIT, &[hit.pc as u64], this))
         .fold(0, |does, rule| does | rule.does);
     act::finish(does);
+}
+
+/// Tells other observers of it.
+fn notice(hit: &Hit<'_>, frames: &[u64]) {
+    Observed::notice(Event::WatchHit {
+        address: hit.address,
+        pc: hit.pc,
+        old: hit.old,
+        new: hit.new.unwrap_or(hit.old),
+        class: hit.guard.class.load(Ordering::Relaxed),
+        frames,
+    });
 }
 
 fn write(hit: &Hit<'_>, this: u32, frames: &[u64], known: Option<&Known>) {
@@ -358,34 +359,19 @@ pub(super) fn compare(after: &[u8], pc: usize) {
         if number > guard.limit.load(Ordering::Relaxed) {
             return;
         }
-        let block = guard.address.load(Ordering::Relaxed);
-        let known = known::of(block);
-        Observed::notice(Event::WatchHit {
+        let known = known::of(guard.address.load(Ordering::Relaxed));
+        let hit = Hit {
+            guard,
+            serial: guard.serial(),
             address: word,
-            pc: 0,
             old,
-            new,
-            block,
-            bytes: guard.bytes.load(Ordering::Relaxed),
-            class: guard.class.load(Ordering::Relaxed),
-            freed: guard.freed.load(Ordering::Relaxed),
-            frames: &[],
-        });
+            new: Some(new),
+            pc: 0,
+            stopped: None,
+        };
+        notice(&hit, &[]);
         let _turn = REPORTS.take();
-        write(
-            &Hit {
-                guard,
-                serial: guard.serial(),
-                address: word,
-                old,
-                new: Some(new),
-                pc: 0,
-                stopped: None,
-            },
-            thread::id(),
-            &[],
-            known.as_ref(),
-        );
+        write(&hit, thread::id(), &[], known.as_ref());
         let since = crate::sys::clock::now_ms().wrapping_sub(guard.looked.load(Ordering::Relaxed));
         let mut line = Line::new();
         line.text(b"  noticed by comparison, at ").text(after);
