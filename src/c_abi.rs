@@ -49,6 +49,7 @@ pub unsafe fn deallocate(block: *mut u8, caller: Caller) {
 /// # Safety
 /// - `block` is a live block of this module, or null.
 /// - On success the old address is not used any more.
+#[inline(always)]
 pub unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     // SAFETY: the caller's clauses.
     unsafe { heap::resize(block, size, caller) }
@@ -69,9 +70,9 @@ pub unsafe fn resize_to_nothing(block: *mut u8, caller: Caller) {
 /// # Safety
 /// `block` is a live block of this module, or null.
 #[must_use]
-pub unsafe fn usable_size(block: *mut u8) -> usize {
+pub unsafe fn usable_size(block: *mut u8, caller: Caller) -> usize {
     // SAFETY: the caller's clause.
-    unsafe { heap::usable_size(block) }
+    unsafe { heap::usable_size(block, caller) }
 }
 
 /// The size that a request of `size` bytes is rounded up to.

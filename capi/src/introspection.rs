@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use core::ops::ControlFlow;
 use hakmem_alloc::debug::{self, WatchError, WatchId};
-use hakmem_alloc::{BlockState, c_abi as heap};
+use hakmem_alloc::{BlockState, c_abi as heap, entry};
 
 /// `struct mallinfo2` of glibc's malloc.h; `mallinfo` has the same fields as `int`.
 #[repr(C)]
@@ -121,14 +121,15 @@ pub extern "C" fn hakmem_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// As `malloc_usable_size`.
-///
-/// # Safety
-/// `block` is a live block or null.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hakmem_usable_size(block: *mut c_void) -> usize {
-    // SAFETY: the caller's clause.
-    unsafe { heap::usable_size(block.cast()) }
+entry! {
+    /// As `malloc_usable_size`.
+    ///
+    /// # Safety
+    /// `block` is a live block or null.
+    pub fn hakmem_usable_size(block: *mut c_void) -> usize = Unknown, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { heap::usable_size(block.cast(), caller) }
+    };
 }
 
 /// The size that a request is rounded up to.

@@ -167,12 +167,13 @@ unsafe fn aligned_at(result: *mut *mut c_void, align: usize, size: usize, caller
     0
 }
 
-/// glibc's `malloc_usable_size`: bytes that may be used of a block, 0 of null.
-///
-/// # Safety
-/// `block` is a live block or null.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize {
-    // SAFETY: the caller's clause.
-    unsafe { heap::usable_size(block.cast()) }
+entry! {
+    /// glibc's `malloc_usable_size`: bytes that may be used of a block, 0 of null.
+    ///
+    /// # Safety
+    /// `block` is a live block or null.
+    pub fn malloc_usable_size(block: *mut c_void) -> usize = Unknown, |caller| {
+        // SAFETY: the caller's clause.
+        unsafe { heap::usable_size(block.cast(), caller) }
+    };
 }

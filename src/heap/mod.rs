@@ -21,11 +21,9 @@ use crate::size_class::{MID_MAX, SizeClass};
 use crate::sys::system_malloc;
 use crate::thread_cache::parked;
 pub(crate) use allocate::{allocate, allocate_aligned, allocate_zeroed, allocate_zeroed_aligned};
-use allocate::{allocate_medium, allocate_slow};
 use core::ptr::NonNull;
 pub(crate) use free::deallocate;
-use free::{deallocate_slower, deallocate_untimed};
-use hooks::{allocated, apart, seen};
+use hooks::{apart, seen};
 pub(crate) use resize::{resize, resize_known, resize_to_nothing};
 use system::foreign_blocks_are_legitimate;
 
@@ -33,24 +31,24 @@ use system::foreign_blocks_are_legitimate;
 ///
 /// # Safety
 /// `block` is a live block or null.
-pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
+pub(crate) unsafe fn usable_size(block: *mut u8, caller: Caller) -> usize {
     let Some(start) = NonNull::new(block) else {
         return 0;
     };
     let fault = if REGISTRY.slab_of(block as usize).is_some() {
         match seen(start) {
-            Some((_, block)) => return Observed::usable(&block),
+            Some((_, block)) => return Observed::usable(&block, caller),
             None => Fault::Interior,
         }
     } else if let Some(bytes) = Observed::diverted(block as usize) {
-        return Observed::usable(&apart(start, bytes));
+        return Observed::usable(&apart(start, bytes), caller);
     } else if foreign_blocks_are_legitimate() {
         // SAFETY: the caller's clause.
         return unsafe { system_malloc::usable_size(block) };
     } else {
         Fault::Foreign
     };
-    wrong(Call::UsableSize, block, fault, Caller::NONE);
+    wrong(Call::UsableSize, block, fault, caller);
     0
 }
 

@@ -175,6 +175,19 @@ impl Object {
     }
 }
 
+/// Calls `each` with the files that the loader searches behind the one in which `address` lies, as
+/// long as it says so. Takes the loader's lock: not from a hook.
+#[allow(dead_code, reason = "integrity looks for functions")]
+pub(crate) fn each_behind(address: usize, mut wants: impl FnMut(&Object) -> bool) {
+    let (mut is_behind, mut goes_on) = (false, true);
+    each(|object| {
+        if is_behind && goes_on {
+            goes_on = wants(object);
+        }
+        is_behind |= (object.start..object.end).contains(&address);
+    });
+}
+
 /// Calls `each` with every file that is mapped. Takes the loader's lock: not from a hook.
 pub(crate) fn each(mut each: impl FnMut(&Object)) {
     unsafe extern "C" fn one<F: FnMut(&Object)>(

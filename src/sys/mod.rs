@@ -62,6 +62,8 @@ pub(crate) mod stack;
 pub(crate) mod stderr;
 #[cfg(feature = "integrity")]
 pub(crate) mod stream;
+#[cfg(feature = "integrity")]
+mod symbols;
 pub(crate) mod system_malloc;
 pub(crate) mod thread;
 #[cfg(feature = "trace")]

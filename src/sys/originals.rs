@@ -1,29 +1,36 @@
-//! libc's own definitions of the functions that this library defines as well.
+//! The definitions that programs would have of the functions that this library defines as well.
 //!
-//! The names bind to ours, so libc's are looked up in its own table of symbols: without the
-//! loader, which may allocate and takes a lock. Where libc has a version for each processor
-//! (`STT_GNU_IFUNC`), it is asked which one fits, as the loader does.
+//! The names bind to ours. Functions of memory and strings are libc's, looked up in its own table of
+//! symbols: without the loader, which may allocate and takes a lock. Where libc has a version for
+//! each processor (`STT_GNU_IFUNC`), it is asked which one fits, as the loader does. Of the others,
+//! which go to the system, another library may stand behind this one, as those that are preloaded
+//! beside it do: theirs is the first definition behind ours in the order in which the loader
+//! searches.
 //!
 //! 1. An entry is zero until it is known, and in a program that has no table of symbols for good.
+//!    One that this libc does not have leads to [`missing`].
 
 use super::loader::{self, Object};
-use core::ffi::CStr;
+use super::symbols::{self, Symbols};
 use core::mem::transmute;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 macro_rules! functions {
-    ($($name:ident)*) => {
+    (libc: [$($own:ident)*], next: [$($next:ident)*]) => {
         /// The functions, as C names them.
         #[allow(non_camel_case_types, missing_docs, reason = "as C has them")]
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(usize)]
-        pub enum Function { $($name),* }
+        pub enum Function { $($own,)* $($next),* }
 
-        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        const NAMES: &[&str] = &[$(stringify!($own),)* $(stringify!($next)),*];
+        /// How many of them are libc's.
+        const OWN: usize = [$(stringify!($own)),*].len();
     };
 }
 
 functions! {
+    libc: [
     memcpy memmove mempcpy memset memcmp memchr memrchr rawmemchr bcopy bzero bcmp explicit_bzero
     strlen strnlen strchr strrchr strchrnul strcmp strncmp index rindex
     strcpy stpcpy strncpy stpncpy strcat strncat strdup strndup __strdup __strndup
@@ -32,10 +39,41 @@ functions! {
     __strcpy_chk __stpcpy_chk __strncpy_chk __stpncpy_chk __strcat_chk __strncat_chk
     __wcscpy_chk __wcsncpy_chk __wcscat_chk __wmemcpy_chk __wmemmove_chk __wmemset_chk
     sprintf snprintf vsprintf vsnprintf __sprintf_chk __snprintf_chk __vsprintf_chk __vsnprintf_chk
+    qsort qsort_r
+    ],
+    next: [
     read recv recvfrom fread fgets __read_chk __recv_chk __fread_chk __fgets_chk
-    write pwrite pwrite64 send sendto fwrite writev pwritev pwritev64 sendmsg
-    open open64 openat openat64 fopen fopen64 opendir popen system fclose pclose qsort qsort_r
+    pread pread64 __pread_chk __pread64_chk readv preadv preadv64 recvmsg
+    write pwrite pwrite64 send sendto fwrite writev pwritev pwritev64 sendmsg sendmmsg
+    open open64 openat openat64 fopen fopen64 freopen freopen64 opendir popen system fclose pclose
+    creat creat64 access eaccess euidaccess faccessat unlink unlinkat remove rmdir rename renameat
+    renameat2 link linkat symlink symlinkat readlink readlinkat __readlink_chk __readlinkat_chk
+    mkdir mkdirat mkfifo mkfifoat mknod mknodat chdir chroot chmod fchmodat chown lchown fchownat
+    truncate truncate64 utime utimes lutimes futimes futimesat utimensat futimens
+    stat stat64 lstat lstat64 fstat fstat64 fstatat fstatat64 __xstat __xstat64 __lxstat __lxstat64
+    __fxstat __fxstat64 __fxstatat __fxstatat64 statx statfs statfs64 fstatfs fstatfs64 statvfs
+    statvfs64 getcwd __getcwd_chk scandir scandir64 pathconf inotify_add_watch memfd_create
+    getxattr lgetxattr fgetxattr setxattr lsetxattr fsetxattr listxattr llistxattr removexattr
+    lremovexattr fremovexattr mount umount umount2
+    connect bind accept accept4 getsockname getpeername setsockopt getsockopt socketpair
+    execv execve execvp execvpe fexecve execl execlp execle posix_spawn posix_spawnp
+    pipe pipe2 poll ppoll select epoll_ctl epoll_wait epoll_pwait waitpid wait wait4 wait3
+    nanosleep clock_nanosleep clock_settime setitimer getitimer timer_settime timerfd_settime
+    getrlimit getrlimit64 setrlimit setrlimit64 prlimit prlimit64 getrusage uname sysinfo times
+    getrandom getentropy setgroups sched_setaffinity semop msgsnd
+    ]
 }
+
+/// By which tables of symbols have them.
+const HASHES: [u32; NAMES.len()] = {
+    let mut hashes = [0; NAMES.len()];
+    let mut index = 0;
+    while index < NAMES.len() {
+        hashes[index] = symbols::hash(NAMES[index].as_bytes());
+        index += 1;
+    }
+    hashes
+};
 
 /// Where they begin. Relaxed: code, which is there before anybody can name it.
 pub static ORIGINALS: [AtomicUsize; NAMES.len()] = [const { AtomicUsize::new(0) }; NAMES.len()];
@@ -72,26 +110,6 @@ pub(crate) unsafe fn fill(start: *mut u8, len: usize, byte: u8) {
 
 type Fill = unsafe extern "C" fn(*mut u8, i32, usize) -> *mut u8;
 
-/// An entry of a file's dynamic section.
-#[repr(C)]
-struct Dynamic {
-    tag: u64,
-    value: usize,
-}
-
-/// The symbols that a file offers, by the hash of their names.
-struct Symbols {
-    bias: usize,
-    names: usize,
-    symbols: *const libc::Elf64_Sym,
-    versions: *const u16,
-    /// Counts of buckets and of symbols that are not hashed.
-    buckets: usize,
-    unhashed: usize,
-    first_bucket: *const u32,
-    first_chain: *const u32,
-}
-
 /// Looks all of them up. Not while libc is being relocated.
 #[cold]
 pub fn find() {
@@ -102,12 +120,43 @@ pub fn find() {
     let Some(symbols) = Symbols::of(&libc) else {
         return;
     };
-    for (place, name) in ORIGINALS.iter().zip(NAMES) {
-        place.store(
-            symbols.find(name.as_bytes()).unwrap_or(0),
-            Ordering::Relaxed,
-        );
+    // Behind this library and in front of libc: the order of the loader's list is that of its search.
+    loader::each_behind(find as *const () as usize, |object| {
+        if object.bias == libc.bias {
+            return false;
+        }
+        if let Some(its) = Symbols::of(object) {
+            let next = OWN..NAMES.len();
+            next.for_each(|index| take(index, || its.find_as_next(name(index))));
+        }
+        true
+    });
+    let missing = missing as *const () as usize;
+    for index in 0..NAMES.len() {
+        take(index, || symbols.find(name(index), true));
+        take(index, || (index >= OWN).then_some(missing));
     }
+}
+
+/// A function's name, as tables of symbols are asked for it.
+fn name(index: usize) -> symbols::Name {
+    (NAMES[index].as_bytes(), HASHES[index])
+}
+
+/// Enters where a function begins, unless that is known.
+fn take(index: usize, find: impl FnOnce() -> Option<usize>) {
+    let place = &ORIGINALS[index];
+    if place.load(Ordering::Relaxed) == 0
+        && let Some(found) = find()
+    {
+        place.store(found, Ordering::Relaxed);
+    }
+}
+
+/// In the place of a function that this libc does not have, and so nobody can be linked with.
+extern "C" fn missing() -> isize {
+    super::set_errno(libc::ENOSYS);
+    -1
 }
 
 /// As [`loader::find`], of a libc that has no such thing.
@@ -119,101 +168,6 @@ fn slowly(inside: usize) -> Option<Object> {
         }
     });
     found
-}
-
-impl Symbols {
-    fn of(object: &Object) -> Option<Symbols> {
-        const DT_STRTAB: u64 = 5;
-        const DT_SYMTAB: u64 = 6;
-        const DT_GNU_HASH: u64 = 0x6fff_fef5;
-        const DT_VERSYM: u64 = 0x6fff_fff0;
-        let mut at = object.segment(libc::PT_DYNAMIC)? as *const Dynamic;
-        let mut values = [0usize; 4];
-        loop {
-            // SAFETY: the dynamic section ends with a zero tag.
-            let entry = unsafe { &*at };
-            let index = match entry.tag {
-                0 => break,
-                DT_STRTAB => 0,
-                DT_SYMTAB => 1,
-                DT_GNU_HASH => 2,
-                DT_VERSYM => 3,
-                _ => values.len(),
-            };
-            if let Some(value) = values.get_mut(index) {
-                // glibc adds the bias to them when it maps a file whose section it can write to.
-                let is_offset = entry.value < object.bias;
-                *value = entry.value + if is_offset { object.bias } else { 0 };
-            }
-            at = at.wrapping_add(1);
-        }
-        let [names, symbols, hash, versions] = values;
-        if [names, symbols, hash, versions].contains(&0) {
-            return None;
-        }
-        let head = hash as *const u32;
-        // SAFETY: a table of that format, whose head are four numbers.
-        let [buckets, unhashed, filter, _] = unsafe { *head.cast::<[u32; 4]>() };
-        let first_bucket = head.wrapping_add(4 + 2 * filter as usize);
-        Some(Symbols {
-            bias: object.bias,
-            names,
-            symbols: symbols as *const libc::Elf64_Sym,
-            versions: versions as *const u16,
-            buckets: buckets as usize,
-            unhashed: unhashed as usize,
-            first_bucket,
-            first_chain: first_bucket.wrapping_add(buckets as usize),
-        })
-    }
-
-    /// Where a function of libc begins.
-    fn find(&self, name: &[u8]) -> Option<usize> {
-        let hash = name.iter().fold(5381u32, |hash, &byte| {
-            hash.wrapping_mul(33).wrapping_add(u32::from(byte))
-        });
-        let bucket = (hash as usize).checked_rem(self.buckets)?;
-        // SAFETY: the table has so many buckets.
-        let mut index = unsafe { *self.first_bucket.add(bucket) } as usize;
-        if index < self.unhashed {
-            return None;
-        }
-        loop {
-            // SAFETY: a bucket's chain has a word for each symbol, up to one with its lowest bit.
-            let link = unsafe { *self.first_chain.add(index - self.unhashed) };
-            if link | 1 == hash | 1
-                && let Some(address) = self.named(index, name)
-            {
-                return Some(address);
-            }
-            if link & 1 != 0 {
-                return None;
-            }
-            index += 1;
-        }
-    }
-
-    /// The symbol's address, if it is the function of this name that programs are linked with now.
-    fn named(&self, index: usize, name: &[u8]) -> Option<usize> {
-        const HIDDEN: u16 = 0x8000;
-        const FUNCTION: u8 = 2;
-        const CHOSEN: u8 = 10;
-        // SAFETY: a symbol of the table, and its version.
-        let (symbol, version) = unsafe { (&*self.symbols.add(index), *self.versions.add(index)) };
-        // SAFETY: names end with a zero byte.
-        let its = unsafe { CStr::from_ptr((self.names + symbol.st_name as usize) as *const _) };
-        if its.to_bytes() != name || version & HIDDEN != 0 || symbol.st_shndx == 0 {
-            return None;
-        }
-        let address = self.bias.wrapping_add(symbol.st_value as usize);
-        match symbol.st_info & 15 {
-            FUNCTION => Some(address),
-            // SAFETY: such a symbol's code says where the function is, and takes nothing on
-            // x86-64.
-            CHOSEN => Some(unsafe { transmute::<usize, extern "C" fn() -> usize>(address)() }),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -228,6 +182,7 @@ mod tests {
             assert_ne!(found, 0, "{name}");
             let object = loader::find(found).expect("an object");
             assert!(object.name().ends_with(b"libc.so.6"), "{name}");
+            assert_ne!(found, missing as *const () as usize, "{name}");
         }
         // SAFETY: `strlen` has that signature.
         let strlen = unsafe {

@@ -57,6 +57,7 @@ pub struct Run {
     prelude: String,
     stdin: Option<PathBuf>,
     directory: Option<PathBuf>,
+    beside: Option<PathBuf>,
     strict: bool,
 }
 
@@ -83,6 +84,7 @@ impl Run {
             prelude: String::new(),
             stdin: None,
             directory: None,
+            beside: None,
             strict: true,
         }
     }
@@ -140,6 +142,12 @@ impl Run {
     /// The directory that it starts in.
     pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// A library that stands behind hakmem in `LD_PRELOAD`.
+    pub fn beside(mut self, library: impl AsRef<Path>) -> Self {
+        self.beside = Some(library.as_ref().to_owned());
         self
     }
 
@@ -236,6 +244,10 @@ impl Run {
     fn preload(&self) -> OsString {
         let mut preload = OsString::new();
         if let Some(library) = self.hakmem() {
+            preload.push(library);
+            preload.push(":");
+        }
+        if let Some(library) = &self.beside {
             preload.push(library);
             preload.push(":");
         }

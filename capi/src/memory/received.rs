@@ -1,70 +1,10 @@
-//! Functions that write what comes from outside: `read`, `fgets` and their kin.
-//!
-//! How much that is shows afterwards, and a smaller request would be another one. So libc's function
-//! is called with what the program passes, and what it has written is checked then. Threads are
-//! cancelled in there: between libc's function and the program is a frame that can be unwound, and
-//! nothing of Rust's.
+//! Functions that write what comes from outside, as many bytes as there are: `read`, `fgets` and their
+//! kin.
 
-use super::before::{Passed, find};
-use super::{load_arguments, make_frame, plain, save_arguments};
+use super::around::{Done, around};
+use super::plain;
 use core::ffi::c_void;
-use hakmem_alloc::c_abi::{Call, Function, UNLIMITED};
-
-/// Defines functions. The body says where memory was written to and how many bytes, of what was
-/// passed and what came back.
-macro_rules! received {
-    ($(
-        $(#[$attribute:meta])*
-        fn $name:ident of $count:tt |$passed:ident, $result:ident| $body:expr;
-    )*) => {$(
-        $(#[$attribute])*
-        ///
-        /// # Safety
-        /// As libc's.
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
-            extern "C" fn seen($passed: &Passed, $result: usize, frame: *const usize) -> usize {
-                // SAFETY: the function around makes the frame and waits.
-                let call = unsafe { Call::new(frame, Function::$name) };
-                let (address, len): (usize, usize) = $body;
-                call.has_written(address, len);
-                $result
-            }
-            core::arch::naked_asm!(
-                ".cfi_startproc",
-                look!($count),
-                make_frame!(),
-                "sub rsp, 48",
-                save_arguments!(),
-                "cmp qword ptr [rip + {originals} + {index}], 0",
-                "jne 3f",
-                "call {find}",
-                load_arguments!(),
-                "3:",
-                "call qword ptr [rip + {originals} + {index}]",
-                "mov rdi, rsp",
-                "mov rsi, rax",
-                "mov rdx, rbp",
-                "call {seen}",
-                "leave",
-                ".cfi_def_cfa rsp, 8",
-                "ret",
-                ".cfi_endproc",
-                bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                index = const Function::$name as usize * 8,
-                find = sym find,
-                seen = sym seen,
-            )
-        }
-    )*};
-}
-
-/// The bytes of a count that is negative where nothing came.
-fn bytes(result: usize) -> usize {
-    if (result as isize) < 0 { 0 } else { result }
-}
+use hakmem_alloc::c_abi::UNLIMITED;
 
 /// The bytes of a line that came, with its end.
 fn line(result: usize) -> usize {
@@ -76,31 +16,63 @@ fn line(result: usize) -> usize {
     unsafe { plain::find(start, UNLIMITED, 0, 0) }.map_or(0, |len| len + 1)
 }
 
-received! {
+/// A datagram that came, of which there may be more than there was room for.
+fn packet(done: Done, address: usize, room: usize) {
+    let came = if done.is_failed() { 0 } else { done.result.min(room) };
+    done.wrote(address, came, room);
+}
+
+/// Elements that came; where there are fewer the kernel may have refused to write them.
+fn elements(done: Done, address: usize, size: usize, count: usize) {
+    let came = done.result.saturating_mul(size);
+    let room = size.saturating_mul(count);
+    if came < room && done.is_unreachable() {
+        done.call.was_to_write(address, room);
+    } else {
+        done.call.has_written(address, came);
+    }
+}
+
+around! {
     /// POSIX `read`.
-    fn read of 2 |passed, result| (passed[1], bytes(result));
+    fn read of 2 |call, passed| (), |done| done.came(passed[1], passed[2]);
+
+    /// POSIX `pread`.
+    fn pread of 2 |call, passed| (), |done| done.came(passed[1], passed[2]);
+
+    /// The same.
+    fn pread64 of 2 |call, passed| (), |done| done.came(passed[1], passed[2]);
 
     /// POSIX `recv`.
-    fn recv of 2 |passed, result| (passed[1], bytes(result).min(passed[2]));
-
-    /// POSIX `recvfrom`.
-    fn recvfrom of 2 |passed, result| (passed[1], bytes(result).min(passed[2]));
+    fn recv of 2 |call, passed| (), |done| packet(done, passed[1], passed[2]);
 
     /// C11 `fread`.
-    fn fread of 1 |passed, result| (passed[0], result.saturating_mul(passed[1]));
+    fn fread of 1 |call, passed| (), |done| elements(done, passed[0], passed[1], passed[2]);
 
     /// C11 `fgets`.
-    fn fgets of 1 |passed, result| (passed[0], line(result));
+    fn fgets of 1 |call, passed| (), |done| done.call.has_written(passed[0], line(done.result));
 
     /// `read` with `_FORTIFY_SOURCE`.
-    fn __read_chk of 2 |passed, result| (passed[1], bytes(result));
+    fn __read_chk of 2 |call, passed| (), |done| done.came(passed[1], passed[2]);
+
+    /// `pread` with `_FORTIFY_SOURCE`.
+    fn __pread_chk of 2 |call, passed| (), |done| done.came(passed[1], passed[2]);
+
+    /// The same.
+    fn __pread64_chk of 2 |call, passed| (), |done| done.came(passed[1], passed[2]);
 
     /// `recv` with `_FORTIFY_SOURCE`.
-    fn __recv_chk of 2 |passed, result| (passed[1], bytes(result).min(passed[2]));
+    fn __recv_chk of 2 |call, passed| (), |done| packet(done, passed[1], passed[2]);
 
     /// `fread` with `_FORTIFY_SOURCE`.
-    fn __fread_chk of 1 |passed, result| (passed[0], result.saturating_mul(passed[2]));
+    fn __fread_chk of 1 |call, passed| (), |done| elements(done, passed[0], passed[2], passed[3]);
 
     /// `fgets` with `_FORTIFY_SOURCE`.
-    fn __fgets_chk of 1 |passed, result| (passed[0], line(result));
+    fn __fgets_chk of 1 |call, passed| (), |done| done.call.has_written(passed[0], line(done.result));
+
+    /// `getrandom` of Linux.
+    fn getrandom of 1 |call, passed| (), |done| done.came(passed[0], passed[1]);
+
+    /// `getentropy` of BSD.
+    fn getentropy of 1 |call, passed| (), |done| done.filled(passed[0], passed[1]);
 }

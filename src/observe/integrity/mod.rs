@@ -22,6 +22,7 @@
 
 mod ask;
 mod check;
+mod damage;
 mod description;
 mod foreign_free;
 mod guard;
@@ -175,14 +176,21 @@ impl Observer for Checking {
         }
     }
 
+    const BRIEF_TAIL: usize = Level::Light.tail();
+
     #[inline(always)]
-    fn handed_out(start: usize, bytes: usize, request: &Request) -> bool {
-        light::handed_out(start, bytes, request)
+    fn handed_out(start: usize, bytes: usize, request: &Request) {
+        light::handed_out(start, bytes, request);
     }
 
     #[inline(always)]
     fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
         light::taken_back(start, bytes, release)
+    }
+
+    #[inline(always)]
+    fn asked_of(start: usize, bytes: usize, release: &Release) -> Option<usize> {
+        light::asked_of(start, bytes, release)
     }
 
     #[inline(always)]
@@ -289,17 +297,17 @@ impl Observer for Checking {
         true
     }
 
-    fn usable(block: &Block<'_, BlockRecord>) -> usize {
+    fn usable(block: &Block<'_, BlockRecord>, caller: Caller) -> usize {
         if is_guarded(block) {
-            return guard::usable(block.address.as_ptr() as usize);
+            return guard::usable(block, caller);
         }
         if policy::level() == Level::Off {
             return block.bytes - policy::tail();
         }
         if light::has_word(block) {
-            return light::usable(block);
+            return light::usable(block, caller);
         }
-        check::usable(block)
+        check::usable(block, caller)
     }
 
     fn aborting(call: Call, address: *const u8, fault: Fault) {

@@ -169,6 +169,14 @@ impl Call {
         }
     }
 
+    /// The kernel has written less than the `len` bytes that it was to write, or none: tells if that is
+    /// too many.
+    pub fn was_to_write(self, address: usize, len: usize) {
+        if len > left(address) {
+            wrong_range::refused(self, address, len);
+        }
+    }
+
     /// It copies between ranges that overlap: says so, once for each caller.
     #[cold]
     pub fn overlapping(self, to: usize, from: usize, len: usize) {
@@ -249,6 +257,12 @@ pub fn is_there(address: usize, len: usize) -> bool {
     let next_page = (address + 1).next_multiple_of(PAGE);
     let mut starts = (next_page..address.saturating_add(len)).step_by(PAGE);
     starts.all(stack::is_readable)
+}
+
+/// Whether an address lies among guarded blocks.
+#[must_use]
+pub fn is_guarded(address: usize) -> bool {
+    guard::owns(address)
 }
 
 /// Whether an address in a slab has another byte than the pattern.

@@ -115,6 +115,13 @@ pub(super) enum State {
     Overwritten = 6,
 }
 
+impl State {
+    /// Whether the program had it and has freed it.
+    pub(super) fn is_freed(self) -> bool {
+        matches!(self, State::Quarantined | State::Filled | State::Freed)
+    }
+}
+
 /// What was asked for, and what became of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Asked(u64);

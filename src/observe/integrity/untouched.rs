@@ -10,14 +10,13 @@
 //! 1. They are filled some way ahead of those that are handed out, and no farther: the memory of
 //!    the rest of a slab is never touched.
 
+use super::damage;
 use super::kind::Kind;
 use super::pattern::{self, FREED, LINK};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder, Finding, Subject};
-use super::wrong;
 use crate::block;
 use crate::observe::Block;
-use crate::observe::report::Line;
 use crate::walk;
 
 /// Bytes from the start of a place that are filled; and as always those in front of the next one.
@@ -130,7 +129,7 @@ pub(super) fn written(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&
     let above = nearest(start, 1);
     if let Some((below, first)) = below.and_then(|below| Some((below, tail_before(&below, start)?)))
     {
-        wrong::gap(Some(below), None, (first, last), finder, tell);
+        damage::gap(Some(below), None, (first, last), finder, tell);
     } else {
         // Who misses far runs over the end more often, but for the place in front of all.
         let is_kept_back = walk::find(start).is_none();
@@ -198,12 +197,7 @@ fn tell_of_nearest(
     tell: fn(&Finding<'_>),
 ) {
     let (first, last) = damage;
-    let mut sentence = Line::part();
-    sentence.number(last - first + 1).text(if first == last {
-        b" byte was written "
-    } else {
-        b" bytes were written "
-    });
+    let mut sentence = damage::were_written(damage);
     match (&above, &below) {
         (Some(above), _) => sentence
             .number(above.address - (last + 1))

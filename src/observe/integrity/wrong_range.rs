@@ -20,6 +20,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 enum Access {
     Write,
     Read,
+    /// A write that the kernel has refused.
+    Refused,
 }
 
 /// See [`Call::writable`].
@@ -47,6 +49,13 @@ pub(super) fn has_written(call: Call, address: usize, len: usize) {
         // SAFETY: the rest of a live block's place, or the place of one that no program has.
         unsafe { pattern::fill(from, end.saturating_sub(from), FREED) };
     }
+}
+
+/// See [`Call::was_to_write`].
+#[cold]
+#[inline(never)]
+pub(super) fn refused(call: Call, address: usize, len: usize) {
+    looked_into(call, address, Some(len), Access::Refused);
 }
 
 /// See [`Call::readable`].
@@ -179,13 +188,11 @@ fn subject(address: usize, wanted: usize) -> Option<Subject> {
 
 fn begin(call: Call, len: Option<usize>, access: Access) -> Line {
     let mut sentence = Line::part();
-    sentence
-        .text(call.function.name())
-        .text(if access == Access::Write {
-            b" writes"
-        } else {
-            &b" reads"[..]
-        });
+    sentence.text(call.function.name()).text(match access {
+        Access::Write => b" writes",
+        Access::Read => b" reads",
+        Access::Refused => &b" was to write"[..],
+    });
     if let Some(len) = len {
         sentence
             .text(b" ")

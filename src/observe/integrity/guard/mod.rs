@@ -19,7 +19,7 @@ mod slot;
 use super::check;
 use super::kind::is_zeroing;
 use super::pattern::{self, FRESH};
-use super::record::{Asked, BlockRecord, Moment, State};
+use super::record::{BlockRecord, Moment, State};
 use super::signals;
 use super::thread::{Local, Thread};
 use super::wrong;
@@ -243,9 +243,15 @@ pub(super) fn resized(address: usize, request: &Request) {
 }
 
 /// The bytes that the program may use of a block.
-pub(super) fn usable(address: usize) -> usize {
-    let asked = starting_at(address).map(|slot| slot.record.asked());
-    asked.map_or(0, Asked::size)
+pub(super) fn usable(block: &Block<'_, BlockRecord>, caller: Caller) -> usize {
+    let slot = starting_at(block.address.as_ptr() as usize);
+    let Some(asked) = slot.map(|slot| slot.record.asked()) else {
+        return 0;
+    };
+    if asked.state().is_freed() {
+        wrong::asked_after_free(block, asked, caller);
+    }
+    asked.size()
 }
 
 /// Where the pattern stands around a live block: in front and behind, addresses and lengths.

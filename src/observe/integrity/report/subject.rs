@@ -163,10 +163,7 @@ impl Subject {
 
     /// Whether the program had it and has freed it.
     pub(crate) fn is_freed(&self) -> bool {
-        matches!(
-            self.state,
-            State::Quarantined | State::Filled | State::Freed
-        )
+        self.state.is_freed()
     }
 
     /// What it is doing, in a word.
