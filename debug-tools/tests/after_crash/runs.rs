@@ -157,6 +157,14 @@ fn damage_beside_a_block_leads_to_guards_as_well() {
         stopped.stderr
     );
 
+    // What was found in front of the block does not make another one of it.
+    let directory = scratch.file(behind(&first.stderr, "hakmem: the trace lies in "));
+    let of = behind(&first.stderr, "in front of a block of 40 bytes at ");
+    let block = of.split(';').next().unwrap();
+    let said = on("whatis", &directory, &[block]).ended(0).stdout;
+    let begins = format!("free: {block} begins a block of 40 bytes, ");
+    assert!(said.starts_with(&begins), "{said}");
+
     let watched = typed(&scratch, behind(&first.stderr, "is named by: hakmem "));
     if watched.stderr.contains("the processor's watchpoints") {
         behind(&watched.stderr, "hakmem: culprit: write_at (");
