@@ -171,6 +171,36 @@ fn damage_beside_a_block_leads_to_guards_as_well() {
     }
 }
 
+/// One line writes to three words behind a block: one culprit.
+#[test]
+fn a_culprit_is_named_once() {
+    let scratch = Scratch::new();
+    let rule = "site=make_item on=alloc do=arm words=5-7 hits=100";
+    let outcome = said(run(
+        &scratch,
+        &with_program(&["--watch", rule], &case("long_overflow")),
+    ));
+    if !outcome.stderr.contains("the processor's watchpoints") {
+        hakmem_tests::skip("the system lends no watchpoints");
+        return;
+    }
+    let named = outcome
+        .stderr
+        .matches("hakmem: culprit: write_at (")
+        .count();
+    assert_eq!(named, 1, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains(" (the first of "),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        !outcome.stderr.contains(" more of these"),
+        "{}",
+        outcome.stderr
+    );
+}
+
 /// What the program does to a block that it has is no misdeed for being watched.
 #[test]
 fn who_writes_to_a_live_block_is_no_culprit() {
