@@ -9,20 +9,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hakmem_trace_format::reader::Trace;
 
+use crate::again::Again;
 use crate::answer::Answer;
+use crate::event::named;
 use crate::failure::say;
 use crate::misdeed::{Misdeed, shell_word};
 use crate::printable::Printable;
 use crate::symbols::Symbols;
 use crate::trace::TraceDirectory;
+use crate::wishes;
 
 /// Findings of a process that are said, and processes of which they are.
 const TOLD: usize = 5;
+/// Findings of a process that are looked through.
+const LOOKED_THROUGH: usize = 100;
 /// Directories that are looked into.
 const LOOKED_AT: usize = 1000;
 
 /// Says it of the process `pid`, which was started at a time, and of its children.
-pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
+pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime, again: &Again) {
     let sessions = sessions(directory, pid, since);
     let of_program = |trace: &Trace| trace.session().header().pid == pid;
     match sessions.first().filter(|trace| of_program(trace)) {
@@ -49,7 +54,7 @@ pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
                 Printable(&program)
             ));
         }
-        say_findings(trace, misdeeds);
+        say_findings(trace, misdeeds, again);
     }
     if let Some(more) = wrong.len().checked_sub(TOLD).filter(|more| *more > 0) {
         say(format_args!(
@@ -65,29 +70,65 @@ pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
                 processes => format!(" in {processes} processes"),
             }
         ));
+        if !again.has("--guard") && env::var_os(wishes::GUARD).is_none() {
+            say(format_args!(
+                "hakmem: wrong reads, and writes that leave no trace, are stopped by: {}",
+                again.with("--guard", "all")
+            ));
+        }
     }
 }
 
-fn say_findings(trace: &Trace, misdeeds: &[Misdeed]) {
+fn say_findings(trace: &Trace, misdeeds: &[Misdeed], again: &Again) {
     let mut symbols = Symbols::new(trace, &Answer::default());
-    for misdeed in misdeeds.iter().take(TOLD) {
-        if let Some(line) = misdeed.lines(&mut symbols).first() {
-            say(format_args!("hakmem: {line}"));
+    let lines = once_each(misdeeds, &mut symbols);
+    for (line, times) in &lines {
+        match times {
+            1 => say(format_args!("hakmem: {line}")),
+            _ => say(format_args!("hakmem: {line} (the first of {times} there)")),
         }
     }
-    if let Some(more) = misdeeds.len().checked_sub(TOLD).filter(|more| *more > 0) {
+    let told: usize = lines.iter().map(|(_, times)| times).sum();
+    if misdeeds.len() > told {
+        let more = misdeeds.len() - told;
         say(format_args!("hakmem: and {more} more of these"));
     }
     if let Some(rule) = Misdeed::next_rule(misdeeds) {
         say(format_args!(
             "hakmem: who wrote there is named by: {}",
-            again(rule)
+            again.with("--watch", rule)
+        ));
+    }
+    if let Some(guard) = Misdeed::next_guard(misdeeds) {
+        say(format_args!(
+            "hakmem: it is stopped where that happens by: {}",
+            again.with_only("--guard", guard)
         ));
     }
     say(format_args!(
         "hakmem: all of it: hakmem report {}",
         shown(trace.directory())
     ));
+}
+
+/// The lines of misdeeds, one for each place in the code and kind, with how many there were; of those whose
+/// culprit is not known each has its own.
+fn once_each(misdeeds: &[Misdeed], symbols: &mut Symbols<'_>) -> Vec<(String, usize)> {
+    let mut told: Vec<(Option<String>, String, usize)> = vec![];
+    for misdeed in misdeeds.iter().take(LOOKED_THROUGH) {
+        let culprit = misdeed.culprit(symbols);
+        let place = culprit.map(|function| format!("{} {}", misdeed.kind, named(&function, true)));
+        let known = told
+            .iter_mut()
+            .find(|(known, ..)| known.is_some() && *known == place);
+        if let Some((_, _, times)) = known {
+            *times += 1;
+        } else if let Some(line) = misdeed.lines(symbols).into_iter().next() {
+            told.push((place, line, 1));
+        }
+    }
+    let lines = told.into_iter().take(TOLD);
+    lines.map(|(_, line, times)| (line, times)).collect()
 }
 
 /// The sessions of a run, that of the program first.
@@ -121,18 +162,4 @@ fn shown(path: &Path) -> String {
     let short = short.filter(|short| !short.as_os_str().is_empty());
     let text = short.as_deref().unwrap_or(path).to_string_lossy();
     shell_word(&Printable(&text).to_string())
-}
-
-/// This command once more, under a rule.
-fn again(rule: &str) -> String {
-    let mut words = vec!["hakmem".to_owned()];
-    let mut is_there = false;
-    for word in env::args_os().skip(1) {
-        words.push(shell_word(&Printable(&word.to_string_lossy()).to_string()));
-        if !is_there && word == "run" {
-            is_there = true;
-            words.extend(["--watch".to_owned(), shell_word(rule)]);
-        }
-    }
-    words.join(" ")
 }

@@ -149,9 +149,9 @@ pub(crate) unsafe fn resize_known(
     caller: Caller,
 ) -> *mut u8 {
     if align <= MIN_ALIGN {
-        let same_class = old <= MID_MAX
-            && size <= MID_MAX
-            && SizeClass::of(old + Observed::tail()) == SizeClass::of(size + Observed::tail());
+        let tail = Observed::tail();
+        let have_classes = old <= MID_MAX - tail && size <= MID_MAX - tail;
+        let same_class = have_classes && SizeClass::of(old + tail) == SizeClass::of(size + tail);
         if same_class && !caller.is_some() && is_ours(Tier::of(old)) {
             return block;
         }

@@ -108,8 +108,10 @@ fn write(hit: &Hit<'_>, this: u32, frames: &[u64], known: Option<&Known>) {
     }
     line.text(b" in thread ").number(this as usize);
     line.text(b": 8 bytes at ").address(hit.address);
-    line.text(b" (block+")
-        .number(hit.address.wrapping_sub(block));
+    match hit.address.checked_sub(block) {
+        Some(offset) => line.text(b" (block+").number(offset),
+        None => line.text(b" (block-").number(block - hit.address),
+    };
     line.text(b"): ").address(hit.old as usize).text(b" -> ");
     match hit.new {
         Some(new) => line.address(new as usize),

@@ -8,8 +8,12 @@ use super::subject::Subject;
 use crate::observe::report::Line;
 use crate::observe::report::place::Place;
 use crate::observe::{LARGE, stack};
+use crate::options::rule_text::MOST_IN_FRONT;
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
+
+/// What a watchpoint has.
+const WORD: usize = size_of::<u64>();
 
 /// Writes it, if there is something to advise.
 pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
@@ -24,17 +28,12 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
             if let Some(block) = finding.subject.filter(|block| block.is_guarded) {
                 return other_side(paper, finding.kind, &block);
             }
-            paper.line(
-                Line::new()
-                    .text(if is_watchable {
-                        b"     or: "
-                    } else {
-                        b"  next: "
-                    })
-                    .text(
-                        b"HAKMEM_GUARD=all stops the program at the instruction that writes there",
-                    ),
-            );
+            let begin: &[u8] = if is_watchable {
+                b"     or: "
+            } else {
+                b"  next: "
+            };
+            stop_writer(paper, begin, placement(finding));
         }
         // The call that uses it stands in the report already.
         Kind::UseAfterFree if finding.finder.returns && !finding.finder.frames.is_empty() => {}
@@ -55,23 +54,47 @@ fn is_in_place(finding: &Finding<'_>) -> bool {
         .is_none_or(|block| first < block.address + block.bytes)
 }
 
+/// Where a block has to lie in its pages for the write to be stopped: what is behind the last byte, and
+/// not beyond what alignment leaves there, is stopped only where that is given up.
+fn placement(finding: &Finding<'_>) -> &'static [u8] {
+    let (Some(block), Some((_, last))) = (finding.subject, finding.damage) else {
+        return b"all";
+    };
+    let end = block.address + block.size;
+    let aligned = match Family::of(block.allocated_by) {
+        Family::Rust => end,
+        _ if block.size < MIN_ALIGN => end.next_multiple_of(MIN_ALIGN / 2),
+        _ => end.next_multiple_of(MIN_ALIGN),
+    };
+    match finding.kind {
+        Kind::HeapUnderflow => b"all,left",
+        _ if last < aligned => b"all,exact",
+        _ => b"all",
+    }
+}
+
+fn stop_writer(paper: &mut Paper, begin: &[u8], placement: &[u8]) {
+    paper.line(
+        Line::new()
+            .text(begin)
+            .text(b"HAKMEM_GUARD=")
+            .text(placement)
+            .text(b" stops the program at the instruction that writes there"),
+    );
+}
+
 /// The side of its pages on which a guarded block has to lie for the write to be stopped.
 fn other_side(paper: &mut Paper, kind: Kind, block: &Subject) {
     let is_right = (block.address + block.size)
         .next_multiple_of(MIN_ALIGN)
         .is_multiple_of(PAGE);
     let side: &[u8] = match kind {
-        Kind::HeapUnderflow => b"left",
+        Kind::HeapUnderflow => b"all,left",
         // Not far enough behind for that.
-        _ if is_right => return,
-        _ => b"right",
+        _ if is_right => b"all,exact",
+        _ => b"all,right",
     };
-    paper.line(
-        Line::new()
-            .text(b"     or: HAKMEM_GUARD=all,")
-            .text(side)
-            .text(b" stops the program at the instruction that writes there"),
-    );
+    stop_writer(paper, b"     or: ", side);
 }
 
 /// A rule that arms the words that were written to.
@@ -88,10 +111,14 @@ fn watch_writer(paper: &mut Paper, finding: &Finding<'_>, freed: bool) {
     }
     line.text(if freed { b" on=free" } else { b" on=alloc" });
     line.text(b" do=arm");
-    // The word where the damage begins; in front of the block is the end of the one below.
-    if first >= subject.address {
-        line.text(b" words=").number((first - subject.address) / 8);
-    }
+    // The word where the damage begins.
+    match first.checked_sub(subject.address) {
+        Some(offset) => line.text(b" words=").number(offset / WORD),
+        None => {
+            let in_front = (subject.address - first).div_ceil(WORD);
+            line.text(b" words=-").number(in_front.min(MOST_IN_FRONT))
+        }
+    };
     line.text(b"' names who writes there, in the next run");
     paper.line(&mut line);
 }
@@ -107,11 +134,10 @@ fn site(line: &mut Line, subject: &Subject) -> bool {
         Family::Rust => first_of_program(frames),
         _ => 0,
     };
-    let chosen = if frames.len() > own + 1 && Place::of(frames[own + 1] as usize).is_some() {
-        own + 1
-    } else {
-        own
-    };
+    let is_callers = frames
+        .get(own + 1)
+        .is_some_and(|&frame| is_of_program(frame));
+    let chosen = own + usize::from(is_callers);
     let Some(place) = frames.get(chosen).and_then(|&pc| Place::of(pc as usize)) else {
         return false;
     };
@@ -125,8 +151,16 @@ fn site(line: &mut Line, subject: &Subject) -> bool {
     true
 }
 
+/// Whether a call comes from a file of code that is none of the system's: libc calls `main`, and it and the
+/// C++ library begin threads, which says nothing of who asked.
+fn is_of_program(frame: u64) -> bool {
+    const SYSTEM: [&[u8]; 3] = [b"libc.so.", b"libpthread.so.", b"libstdc++.so."];
+    let place = Place::of(frame as usize);
+    place.is_some_and(|place| !SYSTEM.iter().any(|name| place.file().starts_with(name)))
+}
+
 /// The first frame that is not one of the standard library's, by its name.
-fn first_of_program(frames: &[u64]) -> usize {
+pub(super) fn first_of_program(frames: &[u64]) -> usize {
     const STANDARD: [&[u8]; 4] = [b"5alloc", b"4core", b"__rust", b"hakmem_alloc"];
     let is_standard = |&frame: &u64| {
         let function = Place::of(frame as usize - 1).and_then(|place| place.function());
