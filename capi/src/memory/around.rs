@@ -93,8 +93,6 @@ macro_rules! around {
         fn $name:ident of $count:tt |$call:ident, $passed:ident| $before:expr, |$done:ident| $after:expr;
     )*) => {$(
         const _: () = {
-            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
-
             #[allow(unused_variables, reason = "some look before, some after")]
             extern "C" fn looked($passed: &mut crate::memory::before::Passed, frame: *const usize) {
                 // SAFETY: the function below makes the frame and waits.
@@ -147,7 +145,6 @@ macro_rules! around {
                     originals = sym hakmem_alloc::c_abi::ORIGINALS,
                     index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
                     find = sym crate::memory::before::find,
-                    way = sym WAY,
                     looked = sym looked,
                     seen = sym seen,
                 )
@@ -161,7 +158,7 @@ macro_rules! around {
             #[unsafe(naked)]
             #[unsafe(link_section = ".text.hot.hakmem")]
             pub unsafe extern "C" fn $name() {
-                crate::memory::way::go_way!(WAY)
+                crate::memory::begin::begin!($name, look)
             }
         };
     )*};

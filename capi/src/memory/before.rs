@@ -19,8 +19,6 @@ macro_rules! before {
         fn $name:ident of $count:tt |$call:ident, $passed:ident| $body:expr;
     )*) => {$(
         const _: () = {
-            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
-
             extern "C" fn seen($passed: &mut crate::memory::before::Passed, frame: *const usize) {
                 // SAFETY: the function below makes the frame and waits.
                 let $call = unsafe {
@@ -53,7 +51,6 @@ macro_rules! before {
                     originals = sym hakmem_alloc::c_abi::ORIGINALS,
                     index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
                     find = sym crate::memory::before::find,
-                    way = sym WAY,
                     seen = sym seen,
                 )
             }
@@ -66,7 +63,7 @@ macro_rules! before {
             #[unsafe(naked)]
             #[unsafe(link_section = ".text.hot.hakmem")]
             pub unsafe extern "C" fn $name() {
-                crate::memory::way::go_way!(WAY)
+                crate::memory::begin::begin!($name, look)
             }
         };
     )*};

@@ -25,6 +25,7 @@ mod look;
 mod addresses;
 mod around;
 mod before;
+mod begin;
 mod blocks;
 mod names;
 mod plain;
@@ -36,7 +37,6 @@ mod sent;
 mod sorted;
 mod strings;
 mod structures;
-mod way;
 mod wide;
 
 /// The number of libc's function of a name: where it begins, once that is known.
@@ -69,8 +69,6 @@ macro_rules! checked {
             |$call:ident| $body:expr;
     )*) => {$(
         const _: () = {
-            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
-
             unsafe extern "C" fn seen($($argument: $type,)* frame: *const usize) $(-> $result)? {
                 // SAFETY: the function below makes the frame and waits.
                 let $call = unsafe {
@@ -94,7 +92,6 @@ macro_rules! checked {
                     bounds = sym hakmem_alloc::c_abi::BOUNDS,
                     originals = sym hakmem_alloc::c_abi::ORIGINALS,
                     index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
-                    way = sym WAY,
                     seen = sym seen,
                 )
             }
@@ -107,7 +104,7 @@ macro_rules! checked {
             #[unsafe(naked)]
             #[unsafe(link_section = ".text.hot.hakmem")]
             pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
-                crate::memory::way::go_way!(WAY)
+                crate::memory::begin::begin!($name, look)
             }
         };
     )*};

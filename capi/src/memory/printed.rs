@@ -178,8 +178,6 @@ macro_rules! variadic {
             |$call:ident, $arguments:ident| $body:expr;
     )*) => {$(
         const _: () = {
-            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
-
             unsafe extern "C" fn seen($($argument: $type,)* $arguments: *mut Arguments) -> c_int {
                 // SAFETY: the function below makes the frame, above the arguments, and waits.
                 let $call = unsafe {
@@ -222,7 +220,6 @@ macro_rules! variadic {
                     bounds = sym hakmem_alloc::c_abi::BOUNDS,
                     originals = sym hakmem_alloc::c_abi::ORIGINALS,
                     index = const Function::$name as usize * 8,
-                    way = sym WAY,
                     seen = sym seen,
                 )
             }
@@ -235,7 +232,7 @@ macro_rules! variadic {
             #[unsafe(naked)]
             #[unsafe(link_section = ".text.hot.hakmem")]
             pub unsafe extern "C" fn $name() {
-                crate::memory::way::go_way!(WAY)
+                crate::memory::begin::begin!($name, look)
             }
         };
     )*};
