@@ -49,7 +49,7 @@ fn what_is_written_far_from_blocks_is_told() {
             "far_underflow",
             "below ",
             "heap-underflow",
-            "49 bytes in front of a block",
+            "50 bytes in front of a block",
         ),
     ] {
         let (outcome, finding) = the_finding(checked(case));
@@ -239,6 +239,51 @@ fn damage_around_a_block_is_told_with_its_bytes() {
         let item = address(&outcome, "item ");
         assert!(finding.says(&format!("in front of a block of 40 bytes at {item:#x}")));
         assert!(finding.says(how), "{}", outcome.report());
+    }
+}
+
+/// Also where it went on into places that nobody has had.
+#[test]
+fn what_was_written_is_shown_as_it_stands_there() {
+    if !applies() {
+        return;
+    }
+    let (outcome, finding) = the_finding(checked("overflow_of_160"));
+    let start = "160 bytes were written directly behind the end of a block of 40 bytes";
+    assert!(finding.says(start), "{}", outcome.report());
+    let whole = finding
+        .lines
+        .iter()
+        .filter(|line| line.contains("[4c 4c 4c"));
+    assert!(whole.count() > 3, "{}", outcome.report());
+    assert!(!finding.says("[de "), "{}", outcome.report());
+}
+
+/// The second run, as the first one has said it.
+#[test]
+fn the_run_that_a_report_advises_stops_the_writer() {
+    if !applies() {
+        return;
+    }
+    for (case, guard) in [
+        ("underflow", "all,left"),
+        ("far_below", "all,left"),
+        ("one_behind_an_odd_size", "all,exact"),
+        ("overflow_never_freed", "all,exact"),
+        ("overflow_of_160", "all"),
+    ] {
+        let (outcome, finding) = the_finding(checked(case));
+        let advice = format!(": HAKMEM_GUARD={guard} stops the program at the instruction");
+        assert!(finding.says(&advice), "{}", outcome.report());
+        let outcome = checked(case).env("HAKMEM_GUARD", guard).output();
+        let second = &findings(&outcome)[0];
+        assert_eq!(
+            second.stack("found by SIGSEGV")[0],
+            "write_at",
+            "{}",
+            outcome.report()
+        );
+        assert_eq!(second.kind, finding.kind, "{}", outcome.report());
     }
 }
 

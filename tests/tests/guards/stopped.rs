@@ -148,7 +148,7 @@ fn the_bytes_between_a_block_and_its_page_are_checked() {
         (
             "all",
             "kept 100 -100",
-            "ERROR heap-underflow: 1 byte was written 99 bytes in front",
+            "ERROR heap-underflow: 1 byte was written 100 bytes in front",
         ),
         (
             "all,left",

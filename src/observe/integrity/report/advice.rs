@@ -16,24 +16,18 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     match finding.kind {
         Kind::WriteAfterFree | Kind::LinkCorruption => watch_writer(paper, finding, true),
         Kind::HeapOverflow | Kind::HeapUnderflow if finding.damage.is_some() => {
-            let is_watchable = is_in_place(finding)
-                && !finding.subject.is_some_and(|block| block.is_size_unknown());
-            if is_watchable {
+            let is_watched = is_watchable(finding);
+            if is_watched {
                 watch_writer(paper, finding, false);
             }
-            if let Some(block) = finding.subject.filter(|block| block.is_guarded) {
-                return other_side(paper, finding.kind, &block);
-            }
-            paper.line(
-                Line::new()
-                    .text(if is_watchable {
-                        b"     or: "
-                    } else {
-                        b"  next: "
-                    })
-                    .text(
-                        b"HAKMEM_GUARD=all stops the program at the instruction that writes there",
-                    ),
+            stop_writer(
+                paper,
+                finding,
+                if is_watched {
+                    b"     or"
+                } else {
+                    &b"  next"[..]
+                },
             );
         }
         // The call that uses it stands in the report already.
@@ -47,28 +41,36 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     }
 }
 
-/// Whether the damage begins in the block's place, or the one below: words of those can be watched.
-fn is_in_place(finding: &Finding<'_>) -> bool {
+/// Whether the damage begins in the block or behind it, in its place: words of that can be watched.
+fn is_watchable(finding: &Finding<'_>) -> bool {
     let first = finding.damage.map_or(0, |(first, _)| first);
-    finding
-        .subject
-        .is_none_or(|block| first < block.address + block.bytes)
+    finding.subject.is_none_or(|block| {
+        !block.is_size_unknown() && (block.address..block.address + block.bytes).contains(&first)
+    })
 }
 
-/// The side of its pages on which a guarded block has to lie for the write to be stopped.
-fn other_side(paper: &mut Paper, kind: Kind, block: &Subject) {
-    let is_right = (block.address + block.size)
-        .next_multiple_of(MIN_ALIGN)
-        .is_multiple_of(PAGE);
-    let side: &[u8] = match kind {
-        Kind::HeapUnderflow => b"left",
-        // Not far enough behind for that.
-        _ if is_right => return,
-        _ => b"right",
+/// The side of its pages on which the block has to lie for the write to be stopped.
+fn stop_writer(paper: &mut Paper, finding: &Finding<'_>, head: &[u8]) {
+    let (Some(block), Some((_, last))) = (&finding.subject, finding.damage) else {
+        return;
     };
+    let end = block.address + block.size;
+    // Up to there pages of a block go that lies right.
+    let slack = block.size.next_multiple_of(MIN_ALIGN) - block.size;
+    let side: &[u8] = match finding.kind {
+        Kind::HeapUnderflow => b",left",
+        _ if last < end + slack && !block.is_size_unknown() => b",exact",
+        _ => b"",
+    };
+    let is_there = block.is_guarded && end.next_multiple_of(MIN_ALIGN).is_multiple_of(PAGE);
+    // It lies so already, and was not stopped: not far enough behind for that.
+    if is_there && side.is_empty() {
+        return;
+    }
     paper.line(
         Line::new()
-            .text(b"     or: HAKMEM_GUARD=all,")
+            .text(head)
+            .text(b": HAKMEM_GUARD=all")
             .text(side)
             .text(b" stops the program at the instruction that writes there"),
     );
@@ -88,7 +90,7 @@ fn watch_writer(paper: &mut Paper, finding: &Finding<'_>, freed: bool) {
     }
     line.text(if freed { b" on=free" } else { b" on=alloc" });
     line.text(b" do=arm");
-    // The word where the damage begins; in front of the block is the end of the one below.
+    // The word where the damage begins.
     if first >= subject.address {
         line.text(b" words=").number((first - subject.address) / 8);
     }
