@@ -49,6 +49,7 @@ pub unsafe fn deallocate(block: *mut u8, caller: Caller) {
 /// # Safety
 /// - `block` is a live block of this module, or null.
 /// - On success the old address is not used any more.
+#[inline(always)]
 pub unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     // SAFETY: the caller's clauses.
     unsafe { heap::resize(block, size, caller) }

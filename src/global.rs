@@ -70,3 +70,31 @@ unsafe impl GlobalAlloc for Hakmem {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::size_class::MID_MAX;
+
+    /// What is asked for is the largest class's, and is none of it with what observers put behind it.
+    #[test]
+    fn blocks_are_resized_at_the_largest_class_s_end() {
+        let around = MID_MAX - 24..=MID_MAX + 1;
+        for from in [1, MID_MAX / 2].into_iter().chain(around.clone()) {
+            for to in around.clone() {
+                let layout = Layout::from_size_align(from, 8).expect("a layout");
+                // SAFETY: blocks of this allocator, by their layouts.
+                unsafe {
+                    let block = Hakmem.alloc(layout);
+                    assert!(!block.is_null());
+                    block.write_bytes(7, from);
+                    let block = Hakmem.realloc(block, layout, to);
+                    assert!(!block.is_null());
+                    let kept = core::slice::from_raw_parts(block, from.min(to));
+                    assert!(kept.iter().all(|byte| *byte == 7), "{from} to {to}");
+                    Hakmem.dealloc(block, Layout::from_size_align(to, 8).expect("a layout"));
+                }
+            }
+        }
+    }
+}

@@ -89,6 +89,13 @@ fn put(letters: &str, value: usize) {
     }
 }
 
+/// As [`put`], each.
+fn put_all(entries: &[(Name, usize)]) {
+    for &(name, value) in entries {
+        put_named(name, value);
+    }
+}
+
 /// As [`put`].
 fn put_named(name: Name, value: usize) {
     let count = ROOT.count.load(Ordering::Relaxed) as usize;
@@ -129,38 +136,26 @@ pub(crate) fn fill() {
     put("version.minor", number(env!("CARGO_PKG_VERSION_MINOR")));
     put("version.patch", number(env!("CARGO_PKG_VERSION_PATCH")));
     put("registry", &raw const crate::registry::REGISTRY as usize);
-    for (name, offset) in Registry::OFFSETS {
-        put_named(name, offset);
-    }
+    put_all(&Registry::OFFSETS);
     put("registry.outer.count", Registry::OUTER.0);
     put("registry.outer.span", Registry::OUTER.1);
     put("page.bytes", PAGE);
     put("slot.bytes", SLOT_BYTES);
     put("superslab.bytes", SUPERSLAB_BYTES);
-    for (name, offset) in SuperSlab::OFFSETS {
-        put_named(name, offset);
-    }
-    for (name, offset) in Slab::OFFSETS {
-        put_named(name, offset);
-    }
+    put_all(&SuperSlab::OFFSETS);
+    put_all(&Slab::OFFSETS);
     put("slab.first_block", Slab::FIRST);
     put("caches", ThreadCache::all_address());
-    for (name, offset) in ThreadCache::OFFSETS {
-        put_named(name, offset);
-    }
+    put_all(&ThreadCache::OFFSETS);
     put("cache.thread", ThreadCache::THREAD_OFFSET);
     put("cache.inbox", ThreadCache::INBOX_OFFSET);
     put("stock", unit_stock::address());
-    for (name, offset) in unit_stock::OFFSETS {
-        put_named(name, offset);
-    }
+    put_all(&unit_stock::OFFSETS);
     put("list.link", 0);
     put("mappings", &raw const metadata::MAPPED as usize);
     put("mappings.count", &raw const metadata::MAPPED_COUNT as usize);
     put("mappings.capacity", metadata::MAPPED.len());
-    for (name, offset) in Mapping::OFFSETS {
-        put_named(name, offset);
-    }
+    put_all(&Mapping::OFFSETS);
     put("link.key", block::key());
     for offset in Slab::RECORDS {
         put("slab.records", offset);

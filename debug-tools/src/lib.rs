@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod again;
 mod answer;
 mod checkout;
 mod command;

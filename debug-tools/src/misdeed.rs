@@ -10,6 +10,7 @@
 //! program counter again.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use hakmem_trace_format::reader::{Event, Trace};
 use hakmem_trace_format::{FileName, Kind};
@@ -54,6 +55,11 @@ pub struct Misdeed {
     pub freed: Option<Stack>,
     /// A rule for `--watch`, which names the culprit in the next run.
     pub rule: Option<String>,
+    /// A value for `--guard`, under which the next run is stopped where it is done.
+    pub guard: Option<String>,
+    /// It is a write into the block of somebody who has it: who watches one that is live sees all that
+    /// write there, and most of them may.
+    pub is_into_live: bool,
 }
 
 impl Misdeed {
@@ -66,6 +72,15 @@ impl Misdeed {
         all.extend(caught(trace));
         all.sort_by_key(|misdeed| misdeed.by.is_none());
         all
+    }
+
+    /// The guards of the next run; none where somebody was seen doing it in this one.
+    pub fn next_guard(all: &[Self]) -> Option<&str> {
+        let is_known = |misdeed: &Self| misdeed.by.is_some() && !misdeed.is_into_live;
+        match all.iter().any(is_known) {
+            true => None,
+            false => all.iter().find_map(|misdeed| misdeed.guard.as_deref()),
+        }
     }
 
     /// The rule of the next run; none where a watch has caught somebody in this one.
@@ -90,7 +105,14 @@ impl Misdeed {
         let mut lines = vec![];
         let said = format!("{}: {}", self.kind, Printable(&self.sentence));
         match self.culprit(symbols) {
-            Some(culprit) => lines.push(format!("culprit: {}: {said}", named(&culprit, true))),
+            Some(function) => {
+                let who = if self.is_into_live {
+                    "writer"
+                } else {
+                    "culprit"
+                };
+                lines.push(format!("{who}: {}: {said}", named(&function, true)));
+            }
             None => lines.push(format!("found: {said}")),
         }
         let stacks = [
@@ -122,6 +144,8 @@ impl Misdeed {
             "allocated_by": stack(&self.allocated),
             "freed_by": stack(&self.freed),
             "rule": self.rule,
+            "guard": self.guard,
+            "into_live_block": self.is_into_live,
         })
     }
 }
@@ -144,6 +168,15 @@ pub fn is_of_library(function: &Function) -> bool {
     });
     let source = function.source.as_ref().map(|(source, _)| source);
     is_file || source.is_some_and(|s| s.starts_with("/rustc") || s.starts_with("/usr/include"))
+}
+
+/// Whether a function is one of hakmem's own: of its library, or of the crate in a program.
+pub fn is_of_hakmem(function: &Function) -> bool {
+    let file = function.module.as_ref().and_then(|path| path.file_name());
+    file.is_some_and(|name| name.as_encoded_bytes().starts_with(b"libhakmem"))
+        || ["hakmem_alloc::", "<hakmem_alloc::"]
+            .iter()
+            .any(|of| function.name.starts_with(of))
 }
 
 impl Stack {
@@ -267,7 +300,15 @@ fn told(trace: &Trace, text: &str, time: u64) -> Vec<Misdeed> {
             said if said.trim_start().starts_with("next: HAKMEM_WATCH='") => {
                 misdeed.rule = said.split('\'').nth(1).map(str::to_owned);
             }
-            _ => {}
+            said => {
+                let rest = ["next: ", "or: "]
+                    .iter()
+                    .find_map(|begin| said.trim_start().strip_prefix(begin));
+                let guard = rest.and_then(|rest| rest.strip_prefix("HAKMEM_GUARD="));
+                if let Some((guard, _)) = guard.and_then(|guard| guard.split_once(' ')) {
+                    misdeed.guard = Some(guard.to_owned());
+                }
+            }
         }
     }
     forget_finder(all.last_mut(), is_unknown);
@@ -319,7 +360,9 @@ fn caught(trace: &Trace) -> Vec<Misdeed> {
             }),
             ..Misdeed::default()
         };
-        misdeed.find_owners(trace, record.time());
+        let live = misdeed.find_owners(trace, record.time());
+        let written = changed(record.address(), old, record.value());
+        misdeed.is_into_live = live.is_some_and(|live| live.contains(&written));
         all.push(misdeed);
     }
     all
@@ -336,8 +379,9 @@ pub fn rare(trace: &Trace) -> impl Iterator<Item = Event> {
 }
 
 impl Misdeed {
-    /// Who had the block at a time, by the trace's events.
-    fn find_owners(&mut self, trace: &Trace, time: u64) {
+    /// Who had the block at a time, by the trace's events. Says which bytes are somebody's then, if they are.
+    fn find_owners(&mut self, trace: &Trace, time: u64) -> Option<Range<u64>> {
+        let mut live = None;
         for event in trace.history(self.address).events {
             let record = &event.record;
             if record.time() > time {
@@ -354,12 +398,22 @@ impl Misdeed {
             match record.kind() {
                 Some(Kind::Allocate | Kind::ResizeIn) => {
                     (self.allocated, self.freed) = (stack(), None);
+                    live = Some(record.address()..record.address() + record.size());
                 }
-                Some(Kind::Free | Kind::RemoteFree | Kind::ResizeOut) => self.freed = stack(),
+                Some(Kind::Free | Kind::RemoteFree | Kind::ResizeOut) => {
+                    self.freed = stack();
+                    live = None;
+                }
                 _ => {}
             }
         }
+        live
     }
+}
+
+/// The last byte of a word that a write has changed; its first one where none is another.
+fn changed(word: u64, old: u64, new: u64) -> u64 {
+    word + u64::from(63 - (old ^ new | 1).leading_zeros()) / 8
 }
 
 #[cfg(test)]
@@ -372,6 +426,14 @@ mod tests {
         assert_eq!(shell_word("size=8 do=arm"), "'size=8 do=arm'");
         assert_eq!(shell_word("it's"), "'it'\\''s'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn the_last_byte_that_was_changed() {
+        assert_eq!(changed(0x1000, 0xdede, 0xde00), 0x1000);
+        assert_eq!(changed(0x1000, 0, 0x1_0000), 0x1002);
+        assert_eq!(changed(0x1000, 0, u64::MAX), 0x1007);
+        assert_eq!(changed(0x1000, 5, 5), 0x1000);
     }
 
     #[test]

@@ -9,12 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hakmem_trace_format::reader::Trace;
 
+use crate::again::Again;
 use crate::answer::Answer;
 use crate::failure::say;
 use crate::misdeed::{Misdeed, shell_word};
 use crate::printable::Printable;
 use crate::symbols::Symbols;
 use crate::trace::TraceDirectory;
+use crate::wishes;
 
 /// Findings of a process that are said, and processes of which they are.
 const TOLD: usize = 5;
@@ -22,7 +24,7 @@ const TOLD: usize = 5;
 const LOOKED_AT: usize = 1000;
 
 /// Says it of the process `pid`, which was started at a time, and of its children.
-pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
+pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime, again: &Again) {
     let sessions = sessions(directory, pid, since);
     let of_program = |trace: &Trace| trace.session().header().pid == pid;
     match sessions.first().filter(|trace| of_program(trace)) {
@@ -49,7 +51,7 @@ pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
                 Printable(&program)
             ));
         }
-        say_findings(trace, misdeeds);
+        say_findings(trace, misdeeds, again);
     }
     if let Some(more) = wrong.len().checked_sub(TOLD).filter(|more| *more > 0) {
         say(format_args!(
@@ -65,10 +67,16 @@ pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime) {
                 processes => format!(" in {processes} processes"),
             }
         ));
+        if !again.has("--guard") && env::var_os(wishes::GUARD).is_none() {
+            say(format_args!(
+                "hakmem: wrong reads, and writes that leave no trace, are stopped by: {}",
+                again.with("--guard", "all")
+            ));
+        }
     }
 }
 
-fn say_findings(trace: &Trace, misdeeds: &[Misdeed]) {
+fn say_findings(trace: &Trace, misdeeds: &[Misdeed], again: &Again) {
     let mut symbols = Symbols::new(trace, &Answer::default());
     for misdeed in misdeeds.iter().take(TOLD) {
         if let Some(line) = misdeed.lines(&mut symbols).first() {
@@ -81,7 +89,13 @@ fn say_findings(trace: &Trace, misdeeds: &[Misdeed]) {
     if let Some(rule) = Misdeed::next_rule(misdeeds) {
         say(format_args!(
             "hakmem: who wrote there is named by: {}",
-            again(rule)
+            again.with("--watch", rule)
+        ));
+    }
+    if let Some(guard) = Misdeed::next_guard(misdeeds) {
+        say(format_args!(
+            "hakmem: it is stopped where that happens by: {}",
+            again.with_only("--guard", guard)
         ));
     }
     say(format_args!(
@@ -121,18 +135,4 @@ fn shown(path: &Path) -> String {
     let short = short.filter(|short| !short.as_os_str().is_empty());
     let text = short.as_deref().unwrap_or(path).to_string_lossy();
     shell_word(&Printable(&text).to_string())
-}
-
-/// This command once more, under a rule.
-fn again(rule: &str) -> String {
-    let mut words = vec!["hakmem".to_owned()];
-    let mut is_there = false;
-    for word in env::args_os().skip(1) {
-        words.push(shell_word(&Printable(&word.to_string_lossy()).to_string()));
-        if !is_there && word == "run" {
-            is_there = true;
-            words.extend(["--watch".to_owned(), shell_word(rule)]);
-        }
-    }
-    words.join(" ")
 }

@@ -56,7 +56,7 @@ pub struct Symbols<'t> {
     /// By the module's index: whether its file can be asked.
     usable: HashMap<usize, bool>,
     /// By the module's index and the address in it.
-    known: HashMap<(usize, u64), Rc<[Function]>>,
+    known: HashMap<(usize, u64, u64), Rc<[Function]>>,
 }
 
 impl<'t> Symbols<'t> {
@@ -80,12 +80,12 @@ impl<'t> Symbols<'t> {
     /// The functions that return to `pc`, at a time in ticks: more than one where calls have been
     /// inlined, innermost first. There is at least one.
     pub fn functions(&mut self, pc: u64, time: u64) -> Rc<[Function]> {
-        self.functions_at(pc, pc.saturating_sub(1), time)
+        self.functions_at(pc, pc.saturating_sub(1), pc, time)
     }
 
     /// The functions whose instruction is at `pc`, as of a crash.
     pub fn functions_at_instruction(&mut self, pc: u64, time: u64) -> Rc<[Function]> {
-        self.functions_at(pc.saturating_add(1), pc, time)
+        self.functions_at(pc.saturating_add(1), pc, pc, time)
     }
 
     /// The functions of a frame of a stack, at a time in ticks.
@@ -96,20 +96,21 @@ impl<'t> Symbols<'t> {
         }
     }
 
-    /// Of the return address `pc`, whose call is at `call`.
-    fn functions_at(&mut self, pc: u64, call: u64, time: u64) -> Rc<[Function]> {
+    /// Of the return address `pc`, whose call is at `call`; without a name it is `shown`.
+    fn functions_at(&mut self, pc: u64, call: u64, shown: u64, time: u64) -> Rc<[Function]> {
         let Some(module) = self.map.module_of(call, time) else {
-            return [unnamed(format!("{pc:#x}"), None)].into();
+            return [unnamed(format!("{shown:#x}"), None)].into();
         };
         let address = pc.wrapping_sub(module.base);
-        let key = (module.index, address);
+        let shown = shown.wrapping_sub(module.base);
+        let key = (module.index, address, shown);
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
         let named = self.usable(module).then(|| self.ask(module, address));
         let functions = named.flatten().unwrap_or_else(|| {
             let file = module.path.file_name().unwrap_or(module.path.as_os_str());
-            let name = format!("{}+{address:#x}", file.to_string_lossy());
+            let name = format!("{}+{shown:#x}", file.to_string_lossy());
             [unnamed(name, Some(module.path.clone()))].into()
         });
         self.known.insert(key, functions.clone());

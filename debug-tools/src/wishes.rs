@@ -12,6 +12,9 @@ use crate::failure::{Failure, Status};
 use crate::library::Library;
 use crate::printable::Printable;
 
+/// Which blocks get pages of their own.
+pub const GUARD: &str = "HAKMEM_GUARD";
+
 /// The options.
 #[derive(Args, Debug, Default)]
 pub struct Wishes {
@@ -89,7 +92,7 @@ impl Wishes {
         for (name, option, texts) in [
             ("HAKMEM_WATCH", "--watch", rules),
             ("HAKMEM_WATCH_ADDR", "--watch", addresses),
-            ("HAKMEM_GUARD", "--guard", self.guard.iter().collect()),
+            (GUARD, "--guard", self.guard.iter().collect()),
         ] {
             for text in &texts {
                 check(name, option, text)?;

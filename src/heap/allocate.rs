@@ -58,7 +58,7 @@ fn allocate_untimed(size: usize, caller: Caller) -> *mut u8 {
 
 /// As [`allocate`], for POOL and MID; and LARGE passes through here.
 #[inline(never)]
-pub(super) fn allocate_medium(size: usize, caller: Caller) -> *mut u8 {
+fn allocate_medium(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
     let wanted = size.saturating_add(Observed::tail());
     if wanted <= MID_MAX

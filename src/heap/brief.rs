@@ -1,66 +1,63 @@
-//! The fast paths of calls where hooks see blocks in brief: of blocks that go to the front, and of TINY
-//! ones that come from there.
+//! The fast paths of calls where hooks see blocks in brief: of those that come from the front, and go there.
 //!
 //! What else there is stands in functions that are called last: so these need no frame, and save no
 //! registers.
 
-use super::{allocate_medium, allocate_slow, allocated, deallocate_slower, deallocate_untimed};
+use super::allocate::allocate_slow;
+use super::free::{deallocate_slower, deallocate_untimed};
+use super::resize::{is_worth_staying, move_to, resize_at_length};
 use crate::observe::caller::{Caller, Origin, Told};
 use crate::observe::{Observed, Observer, Release, Request};
-use crate::size_class::{MIN_ALIGN, TINY_MAX};
-use crate::superslab::SUPERSLAB_BYTES;
-use crate::thread_cache::front::Front;
-use core::ptr::NonNull;
+use crate::size_class::{MID_MAX, MIN_ALIGN, SizeClass, TINY_MAX};
+use crate::thread_cache::front::{Bin, Front};
 
 /// As [`super::allocate`].
 #[inline(always)]
 pub(super) fn allocate(size: usize, caller: Caller) -> *mut u8 {
     let front = Front::current();
     let (origin, told) = caller.parts();
-    let wanted = size.saturating_add(Observed::tail());
-    if wanted > TINY_MAX {
+    if size > TINY_MAX - Observed::BRIEF_TAIL {
         return allocate_larger(size, origin, told);
     }
     // SAFETY: at most TINY_MAX.
-    let bin = unsafe { front.bin_for(wanted) };
-    let Some(block) = bin.pop() else {
-        return allocate_slowly(size, origin, told);
-    };
+    let bin = unsafe { front.bin_for(size + Observed::BRIEF_TAIL) };
+    match take(front, bin, size, caller) {
+        Some(block) => block,
+        None => allocate_slowly(size, origin, told),
+    }
+}
+
+/// As [`allocate`], for POOL and MID; and LARGE passes through here.
+#[inline(never)]
+fn allocate_larger(size: usize, origin: Origin, told: Told) -> *mut u8 {
+    let caller = Caller::of_parts(origin, told);
+    let front = Front::current();
+    if size <= MID_MAX - Observed::BRIEF_TAIL
+        && let bin = front.bin(SizeClass::of(size + Observed::BRIEF_TAIL))
+        && let Some(block) = take(front, bin, size, caller)
+    {
+        return block;
+    }
+    allocate_slowly(size, origin, told)
+}
+
+/// A block out of a bin of the front.
+#[inline(always)]
+fn take(front: &Front, bin: &Bin, size: usize, caller: Caller) -> Option<*mut u8> {
+    let block = bin.pop()?.as_ptr();
     let request = Request {
         size,
         align: MIN_ALIGN,
         caller,
     };
-    let bytes = front.class_of(bin).bytes();
-    if !Observed::handed_out(block.as_ptr() as usize, bytes, &request) {
-        return allocated_slowly(front, block, size, origin, told);
-    }
-    block.as_ptr()
-}
-
-#[inline(never)]
-fn allocate_larger(size: usize, origin: Origin, told: Told) -> *mut u8 {
-    allocate_medium(size, Caller::of_parts(origin, told))
+    Observed::handed_out(block as usize, front.bytes_of(bin), &request);
+    Some(block)
 }
 
 #[cold]
 #[inline(never)]
 fn allocate_slowly(size: usize, origin: Origin, told: Told) -> *mut u8 {
     allocate_slow(size, Caller::of_parts(origin, told))
-}
-
-/// A block is handed out of which observers have to be told otherwise.
-#[inline(never)]
-fn allocated_slowly(
-    front: &'static Front,
-    block: NonNull<u8>,
-    size: usize,
-    origin: Origin,
-    told: Told,
-) -> *mut u8 {
-    let caller = Caller::of_parts(origin, told);
-    allocated(front, block, size, MIN_ALIGN, caller);
-    block.as_ptr()
 }
 
 /// As [`super::deallocate`].
@@ -72,25 +69,27 @@ pub(super) unsafe fn deallocate(block: *mut u8, caller: Caller) {
     let front = Front::current();
     let address = block as usize;
     let (origin, told) = caller.parts();
-    if let Some(bin) = front.bin_of(address) {
-        let bytes = front.class_of(bin).bytes();
-        // Whether a place begins here the observer knows. If none does, what it reads is there all the same:
-        // in the same SuperSlab.
-        let end = address + bytes - 1;
-        let may_be_block = address.is_multiple_of(MIN_ALIGN) && address ^ end < SUPERSLAB_BYTES;
-        let release = Release {
-            caller,
-            is_remote: false,
-        };
-        if may_be_block && Observed::taken_back(address, bytes, &release) {
-            if !bin.push(block) {
-                deallocate_slower(block);
-            }
-            return;
+    // Whether a place begins here the observer knows.
+    if let Some(bin) = front.bin_of(address)
+        && address.is_multiple_of(MIN_ALIGN)
+        && Observed::taken_back(address, front.bytes_of(bin), &here(caller))
+    {
+        if !bin.push(block) {
+            deallocate_slower(block);
         }
+        return;
     }
     // SAFETY: the caller's clause.
     unsafe { deallocate_slowly(block, origin, told) }
+}
+
+/// The end of a block's use, by the thread that owns its slab.
+#[inline(always)]
+fn here(caller: Caller) -> Release {
+    Release {
+        caller,
+        is_remote: false,
+    }
 }
 
 /// # Safety
@@ -99,4 +98,42 @@ pub(super) unsafe fn deallocate(block: *mut u8, caller: Caller) {
 unsafe fn deallocate_slowly(block: *mut u8, origin: Origin, told: Told) {
     // SAFETY: the caller's clause.
     unsafe { deallocate_untimed(block, Caller::of_parts(origin, told)) }
+}
+
+/// As [`super::resize`].
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
+    let front = Front::current();
+    let address = block as usize;
+    let (origin, told) = caller.parts();
+    if let Some(bin) = front.bin_of(address)
+        && address.is_multiple_of(MIN_ALIGN)
+        && let bytes = front.bytes_of(bin)
+        && !is_worth_staying(size.saturating_add(Observed::BRIEF_TAIL), bytes)
+        && let Some(asked) = Observed::asked_of(address, bytes, &here(caller))
+        && let new = allocate_new(size, origin, told)
+        && !new.is_null()
+    {
+        // SAFETY: the caller's clause, and the new one has `size` bytes.
+        unsafe { move_to(new, block, asked.min(size), caller) };
+        return new;
+    }
+    // SAFETY: the caller's clause.
+    unsafe { resize_slowly(block, size, origin, told) }
+}
+
+#[inline(never)]
+fn allocate_new(size: usize, origin: Origin, told: Told) -> *mut u8 {
+    allocate(size, Caller::of_parts(origin, told))
+}
+
+/// # Safety
+/// As of [`super::resize`].
+#[inline(never)]
+unsafe fn resize_slowly(block: *mut u8, size: usize, origin: Origin, told: Told) -> *mut u8 {
+    // SAFETY: the caller's clause.
+    unsafe { resize_at_length(block, size, Caller::of_parts(origin, told)) }
 }

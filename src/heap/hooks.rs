@@ -128,7 +128,7 @@ fn handed_out(block: NonNull<u8>) -> Option<observe::Block<'static, observe::Rec
     let (bytes, class, index) = match slab.kind() {
         Kind::Blocks => {
             let class = slab.class();
-            let index = class.block_index(address - slab.start());
+            let index = class.block_index(address - slab.first_block());
             (class.bytes(), class.index(), index)
         }
         _ => (slab.block_bytes(), observe::LARGE, 0),

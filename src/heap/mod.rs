@@ -21,11 +21,9 @@ use crate::size_class::{MID_MAX, SizeClass};
 use crate::sys::system_malloc;
 use crate::thread_cache::parked;
 pub(crate) use allocate::{allocate, allocate_aligned, allocate_zeroed, allocate_zeroed_aligned};
-use allocate::{allocate_medium, allocate_slow};
 use core::ptr::NonNull;
 pub(crate) use free::deallocate;
-use free::{deallocate_slower, deallocate_untimed};
-use hooks::{allocated, apart, seen};
+use hooks::{apart, seen};
 pub(crate) use resize::{resize, resize_known, resize_to_nothing};
 use system::foreign_blocks_are_legitimate;
 

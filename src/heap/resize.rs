@@ -4,7 +4,7 @@ use super::allocate::{allocate, allocate_aligned};
 use super::free::deallocate;
 use super::hooks::{has_resized, how_to_resize, timed};
 use super::system::{foreign_blocks_are_legitimate, foreign_may_be_freed, is_ours};
-use super::{fault_of, wrong};
+use super::{brief, fault_of, wrong};
 use crate::arena::UNIT;
 use crate::fault::{Call, Fault};
 use crate::large;
@@ -23,7 +23,19 @@ use core::ptr::{self, NonNull};
 ///
 /// # Safety
 /// `block` is a live block of ours or null; on success the old address is not used any more.
+#[inline(always)]
 pub(crate) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
+    if caller.is_brief() {
+        // SAFETY: the caller's clause, here and below.
+        return unsafe { brief::resize(block, size, caller) };
+    }
+    // SAFETY: as above.
+    unsafe { resize_at_length(block, size, caller) }
+}
+
+/// # Safety
+/// As of [`resize`].
+pub(super) unsafe fn resize_at_length(block: *mut u8, size: usize, caller: Caller) -> *mut u8 {
     if block.is_null() {
         return allocate(size, caller);
     }
@@ -72,7 +84,7 @@ unsafe fn resize_by_copy(block: *mut u8, old: usize, size: usize, caller: Caller
 /// # Safety
 /// Both have so many, the new one is no other's, and nobody uses the old one any more.
 #[inline(always)]
-unsafe fn move_to(new: *mut u8, block: *mut u8, bytes: usize, caller: Caller) {
+pub(super) unsafe fn move_to(new: *mut u8, block: *mut u8, bytes: usize, caller: Caller) {
     // SAFETY: the caller's clause, here and below.
     unsafe { ptr::copy_nonoverlapping(block, new, bytes) };
     // SAFETY: as above.
@@ -137,9 +149,9 @@ pub(crate) unsafe fn resize_known(
     caller: Caller,
 ) -> *mut u8 {
     if align <= MIN_ALIGN {
-        let same_class = old <= MID_MAX
-            && size <= MID_MAX
-            && SizeClass::of(old + Observed::tail()) == SizeClass::of(size + Observed::tail());
+        let tail = Observed::tail();
+        let have_classes = old <= MID_MAX - tail && size <= MID_MAX - tail;
+        let same_class = have_classes && SizeClass::of(old + tail) == SizeClass::of(size + tail);
         if same_class && !caller.is_some() && is_ours(Tier::of(old)) {
             return block;
         }
@@ -177,6 +189,12 @@ fn checked_bytes(slab: &Slab, block: *mut u8) -> Result<usize, Fault> {
     }
 }
 
+/// Whether `wanted` bytes are in a block of `old` where it is: half of one is not worth a copy.
+#[inline(always)]
+pub(super) fn is_worth_staying(wanted: usize, old: usize) -> bool {
+    wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN)
+}
+
 fn resize_in_place(
     slab: &'static Slab,
     block: *mut u8,
@@ -186,9 +204,7 @@ fn resize_in_place(
 ) -> Option<NonNull<u8>> {
     let wanted = size.checked_add(Observed::tail())?;
     let resized = match slab.kind() {
-        // Half of a block is not worth a copy.
-        Kind::Blocks => (wanted <= old && (wanted > old / 2 || old <= 4 * MIN_ALIGN))
-            .then(|| NonNull::new(block))?,
+        Kind::Blocks => is_worth_staying(wanted, old).then(|| NonNull::new(block))?,
         _ if wanted > large::SIZE_MAX || wanted <= MID_MAX => None,
         _ => match setup::enter() {
             Err(NoCache::Interrupted) => None,

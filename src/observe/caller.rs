@@ -24,7 +24,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 /// is seen; set by the set-up, when the options are known. Relaxed: a thread that notices late
 /// observes late.
 #[doc(hidden)]
-pub static OBSERVES: AtomicU8 = AtomicU8::new(1);
+pub static OBSERVES: AtomicU8 = AtomicU8::new(SEES);
 
 /// From a frame of a C function to its return address, and from one of `operator new`'s.
 const RETURN: usize = 1;
@@ -284,14 +284,13 @@ extern "C" fn call_with_frame(
     )
 }
 
-/// Hooks see all blocks; the next one after 0, which is nothing.
+/// Hooks see blocks in slabs in brief; the next one after 0, which is nothing.
 #[doc(hidden)]
-pub const SEES: u8 = 1;
+pub const SEES_BRIEFLY: u8 = 1;
+/// They see all blocks.
+const SEES: u8 = 2;
 /// They see those alone that are diverted.
-const DIVERTS: u8 = 2;
-/// They see blocks in slabs in brief.
-#[doc(hidden)]
-pub const SEES_BRIEFLY: u8 = 3;
+const DIVERTS: u8 = 3;
 
 /// Switches the hooks on or off, for calls that come in from now on: what they see of blocks, and
 /// whether requests are diverted.
@@ -415,33 +414,32 @@ macro_rules! entry_code {
     ($unseen:ident, $seen:ident, $brief:ident, $($argument:ident)*) => {
         ::core::arch::naked_asm!(
             ".cfi_startproc",
-            "cmp byte ptr [rip + {observes}], {sees}",
+            "cmp byte ptr [rip + {observes}], {sees_briefly}",
             "jb {unseen}",
             "push rbp",
             ".cfi_adjust_cfa_offset 8",
             ".cfi_rel_offset rbp, 0",
-            "mov rbp, rsp",
-            ".cfi_def_cfa_register rbp",
-            concat!("mov ", $crate::entry_code!(@register $($argument)*), ", rbp"),
+            concat!("mov ", $crate::entry_code!(@register $($argument)*), ", rsp"),
             // By the comparison above.
-            "ja 3f",
-            "2:",
-            "call {seen}",
+            "jne 2f",
+            "call {brief}",
             "pop rbp",
             ".cfi_remember_state",
-            ".cfi_def_cfa rsp, 8",
+            ".cfi_adjust_cfa_offset -8",
+            ".cfi_restore rbp",
             "ret",
-            "3:",
             ".cfi_restore_state",
-            "cmp byte ptr [rip + {observes}], {sees_briefly}",
-            "jne 2b",
-            "call {brief}",
+            "2:",
+            "mov rbp, rsp",
+            ".cfi_def_cfa_register rbp",
+            "call {seen}",
             "pop rbp",
             ".cfi_def_cfa rsp, 8",
             "ret",
             ".cfi_endproc",
+            // Each in one line of the cache.
+            ".p2align 6",
             observes = sym $crate::c_abi::OBSERVES,
-            sees = const $crate::c_abi::SEES,
             sees_briefly = const $crate::c_abi::SEES_BRIEFLY,
             unseen = sym $unseen,
             seen = sym $seen,

@@ -113,20 +113,27 @@ pub(crate) trait Observer: 'static {
     #[inline(always)]
     fn allocated(_: &Self::Local, _: &Block<'_, Self::Record>, _: &Request) {}
 
-    /// Instead of [`allocated`](Observer::allocated) where nobody sees more: a block in a slab, whose
-    /// place begins at `start` and has so many bytes; false, and nothing is done, where that has to be
-    /// told.
-    #[inline(always)]
-    fn handed_out(_start: usize, _bytes: usize, _request: &Request) -> bool {
-        true
-    }
+    /// As [`tail`](Observer::tail) says where hooks see blocks in brief.
+    const BRIEF_TAIL: usize = 0;
 
-    /// Instead of [`freeing`](Observer::freeing), likewise; false as well if there is no place of a block
-    /// that somebody has: an address in a slab of such blocks is all that is known. That many bytes from there
-    /// on can be read.
+    /// Instead of [`allocated`](Observer::allocated) where hooks see blocks in brief: one in a slab, whose
+    /// place begins at `start` and has so many bytes, and in which nobody has written yet.
+    #[inline(always)]
+    fn handed_out(_start: usize, _bytes: usize, _request: &Request) {}
+
+    /// Instead of [`freeing`](Observer::freeing), likewise; false, and nothing is done, where that has to be
+    /// told, or if there is no place of a block that somebody has. That `start` is a multiple of 16 in a slab
+    /// of such blocks is all that is known; so there is something in front of it.
     #[inline(always)]
     fn taken_back(_start: usize, _bytes: usize, _release: &Release) -> bool {
         true
+    }
+
+    /// As [`taken_back`](Observer::taken_back), of a block that is going to be: how many bytes of it the
+    /// program has.
+    #[inline(always)]
+    fn asked_of(_start: usize, bytes: usize, _release: &Release) -> Option<usize> {
+        Some(bytes)
     }
 
     /// First thing in a free. Says which block goes back now: this one, an older one, or none.

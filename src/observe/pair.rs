@@ -108,14 +108,23 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         B::allocated(&local.1, &block.second(), request);
     }
 
+    const BRIEF_TAIL: usize = A::BRIEF_TAIL + B::BRIEF_TAIL;
+
     #[inline(always)]
-    fn handed_out(start: usize, bytes: usize, request: &Request) -> bool {
-        A::handed_out(start, bytes, request) && B::handed_out(start, bytes, request)
+    fn handed_out(start: usize, bytes: usize, request: &Request) {
+        A::handed_out(start, bytes, request);
+        B::handed_out(start, bytes, request);
     }
 
     #[inline(always)]
     fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
         A::taken_back(start, bytes, release) && B::taken_back(start, bytes, release)
+    }
+
+    #[inline(always)]
+    fn asked_of(start: usize, bytes: usize, release: &Release) -> Option<usize> {
+        let asked = A::asked_of(start, bytes, release)?;
+        B::asked_of(start, bytes, release).map(|other| asked.min(other))
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@ use super::nearest::{nearest, nearest_of};
 use super::older::{OLDER, Older};
 use super::parse::{self, Form};
 use super::resolve::value_of;
-use super::variable::{Builds, Kind, Range, Variable};
+use super::variable::{Builds, Field, Kind, Range, Variable};
 use super::warning::Fault;
 use super::{DEBUG, PRODUCTION};
 
@@ -175,45 +175,8 @@ fn value_in<'a>(
     };
     match variable.kind {
         Kind::List(_) if value == b"0" => {}
-        Kind::List(areas) => {
-            let observed = match build {
-                Builds::Observed => variable.observed_areas(),
-                Builds::Every => &[],
-            };
-            for word in value.split(|&byte| byte == b',') {
-                let mut known = areas.iter().chain(observed);
-                if word != b"1" && !known.any(|area| area.as_bytes() == word) {
-                    complain(Finding::Malformed {
-                        variable,
-                        value: word,
-                        nearest: nearest_of(word, areas.iter().chain(observed).copied()),
-                    });
-                }
-            }
-        }
-        Kind::Fields(fields) => {
-            let names = fields.iter().map(|field| field.name.as_bytes());
-            for part in value.split(|&byte| byte == b',') {
-                match parse::field(names.clone(), part) {
-                    Ok((place, number)) if !fields[place].range.contains(number) => {
-                        complain(Finding::OutOfRange {
-                            variable,
-                            value: part,
-                            range: fields[place].range,
-                        });
-                    }
-                    Ok(_) => {}
-                    Err(_) => complain(Finding::Malformed {
-                        variable,
-                        value: part,
-                        nearest: nearest_of(
-                            part.split(|&byte| byte == b'=').next().unwrap_or(part),
-                            fields.iter().map(|field| field.name),
-                        ),
-                    }),
-                }
-            }
-        }
+        Kind::List(areas) => list(variable, areas, value, build, &mut complain),
+        Kind::Fields(names) => fields(variable, names, value, &mut complain),
         Kind::Text | Kind::Address => {
             if let Some(found) = misread(variable.name, value) {
                 complain(Finding::Misread {
@@ -223,39 +186,101 @@ fn value_in<'a>(
                 });
             }
         }
-        kind => {
-            let words: &[&'static str] = match kind {
-                Kind::Word(words) => words,
-                _ => &[],
-            };
-            let bytes = words.iter().map(|word| word.as_bytes());
-            match (parse::number(Form::of(kind), bytes, value), variable.range) {
-                (Ok(number), Some(range)) if !range.contains(number) => {
-                    complain(Finding::OutOfRange {
-                        variable,
-                        value,
-                        range,
-                    });
-                }
-                (Ok(_), _) => {}
-                // More than 32 bits hold is out of range as well, but what counts is the default.
-                (Err((Fault::TooLarge | Fault::NotANumber, _)), _) => {
-                    complain(Finding::Malformed {
-                        variable,
-                        value,
-                        nearest: None,
-                    });
-                }
-                (Err(_), _) => complain(Finding::Malformed {
-                    variable,
-                    value,
-                    nearest: nearest_of(value, words.iter().copied()),
-                }),
-            }
-        }
+        Kind::Word(words) => number_or_word(variable, words, value, &mut complain),
+        _ => number_or_word(variable, &[], value, &mut complain),
     }
     if fine {
         tell(&Finding::Fine { variable, value });
+    }
+}
+
+/// Checks a list of areas.
+fn list<'a>(
+    variable: &'static Variable,
+    areas: &'static [&'static str],
+    value: &'a [u8],
+    build: Builds,
+    complain: &mut dyn FnMut(Finding<'a>),
+) {
+    let observed = match build {
+        Builds::Observed => variable.observed_areas(),
+        Builds::Every => &[],
+    };
+    for word in value.split(|&byte| byte == b',') {
+        let mut known = areas.iter().chain(observed);
+        if word != b"1" && !known.any(|area| area.as_bytes() == word) {
+            complain(Finding::Malformed {
+                variable,
+                value: word,
+                nearest: nearest_of(word, areas.iter().chain(observed).copied()),
+            });
+        }
+    }
+}
+
+/// Checks numbers that have names.
+fn fields<'a>(
+    variable: &'static Variable,
+    fields: &'static [Field],
+    value: &'a [u8],
+    complain: &mut dyn FnMut(Finding<'a>),
+) {
+    let names = fields.iter().map(|field| field.name.as_bytes());
+    for part in value.split(|&byte| byte == b',') {
+        match parse::field(names.clone(), part) {
+            Ok((place, number)) if !fields[place].range.contains(number) => {
+                complain(Finding::OutOfRange {
+                    variable,
+                    value: part,
+                    range: fields[place].range,
+                });
+            }
+            Ok(_) => {}
+            Err(_) => complain(Finding::Malformed {
+                variable,
+                value: part,
+                nearest: nearest_of(
+                    part.split(|&byte| byte == b'=').next().unwrap_or(part),
+                    fields.iter().map(|field| field.name),
+                ),
+            }),
+        }
+    }
+}
+
+/// Checks what is a number to the parser, also if words stand for numbers.
+fn number_or_word<'a>(
+    variable: &'static Variable,
+    words: &'static [&'static str],
+    value: &'a [u8],
+    complain: &mut dyn FnMut(Finding<'a>),
+) {
+    let bytes = words.iter().map(|word| word.as_bytes());
+    match (
+        parse::number(Form::of(variable.kind), bytes, value),
+        variable.range,
+    ) {
+        (Ok(number), Some(range)) if !range.contains(number) => {
+            complain(Finding::OutOfRange {
+                variable,
+                value,
+                range,
+            });
+        }
+        (Ok(_), _) => {}
+        // More than 32 bits hold is out of range as well, but what counts is the default.
+        (Err((Fault::TooLarge | Fault::NotANumber, _)), _) => {
+            complain(Finding::Malformed {
+                variable,
+                value,
+                nearest: None,
+            });
+        }
+        (Err(_), _) => complain(Finding::Malformed {
+            variable,
+            value,
+            nearest: nearest_of(value, words.iter().copied()),
+        }),
     }
 }
 

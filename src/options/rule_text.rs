@@ -77,8 +77,8 @@ pub(crate) struct RuleText<'t> {
     pub(crate) nth: u64,
     /// The kernel's number of a thread; 0 for all.
     pub(crate) thread: u32,
-    /// The first word to arm, and how many; by the address if there are none.
-    pub(crate) words: Option<(u32, u32)>,
+    /// The first word to arm, and how many; by the address if there are none. Below 0: one in front.
+    pub(crate) words: Option<(i32, u32)>,
     /// A freed block is held back while it is armed.
     pub(crate) hold: bool,
     /// A block stays armed when it is handed out again.
@@ -101,7 +101,8 @@ const SITE: &str = "accepted are 0xADDRESS, MODULE+0xOFFSET and a function's nam
 const NUMBER: &str = "accepted is a number above 0";
 const ON: &str = "accepted are alloc, free, realloc, reuse, verify, hit, with commas between";
 const DO: &str = "accepted are log, stack, verify, arm, stop, abort, with commas between";
-const WORDS: &str = "accepted are the number of a word and FROM-TO, at most four words";
+const WORDS: &str = "accepted are the number of a word, FROM-TO, at most four words, and -1 to -512 for one in \
+                     front of the block";
 const SWITCH: &str = "accepted are 0 and 1";
 const MILLISECONDS: &str = "accepted is a number of milliseconds above 0";
 const EMPTY: &str = "a rule has at least one word";
@@ -111,6 +112,9 @@ const DEFAULT_ON: u8 = events::ALLOC | events::FREE | events::REALLOC;
 const DEFAULT_DO: u8 = actions::LOG;
 /// As long as a random block stays armed.
 const DEFAULT_ROTATION: u32 = 20;
+
+/// Words in front of a block that can be named.
+pub(crate) const MOST_IN_FRONT: usize = 512;
 
 const _: () = assert!(CLASSES == 40, "the text of CLASS says how many there are");
 
@@ -274,10 +278,14 @@ fn classes(text: &[u8]) -> Option<u64> {
     (to < CLASSES).then(|| (from..=to).fold(0, |bits, class| bits | 1 << class))
 }
 
-fn words(text: &[u8]) -> Option<(u32, u32)> {
+fn words(text: &[u8]) -> Option<(i32, u32)> {
+    if let Some(text) = text.strip_prefix(b"-") {
+        let in_front = positive(text).filter(|word| *word <= MOST_IN_FRONT)?;
+        return Some((-i32::try_from(in_front).ok()?, 1));
+    }
     let (from, to) = range(text)?;
     let count = to - from + 1;
-    (count <= WATCHPOINTS).then_some((u32::try_from(from).ok()?, count as u32))
+    (count <= WATCHPOINTS).then_some((i32::try_from(from).ok()?, count as u32))
 }
 
 fn bits(text: &[u8], names: &[(&str, u8)]) -> Option<u8> {
@@ -303,6 +311,8 @@ mod tests {
         assert_eq!(rule.classes, 1 << 7);
         assert_eq!((rule.nth, rule.thread, rule.hits), (5000, 12, 3));
         assert_eq!(rule.words, Some((1, 2)));
+        let in_front = RuleText::parse(b"words=-2").expect("a rule");
+        assert_eq!(in_front.words, Some((-2, 1)));
         assert_eq!((rule.hold, rule.keep, rule.hardware), (false, true, false));
         assert_eq!(rule.rotate, Some(5));
         assert_eq!(rule.on, events::FREE | events::HIT);
@@ -367,6 +377,9 @@ mod tests {
             "on=free,",
             "do=everything",
             "words=0-4",
+            "words=-0",
+            "words=-513",
+            "words=-2-1",
             "hold=2",
             "hits=0",
             "rotate=0",

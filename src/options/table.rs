@@ -26,6 +26,15 @@ use super::variable::{Builds, Field, Kind, Range, Variable};
 const _: () = check(PRODUCTION);
 const _: () = check(DEBUG);
 
+/// The row of every build that is as this one of the builds with observers, and sets something.
+const fn of_every_build(setting: Setting, row: Variable) -> Variable {
+    Variable {
+        builds: Builds::Every,
+        setting: Some(setting),
+        ..row
+    }
+}
+
 /// A variable of every build that is 0 or 1.
 pub(super) const fn switch(
     setting: Setting,
@@ -33,17 +42,7 @@ pub(super) const fn switch(
     default: u32,
     text: &'static str,
 ) -> Variable {
-    Variable {
-        name,
-        kind: Kind::Switch,
-        range: Some(Range::SWITCH),
-        default: Some(default),
-        builds: Builds::Every,
-        since: "0.1.0",
-        deprecated_by: None,
-        text,
-        setting: Some(setting),
-    }
+    of_every_build(setting, debug(name, default, text))
 }
 
 /// A variable of every build that is a number with bounds (smallest, largest).
@@ -54,14 +53,10 @@ pub(super) const fn count(
     default: u32,
     text: &'static str,
 ) -> Variable {
-    Variable {
-        kind: Kind::Count,
-        range: Some(Range {
-            min: bounds.0,
-            max: bounds.1,
-        }),
-        ..switch(setting, name, default, text)
-    }
+    of_every_build(
+        setting,
+        debug_count(name, Kind::Count, bounds, default, text),
+    )
 }
 
 /// As [`count`], in megabytes.
@@ -72,10 +67,38 @@ pub(super) const fn megabytes(
     default: u32,
     text: &'static str,
 ) -> Variable {
-    Variable {
-        kind: Kind::Megabytes,
-        ..count(setting, name, bounds, default, text)
-    }
+    of_every_build(
+        setting,
+        debug_count(name, Kind::Megabytes, bounds, default, text),
+    )
+}
+
+/// As [`count`], in milliseconds.
+pub(super) const fn milliseconds(
+    setting: Setting,
+    name: &'static str,
+    bounds: (u32, u32),
+    default: u32,
+    text: &'static str,
+) -> Variable {
+    of_every_build(
+        setting,
+        debug_count(name, Kind::Milliseconds, bounds, default, text),
+    )
+}
+
+/// As [`count`], in hundredths.
+pub(super) const fn percent(
+    setting: Setting,
+    name: &'static str,
+    bounds: (u32, u32),
+    default: u32,
+    text: &'static str,
+) -> Variable {
+    of_every_build(
+        setting,
+        debug_count(name, Kind::Percent, bounds, default, text),
+    )
 }
 
 /// A variable of every build that sets a limit where there is none by default.
@@ -93,34 +116,6 @@ pub(super) const fn limit(
     }
 }
 
-/// As [`count`], in milliseconds.
-pub(super) const fn milliseconds(
-    setting: Setting,
-    name: &'static str,
-    bounds: (u32, u32),
-    default: u32,
-    text: &'static str,
-) -> Variable {
-    Variable {
-        kind: Kind::Milliseconds,
-        ..count(setting, name, bounds, default, text)
-    }
-}
-
-/// As [`count`], in hundredths.
-pub(super) const fn percent(
-    setting: Setting,
-    name: &'static str,
-    bounds: (u32, u32),
-    default: u32,
-    text: &'static str,
-) -> Variable {
-    Variable {
-        kind: Kind::Percent,
-        ..count(setting, name, bounds, default, text)
-    }
-}
-
 /// A variable of every build that is one of some words; its number is the word's place.
 pub(super) const fn word(
     setting: Setting,
@@ -129,15 +124,7 @@ pub(super) const fn word(
     default: Option<u32>,
     text: &'static str,
 ) -> Variable {
-    Variable {
-        kind: Kind::Word(words),
-        range: Some(Range {
-            min: 0,
-            max: words.len() as u32 - 1,
-        }),
-        default,
-        ..switch(setting, name, 0, text)
-    }
+    of_every_build(setting, debug_word(name, words, default, text))
 }
 
 /// A variable of every build that lists areas; 0, which names none, is the default.
@@ -147,11 +134,7 @@ pub(super) const fn list(
     areas: &'static [&'static str],
     text: &'static str,
 ) -> Variable {
-    Variable {
-        kind: Kind::List(areas),
-        range: None,
-        ..switch(setting, name, 0, text)
-    }
+    of_every_build(setting, debug_list(name, areas, text))
 }
 
 /// A variable of every build whose value has numbers with names.

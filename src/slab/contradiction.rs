@@ -71,6 +71,11 @@ impl Slab {
         differs("slab.blocks", self.blocks(), class.blocks(), CLASS)
             .or_else(|| differs("slab.slots", self.slots(), class.slots(), CLASS))
             .or_else(|| {
+                let colour = self.first_block() - self.start();
+                let by = "its class, and where it is";
+                differs("slab.colour", colour, class.colour(self.start()), by)
+            })
+            .or_else(|| {
                 let needed = class.blocks().div_ceil(64);
                 differs("slab.words", words, needed, CLASS)
             })

@@ -51,7 +51,7 @@ impl Slab {
     #[inline(always)]
     pub(crate) fn take(&self, want: usize, mut each: impl FnMut(Run)) -> usize {
         let bytes = self.class().bytes();
-        let start = self.start();
+        let start = self.first_block();
         let mut summary = self.summary.get();
         let mut taken = 0;
         let mut last = 0;
@@ -128,16 +128,16 @@ impl Slab {
     /// free already.
     #[inline]
     pub(crate) fn put_back(&self, blocks: &[core::cell::Cell<*mut u8>]) -> usize {
-        let (start, span) = (self.start(), self.span());
+        // An address that is in none of its blocks may be of the next slab.
+        let (start, span) = (self.first_block(), self.blocks() * self.class().bytes());
         let inside =
             |block: &core::cell::Cell<*mut u8>| (block.get() as usize).wrapping_sub(start) < span;
-        if let Some(alone) = blocks.first()
-            && inside(alone)
-            && !blocks.get(1).is_some_and(inside)
+        if let Some(first) = blocks.first()
+            && !(inside(first) && blocks.get(1).is_some_and(inside))
         {
-            match self.index_of(alone.get() as usize) {
+            match self.index_of(first.get() as usize) {
                 Ok(index) => self.put_back_word(index / 64, 1 << (index % 64), 1),
-                Err(fault) => fault::abort(Call::Free, alone.get(), fault),
+                Err(fault) => fault::abort(Call::Free, first.get(), fault),
             }
             return 1;
         }
@@ -147,8 +147,9 @@ impl Slab {
     /// As [`Slab::put_back`], of more than one block: those of one word of the bitmap at a time.
     #[inline(always)]
     fn put_back_runs(&self, blocks: &[core::cell::Cell<*mut u8>]) -> usize {
-        let (start, span, class, count) = (self.start(), self.span(), self.class(), self.blocks());
+        let (start, class, count) = (self.first_block(), self.class(), self.blocks());
         let bytes = class.bytes();
+        let span = count * bytes;
         let mut at = 0;
         let mut word = usize::MAX;
         let mut bits = 0;

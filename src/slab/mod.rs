@@ -112,6 +112,8 @@ struct Constant {
     slots: Cell<u8>,
     kind: Cell<u8>,
     words: Cell<u8>,
+    /// Bytes in front of its first block.
+    colour: Cell<u16>,
     /// What observers keep of each block; null without memory for it. Nothing in a build
     /// without observers.
     records: [Cell<*mut u8>; RECORDS],
@@ -138,8 +140,9 @@ pub(crate) struct Site {
 
 impl Slab {
     /// Where a reader of a core file finds what.
-    pub(crate) const OFFSETS: [(Name, usize); 19] = [
+    pub(crate) const OFFSETS: [(Name, usize); 20] = [
         (name("slab.start"), offset_of!(Slab, constant.start)),
+        (name("slab.colour"), offset_of!(Slab, constant.colour)),
         (name("slab.free"), offset_of!(Slab, constant.free)),
         (name("slab.blocks"), offset_of!(Slab, constant.blocks)),
         (name("slab.class"), offset_of!(Slab, constant.class)),
@@ -185,6 +188,7 @@ impl Slab {
                 slots: Cell::new(0),
                 kind: Cell::new(Kind::Closed as u8),
                 words: Cell::new(INLINE_WORDS as u8),
+                colour: Cell::new(0),
                 records: core::array::from_fn(|_| Cell::new(ptr::null_mut())),
             },
             before: Cell::new(ptr::null()),
@@ -210,6 +214,12 @@ impl Slab {
 
     pub(crate) fn start(&self) -> usize {
         self.constant.start.get()
+    }
+
+    /// The address of its first block.
+    #[inline(always)]
+    pub(crate) fn first_block(&self) -> usize {
+        self.start() + usize::from(self.constant.colour.get())
     }
 
     /// Slots that the slab's memory takes; 0 for a mapping.
@@ -307,7 +317,7 @@ impl Slab {
 
     /// The index of the block at `address`, which lies in the slab.
     pub(crate) fn index_of(&self, address: usize) -> Result<usize, Fault> {
-        let offset = address - self.start();
+        let offset = address.wrapping_sub(self.first_block());
         let class = self.class();
         let index = class.block_index(offset);
         if index * class.bytes() != offset || index >= self.blocks() {
@@ -318,6 +328,6 @@ impl Slab {
 
     /// The address of block `index`.
     pub(crate) fn block(&self, index: usize) -> *mut u8 {
-        (self.start() + index * self.class().bytes()) as *mut u8
+        (self.first_block() + index * self.class().bytes()) as *mut u8
     }
 }

@@ -23,6 +23,7 @@ impl Slab {
     pub(crate) fn set_up(&self, site: &Site, class: SizeClass, owner: &Inbox) {
         let blocks = class.blocks();
         self.constant.start.set(site.start);
+        self.constant.colour.set(class.colour(site.start) as u16);
         self.constant.superslab.set(site.superslab);
         self.constant.slots.set(site.slots as u8);
         self.constant.class.set(class.index() as u8);
@@ -69,6 +70,7 @@ impl Slab {
 
     fn set_up_large(&'static self, site: &Site, kind: Kind, pages: usize) -> Option<&'static Slab> {
         self.constant.start.set(site.start);
+        self.constant.colour.set(0);
         self.constant.superslab.set(site.superslab);
         self.constant.slots.set(site.slots as u8);
         self.constant.pages.set(u32::try_from(pages).ok()?);

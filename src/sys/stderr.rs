@@ -2,6 +2,7 @@
 
 use super::keep_errno;
 use crate::decimal::Decimal;
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 /// Device and inode of what was file descriptor 2 at the start. A program that
@@ -160,15 +161,68 @@ pub(crate) fn write(mut bytes: &[u8]) {
         return;
     };
     while !bytes.is_empty() {
-        // SAFETY: the bytes are readable for their length.
-        let written = keep_errno(|| unsafe {
-            libc::syscall(libc::SYS_write, descriptor, bytes.as_ptr(), bytes.len())
-        });
+        let written = keep_errno(|| write_unsignalled(descriptor, bytes));
         match usize::try_from(written) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             _ => return,
         }
     }
+}
+
+/// `write`, by which a program is not ended whose standard error is a pipe that nobody reads any more: it
+/// may never write there itself. The signal is for this thread, and is taken back before it is let through.
+fn write_unsignalled(descriptor: i32, bytes: &[u8]) -> libc::c_long {
+    static PIPE: u64 = 1 << (libc::SIGPIPE - 1);
+    static NOW: libc::timespec = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let before = mask(libc::SIG_BLOCK, PIPE);
+    let was_there = before & PIPE != 0 && pending() & PIPE != 0;
+    // SAFETY: the bytes are readable for their length.
+    let written =
+        unsafe { libc::syscall(libc::SYS_write, descriptor, bytes.as_ptr(), bytes.len()) };
+    if written < 0 && super::errno() == libc::EPIPE && !was_there {
+        // SAFETY: takes a signal of this set that is there, and waits for none.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigtimedwait,
+                &raw const PIPE,
+                ptr::null_mut::<libc::siginfo_t>(),
+                &raw const NOW,
+                size_of::<u64>(),
+            )
+        };
+        super::set_errno(libc::EPIPE);
+    }
+    if before & PIPE == 0 {
+        mask(libc::SIG_SETMASK, before);
+    }
+    written
+}
+
+/// Changes this thread's signal mask; says what it was.
+fn mask(how: i32, signals: u64) -> u64 {
+    let mut before = 0u64;
+    // SAFETY: reads one mask and writes one, of the size that is said.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            how as usize,
+            &raw const signals,
+            &raw mut before,
+            size_of::<u64>(),
+        )
+    };
+    before
+}
+
+/// The signals that wait for this thread to let them through.
+fn pending() -> u64 {
+    let mut signals = 0u64;
+    // SAFETY: writes a mask of the size that is said.
+    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut signals, size_of::<u64>()) };
+    signals
 }
 
 #[cfg(test)]

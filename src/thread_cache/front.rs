@@ -247,6 +247,13 @@ impl Front {
         SizeClass::from_index(offset / size_of::<Bin>())
     }
 
+    /// Bytes of the blocks of a bin of this front.
+    #[inline(always)]
+    pub(crate) fn bytes_of(&self, bin: &Bin) -> usize {
+        let offset = ptr::from_ref(bin) as usize - self.bins.as_ptr() as usize;
+        SizeClass::bytes_at(offset / size_of::<Bin>())
+    }
+
     /// The bin of a block whose slab this thread's cache owns, or of another address in that.
     #[inline(always)]
     pub(crate) fn bin_of(&self, address: usize) -> Option<&Bin> {

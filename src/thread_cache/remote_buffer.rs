@@ -155,7 +155,7 @@ impl RemoteBuffer {
             }
             let class = slab.class();
             entry.slot.set(slot);
-            entry.start.set(slab.start());
+            entry.start.set(slab.first_block());
             entry.reciprocal.set(class.reciprocal());
             entry.bytes.set(class.bytes() as u32);
             entry.blocks.set(slab.blocks() as u32);

@@ -119,7 +119,9 @@ pub(crate) fn find(address: usize) -> Option<Found> {
     match slab.kind() {
         Kind::Closed => None,
         Kind::Blocks => {
-            let index = slab.class().block_index(address.checked_sub(slab.start())?);
+            let index = slab
+                .class()
+                .block_index(address.checked_sub(slab.first_block())?);
             found(slab, index)
         }
         Kind::Run | Kind::Mapping => found(slab, 0),
@@ -133,7 +135,10 @@ pub(crate) fn find(address: usize) -> Option<Found> {
 pub(crate) fn is_carved(address: usize) -> bool {
     REGISTRY.find(address).is_some_and(|slab| {
         slab.kind() == Kind::Blocks
-            && slab.is_carved(slab.class().block_index(address.wrapping_sub(slab.start())))
+            && slab.is_carved(
+                slab.class()
+                    .block_index(address.wrapping_sub(slab.first_block())),
+            )
     })
 }
 
@@ -146,7 +151,7 @@ pub(crate) fn record_at(address: usize) -> Option<(usize, Kept<'static, Record>)
         Some(slab) if slab.kind() == Kind::Blocks => slab,
         large => return large_record_at(address, large),
     };
-    let (start, class) = (slab.start(), slab.class());
+    let (start, class) = (slab.first_block(), slab.class());
     let index = class.block_index(address.wrapping_sub(start));
     if index.wrapping_sub(Slab::FIRST) >= slab.blocks() - Slab::FIRST {
         return None;
@@ -192,7 +197,7 @@ fn mapping_around(address: usize) -> Option<&'static Slab> {
 pub(crate) fn first_above(address: usize) -> Option<Found> {
     let slab = REGISTRY.find(address)?;
     let is_below = slab.kind() == Kind::Blocks
-        && address.wrapping_sub(slab.start()) < Slab::FIRST * slab.block_bytes();
+        && address < slab.first_block() + Slab::FIRST * slab.block_bytes();
     is_below.then(|| found(slab, Slab::FIRST))?
 }
 

@@ -150,6 +150,20 @@ static void underflow_never_freed(void) {
     write_at(item, -8, 1);
 }
 
+/* Nobody but libc has called the function that allocates. */
+static void *overflowing(void *unused) {
+    char *block = malloc(SIZE);
+    write_at(block, SIZE, 0);
+    free(block);
+    return unused;
+}
+
+static void overflow_in_thread(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, overflowing, NULL);
+    pthread_join(thread, NULL);
+}
+
 static void late_write(void) {
     begin();
     drop_item(item);
@@ -412,7 +426,7 @@ static const struct {
     CASE(nothing), CASE(freed_twice), CASE(freed_twice_from_afar), CASE(interior), CASE(of_global), CASE(of_stack),
     CASE(of_small_number), CASE(overflow), CASE(overflow_never_freed), CASE(underflow),
     CASE(overflow_of_160), CASE(one_behind_an_odd_size), CASE(far_below),
-    CASE(underflow_never_freed), CASE(late_write), CASE(realloc_after_free),
+    CASE(underflow_never_freed), CASE(overflow_in_thread), CASE(late_write), CASE(realloc_after_free),
     CASE(realloc_of_damaged), CASE(use_of_filling), CASE(overflow_and_abort), CASE(all_at_once),
     CASE(large_overflow), CASE(aligned_overflow), CASE(exact_end), CASE(server),
     CASE(freed_by_two), CASE(forked), CASE(with_handler), CASE(far_overflow),

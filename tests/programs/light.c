@@ -99,6 +99,10 @@ int main(int count, char **arguments) {
     } else if (strcmp(which, "two_behind") == 0) {
         begin(24);
         memcpy(item + 24, "ab", 2);
+    } else if (strcmp(which, "four_behind") == 0) {
+        begin(24);
+        memcpy(item + 24, "abcd", 4);
+        drop(item);
     } else if (strcmp(which, "eight_behind") == 0) {
         begin(24);
         memset(item + 24, 'x', 8);

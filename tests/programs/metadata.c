@@ -70,6 +70,9 @@ static void blocks(void) { change(field("slab.blocks"), 2, 8); }
 
 static void slots(void) { change(field("slab.slots"), 1, 2); }
 
+/* Of a class of one colour. */
+static void colour(void) { change(field("slab.colour"), 2, 64); }
+
 static void superslab(void) { change(field("slab.superslab"), 8, 128); }
 
 /* The bit of a block that the program has. */
@@ -329,7 +332,7 @@ static void busy_threads(void) {
     for (int i = 0; i < 4; i++) EQ(pthread_join(threads[i], NULL), 0);
 }
 
-CASES(CASE(used), CASE(summary), CASE(blocks), CASE(slots), CASE(superslab), CASE(free_bit),
+CASES(CASE(used), CASE(summary), CASE(blocks), CASE(slots), CASE(colour), CASE(superslab), CASE(free_bit),
       CASE(slot_free), CASE(registry), CASE(kind), CASE(owner), CASE(kind_of_run),
       CASE(kind_of_run_is_blocks), CASE(kind_of_mapping), CASE(owner_of_run),
       CASE(run_blocks), CASE(run_used), CASE(run_slots), CASE(run_pages), CASE(run_superslab),

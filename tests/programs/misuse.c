@@ -124,6 +124,21 @@ static void *churn_in_thread(void *tier) {
     return NULL;
 }
 
+/* The address of a slot that begins in front of a slab's first block: no block begins there, nor is any
+ * around it. */
+static char *in_front(const struct tier *tier) {
+    for (size_t i = 0; i < tier->count; i++) {
+        char *slot = (char *)((uintptr_t)blocks[i] & ~(uintptr_t)0xffff);
+        size_t bytes = malloc_usable_size(blocks[i]);
+        if ((size_t)((char *)blocks[i] - slot) > bytes) continue;
+        size_t around = 0;
+        for (size_t j = 0; j < tier->count; j++) around += (size_t)(slot - (char *)blocks[j]) < bytes;
+        if (!around) return slot;
+    }
+    say("each slab begins with a block\n");
+    exit(2);
+}
+
 /* The wrong free is in the middle of many right ones, and far from the slab
  * that the thread takes blocks from. */
 static void abuse_block(const char *kind, const struct tier *tier) {
@@ -134,9 +149,10 @@ static void abuse_block(const char *kind, const struct tier *tier) {
     if (strcmp(kind, "interior_odd") == 0) pointer += 1;
     if (strcmp(kind, "interior_far") == 0) pointer += (tier->size / 2) & ~(size_t)15;
     if (strcmp(kind, "interior_page") == 0) pointer += 4096;
+    if (strcmp(kind, "in_front") == 0) pointer = in_front(tier);
     announce(pointer);
 
-    if (strncmp(kind, "interior", 8) == 0) {
+    if (strncmp(kind, "in", 2) == 0) {
         free(pointer);
     } else if (strcmp(kind, "double") == 0) {
         free(pointer);

@@ -4,7 +4,9 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -142,6 +144,37 @@ static void misuse_without_stderr(void) {
     _exit(98);
 }
 
+/* Nobody reads standard error any more, from the program's start: what is printed there is lost, and that is
+ * all. */
+static void prints_into_a_broken_pipe(void) {
+    if (getenv("BROKEN_PIPE") == NULL) {
+        int ends[2];
+        EQ(pipe(ends), 0);
+        EQ(dup2(ends[1], 2), 2);
+        close(ends[0]);
+        close(ends[1]);
+        setenv("BROKEN_PIPE", "1", 1);
+        execl("/proc/self/exe", "process_ends", "prints_into_a_broken_pipe", NULL);
+        _exit(97);
+    }
+    sigset_t before, after, waiting, pipes;
+    sigprocmask(SIG_BLOCK, NULL, &before);
+    malloc_stats();
+    sigprocmask(SIG_BLOCK, NULL, &after);
+    if (sigismember(&after, SIGPIPE) || sigismember(&before, SIGPIPE)) _exit(96);
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &pipes, NULL);
+    malloc_stats();
+    sigpending(&waiting);
+    if (sigismember(&waiting, SIGPIPE)) _exit(95);
+    raise(SIGPIPE);
+    malloc_stats();
+    sigpending(&waiting);
+    if (!sigismember(&waiting, SIGPIPE)) _exit(94);
+    _exit(0);
+}
+
 static void exit_with_a_users_file_as_stderr(void) {
     free(malloc(100));
     become_users_file(users_file());
@@ -176,5 +209,5 @@ static void without_an_environment(void) {
 
 CASES(CASE(allocation_before_main), CASE(quick_exit_runs_its_handlers),
       CASE(libraries_come_and_go), CASE(without_an_environment), CASE(allocation_after_main),
-      CASE(misuse_with_a_users_file_as_stderr), CASE(misuse_without_stderr),
+      CASE(misuse_with_a_users_file_as_stderr), CASE(misuse_without_stderr), CASE(prints_into_a_broken_pipe),
       CASE(exit_with_a_users_file_as_stderr))

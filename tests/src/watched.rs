@@ -53,8 +53,8 @@ pub struct Hit {
     pub thread: u64,
     /// The word.
     pub address: u64,
-    /// Bytes from the start of the block.
-    pub within: u64,
+    /// Bytes from the start of the block; below 0 in front of it.
+    pub within: i64,
     /// What stood there before.
     pub old: u64,
     /// What stood there after; `None` if it is not known.
@@ -84,7 +84,7 @@ impl Hit {
             function: between(place, " (", "+").unwrap_or_default().to_owned(),
             thread: between(first, " in thread ", ":")?.parse().ok()?,
             address: hexadecimal(between(first, "bytes at ", " ")?)?,
-            within: between(first, "(block+", ")")?.parse().ok()?,
+            within: between(first, "(block", ")")?.parse().ok()?,
             old: hexadecimal(old)?,
             new: hexadecimal(new),
             lines: lines.to_vec(),

@@ -509,6 +509,52 @@ fn two_runs_lead_to_the_culprit() {
     }
 }
 
+/// What the report of damage around a block advises leads to the write, and to nothing else: the rule, and
+/// the way in which blocks have to lie in pages of their own.
+#[test]
+fn the_writer_beside_a_block_is_found_in_a_second_run() {
+    if !applies() || !has_watchpoints() {
+        return;
+    }
+    for (case, words, guard) in [
+        ("underflow", "words=-1", "all,left"),
+        ("underflow_never_freed", "words=-1", "all,left"),
+        ("overflow_never_freed", "words=5", "all,exact"),
+        ("overflow_in_thread", "words=5", "all,exact"),
+        ("long_overflow", "words=5", "all"),
+    ] {
+        let (outcome, finding) = the_finding(checked(case));
+        let rule = finding.rule().expect("a rule").to_owned();
+        assert!(rule.ends_with(words), "{rule}\n{}", outcome.report());
+        assert!(!rule.contains("libc"), "{rule}\n{}", outcome.report());
+        let advice = format!("or: HAKMEM_GUARD={guard} stops");
+        assert!(finding.says(&advice), "{}", outcome.report());
+
+        let second = checked(case).env("HAKMEM_WATCH", &rule);
+        let second = second.env("HAKMEM_ON_ERROR", "continue").output();
+        let named: Vec<String> = hits(&second).into_iter().map(|hit| hit.function).collect();
+        assert!(!named.is_empty(), "{rule}\n{}", second.report());
+        assert!(
+            named.iter().all(|function| function == "write_at"),
+            "{rule}: {named:?}\n{}",
+            second.report()
+        );
+
+        let third = checked(case).env("HAKMEM_GUARD", guard).output();
+        let found = findings(&third);
+        let writer = found
+            .first()
+            .map(|finding| finding.stack("found by SIGSEGV"));
+        let writer = writer.unwrap_or_default();
+        assert_eq!(
+            writer.first().map(String::as_str),
+            Some("write_at"),
+            "{}",
+            third.report()
+        );
+    }
+}
+
 /// Whether a place is the line that is marked.
 fn marked_line(place: &str) -> bool {
     let number = place

@@ -29,7 +29,7 @@ fn is_told(case: &str, kind: &str, block: &str, words: &str) {
 }
 
 /// The block fills its place, so the first byte behind it is the word's. What the word was is found out
-/// again where few bytes of it are lost.
+/// again where no more than half of it is lost.
 #[test]
 fn a_word_that_is_overwritten_says_who_ran_over_his_end() {
     if !applies() {
@@ -41,6 +41,8 @@ fn a_word_that_is_overwritten_says_who_ran_over_his_end() {
     is_told("one_behind", overflow, "item ", &one);
     let two = format!("2 bytes were written {directly}");
     is_told("two_behind", overflow, "item ", &two);
+    let four = format!("4 bytes were written {directly}");
+    is_told("four_behind", overflow, "item ", &four);
     let more = "bytes were written behind the end of a block of at most 24 bytes";
     is_told("eight_behind", overflow, "item ", more);
     let later = "4 bytes were written 1 byte behind the end of a block of 20 bytes";

@@ -5,11 +5,12 @@ use hakmem_tests::reported::{findings, kinds};
 use hakmem_tests::{Allocator, Outcome, Run, compile, reference, skip};
 
 /// The case of `programs/metadata.c`, and the field that is told.
-const CASES: [(&str, &str); 43] = [
+const CASES: [(&str, &str); 44] = [
     ("used", "slab.used"),
     ("summary", "slab.summary"),
     ("blocks", "slab.blocks"),
     ("slots", "slab.slots"),
+    ("colour", "slab.colour"),
     ("superslab", "slab.superslab"),
     ("free_bit", "slab."),
     ("slot_free", "superslab.free"),

@@ -150,6 +150,17 @@ fn free_inside_of_a_block() {
     });
 }
 
+/// Slabs of POOL and MID differ in how much there is.
+#[test]
+fn free_in_front_of_a_slabs_first_block() {
+    if !applies() {
+        return;
+    }
+    each(combinations(&["in_front"], &["pool", "mid"]), |arguments| {
+        caught(&misuse(arguments));
+    });
+}
+
 #[test]
 fn free_inside_of_a_large_block() {
     if !applies() {

@@ -5,7 +5,7 @@ use std::fs;
 
 use hakmem_tests::{Run, Scratch, cases, reference, skip};
 
-const CASES: [&str; 8] = [
+const CASES: [&str; 9] = [
     "allocation_before_main",
     "quick_exit_runs_its_handlers",
     "libraries_come_and_go",
@@ -14,6 +14,7 @@ const CASES: [&str; 8] = [
     "misuse_with_a_users_file_as_stderr",
     "misuse_without_stderr",
     "exit_with_a_users_file_as_stderr",
+    "prints_into_a_broken_pipe",
 ];
 
 fn process(case: &str) -> Run {
@@ -75,6 +76,20 @@ fn misuse_without_stderr() {
     }
     let output = process(CASES[6]).output();
     assert_eq!(output.aborted().stderr_text(), "");
+}
+
+#[test]
+fn a_broken_pipe_for_standard_error_ends_no_program() {
+    if reference() {
+        return skip("glibc's statistics end the program");
+    }
+    for variables in [&[][..], &[("HAKMEM_STATS", "1")]] {
+        let run = process(CASES[8]);
+        let run = variables
+            .iter()
+            .fold(run, |run, (name, value)| run.env(name, value));
+        run.output().success();
+    }
 }
 
 /// Neither do the statistics that the environment asks for at exit.

@@ -55,7 +55,7 @@ fn the_words_of_a_rule_are_armed_and_no_others() {
     if !applies() {
         return;
     }
-    let functions = |rule| -> Vec<(String, u64)> {
+    let functions = |rule| -> Vec<(String, i64)> {
         let outcome = run(rule, "plain");
         outcome.success();
         let hits = hits(&outcome).into_iter();
@@ -85,7 +85,7 @@ fn spare_watchpoints_watch_more_words() {
     if !applies() {
         return;
     }
-    let seen = |rules| -> Vec<(&str, u64)> {
+    let seen = |rules| -> Vec<(&str, i64)> {
         let outcome = run(rules, "words");
         outcome.success();
         assert!(
@@ -103,10 +103,15 @@ fn spare_watchpoints_watch_more_words() {
         };
         let hits = hits(&outcome).into_iter();
         hits.inspect(|hit| assert_eq!(hit.function, "write_word", "{hit:?}"))
-            .map(|hit| (name(hit.address - hit.within), hit.within / 8))
+            .map(|hit| {
+                (
+                    name(hit.address.wrapping_add_signed(-hit.within)),
+                    hit.within / 8,
+                )
+            })
             .collect()
     };
-    let all = |name, words: std::ops::Range<u64>| words.map(move |word| (name, word));
+    let all = |name, words: std::ops::Range<i64>| words.map(move |word| (name, word));
     let first = || {
         all("item", 0..4)
             .chain(all("item", 0..2))

@@ -92,16 +92,12 @@ macro_rules! around {
         $(#[$attribute:meta])*
         fn $name:ident of $count:tt |$call:ident, $passed:ident| $before:expr, |$done:ident| $after:expr;
     )*) => {$(
-        $(#[$attribute])*
-        ///
-        /// # Safety
-        /// As libc's.
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
+        const _: () = {
+            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
+
             #[allow(unused_variables, reason = "some look before, some after")]
             extern "C" fn looked($passed: &mut crate::memory::before::Passed, frame: *const usize) {
-                // SAFETY: the function around makes the frame and waits.
+                // SAFETY: the function below makes the frame and waits.
                 let $call = unsafe {
                     hakmem_alloc::c_abi::Call::new(frame, hakmem_alloc::c_abi::Function::$name)
                 };
@@ -121,37 +117,53 @@ macro_rules! around {
                 let () = $after;
                 result
             }
-            core::arch::naked_asm!(
-                ".cfi_startproc",
-                look!($count),
-                crate::memory::make_frame!(),
-                "sub rsp, 48",
-                crate::memory::save_arguments!(),
-                "cmp qword ptr [rip + {originals} + {index}], 0",
-                "jne 3f",
-                "call {find}",
-                "3:",
-                "mov rdi, rsp",
-                "mov rsi, rbp",
-                "call {looked}",
-                crate::memory::load_arguments!(),
-                "call qword ptr [rip + {originals} + {index}]",
-                "mov rdi, rsp",
-                "mov rsi, rax",
-                "mov rdx, rbp",
-                "call {seen}",
-                "leave",
-                ".cfi_def_cfa rsp, 8",
-                "ret",
-                ".cfi_endproc",
-                bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
-                find = sym crate::memory::before::find,
-                looked = sym looked,
-                seen = sym seen,
-            )
-        }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn look() {
+                core::arch::naked_asm!(
+                    ".cfi_startproc",
+                    look!($count),
+                    crate::memory::make_frame!(),
+                    "sub rsp, 48",
+                    crate::memory::save_arguments!(),
+                    "cmp qword ptr [rip + {originals} + {index}], 0",
+                    "jne 3f",
+                    "call {find}",
+                    "3:",
+                    "mov rdi, rsp",
+                    "mov rsi, rbp",
+                    "call {looked}",
+                    crate::memory::load_arguments!(),
+                    "call qword ptr [rip + {originals} + {index}]",
+                    "mov rdi, rsp",
+                    "mov rsi, rax",
+                    "mov rdx, rbp",
+                    "call {seen}",
+                    "leave",
+                    ".cfi_def_cfa rsp, 8",
+                    "ret",
+                    ".cfi_endproc",
+                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
+                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
+                    index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
+                    find = sym crate::memory::before::find,
+                    way = sym WAY,
+                    looked = sym looked,
+                    seen = sym seen,
+                )
+            }
+
+            $(#[$attribute])*
+            ///
+            /// # Safety
+            /// As libc's.
+            #[unsafe(no_mangle)]
+            #[unsafe(naked)]
+            #[unsafe(link_section = ".text.hot.hakmem")]
+            pub unsafe extern "C" fn $name() {
+                crate::memory::way::go_way!(WAY)
+            }
+        };
     )*};
 }
 pub(super) use around;

@@ -2,7 +2,7 @@
 //! wrong, libc's own has them as they are, and returns to the program.
 //!
 //! ```text
-//! nothing is checked ─────────────────────────────────────────► libc's own
+//! nothing is checked ─────────────────────────────────────────► libc's own, from now on at once
 //! few bytes, all of them a live block's by the pattern ───────►
 //! no bytes, or none in the window, and libc's is known ───────►
 //! anything else ──► 2: what stands behind the look, with the arguments as they are
@@ -13,15 +13,15 @@
 //! how many bytes there are, in `rdx`, and do what `is_clear` of `ranges.rs` does, where the argument
 //! for it is.
 //!
-//! Operands are `bounds`, `originals` and `index`, that of the function's entry in bytes. Labels: 2
-//! is behind the look, 3 is libc's function, 7 asks for the window alone.
+//! Operands are `bounds`, `originals`, `index`, that of the function's entry in bytes, and `way`. Labels:
+//! 2 is behind the look, 3 is libc's function, 4 is that for good, 7 asks for the window alone.
 
 /// Goes to libc's function at once, if nothing can be wrong. Uses `r11`, and where it looks at bytes
 /// `rax` and `r8` to `r10` as well.
 macro_rules! look {
-    (1) => { concat!(unless_off!(), outside!("rdi"), known!(), go!(), "2:") };
-    (2) => { concat!(unless_off!(), outside!("rdi"), outside!("rsi"), known!(), go!(), "2:") };
-    (list) => { concat!(unless_off!(), "jmp 2f\n", go!(), "2:") };
+    (1) => { concat!(unless_off!(), outside!("rdi"), known!(), for_good!(), "2:") };
+    (2) => { concat!(unless_off!(), outside!("rdi"), outside!("rsi"), known!(), for_good!(), "2:") };
+    (list) => { concat!(unless_off!(), "jmp 2f\n", for_good!(), "2:") };
     (fill) => { look_at_one!() };
     (move) => { look_at_two!("", "") };
     (copy) => { look_at_two!("", apart!()) };
@@ -42,6 +42,7 @@ macro_rules! look_at_one {
             "9:
             ",
             known!(),
+            for_good!(),
             "2:"
         )
     };
@@ -79,16 +80,27 @@ macro_rules! look_at_two {
             "9:
             ",
             known!(),
+            for_good!(),
             "2:"
         )
     };
 }
 
-/// Goes to 3 where nothing is checked.
+/// Goes to 4 where nothing is checked.
 macro_rules! unless_off {
     () => {
         "cmp byte ptr [rip + {bounds} + 32], 0
-         je 3f
+         je 4f
+        "
+    };
+}
+
+/// Goes to libc's function, and so does each call from now on.
+macro_rules! for_good {
+    () => {
+        "4: mov r11, [rip + {originals} + {index}]
+         mov [rip + {way}], r11
+         jmp r11
         "
     };
 }

@@ -38,6 +38,7 @@ mod sorted;
 mod streams;
 mod strings;
 mod structures;
+mod way;
 mod wide;
 
 /// The number of libc's function of a name: where it begins, once that is known.
@@ -69,36 +70,48 @@ macro_rules! checked {
         fn $name:ident of $count:tt ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?
             |$call:ident| $body:expr;
     )*) => {$(
-        $(#[$attribute])*
-        ///
-        /// # Safety
-        /// As libc's.
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+        const _: () = {
+            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
+
             unsafe extern "C" fn seen($($argument: $type,)* frame: *const usize) $(-> $result)? {
-                // SAFETY: the function around makes the frame and waits.
+                // SAFETY: the function below makes the frame and waits.
                 let $call = unsafe {
                     hakmem_alloc::c_abi::Call::new(frame, hakmem_alloc::c_abi::Function::$name)
                 };
                 $body
             }
-            core::arch::naked_asm!(
-                ".cfi_startproc",
-                look!($count),
-                crate::memory::make_frame!(),
-                crate::memory::pass_frame!($($argument)*),
-                "call {seen}",
-                "leave",
-                ".cfi_def_cfa rsp, 8",
-                "ret",
-                ".cfi_endproc",
-                bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
-                seen = sym seen,
-            )
-        }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn look() {
+                core::arch::naked_asm!(
+                    ".cfi_startproc",
+                    look!($count),
+                    crate::memory::make_frame!(),
+                    crate::memory::pass_frame!($($argument)*),
+                    "call {seen}",
+                    "leave",
+                    ".cfi_def_cfa rsp, 8",
+                    "ret",
+                    ".cfi_endproc",
+                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
+                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
+                    index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
+                    way = sym WAY,
+                    seen = sym seen,
+                )
+            }
+
+            $(#[$attribute])*
+            ///
+            /// # Safety
+            /// As libc's.
+            #[unsafe(no_mangle)]
+            #[unsafe(naked)]
+            #[unsafe(link_section = ".text.hot.hakmem")]
+            pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
+                crate::memory::way::go_way!(WAY)
+            }
+        };
     )*};
 }
 use checked;

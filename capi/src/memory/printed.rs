@@ -177,55 +177,67 @@ macro_rules! variadic {
         fn $name:ident($($argument:ident: $type:ty),*; $next:literal, $general:literal)
             |$call:ident, $arguments:ident| $body:expr;
     )*) => {$(
-        $(#[$attribute])*
-        ///
-        /// # Safety
-        /// As libc's.
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
+        const _: () = {
+            static WAY: crate::memory::way::Way = crate::memory::way::way_of!(look);
+
             unsafe extern "C" fn seen($($argument: $type,)* $arguments: *mut Arguments) -> c_int {
-                // SAFETY: the function around makes the frame, above the arguments, and waits.
+                // SAFETY: the function below makes the frame, above the arguments, and waits.
                 let $call = unsafe {
                     Call::new($arguments.wrapping_byte_add(32).cast(), Function::$name)
                 };
                 $body
             }
-            core::arch::naked_asm!(
-                ".cfi_startproc",
-                look!(1),
-                make_frame!(),
-                "sub rsp, 208",
-                save_arguments!(),
-                // So many of the vector registers are used, at most.
-                "test al, al",
-                "je 3f",
-                "movaps [rsp + 48], xmm0",
-                "movaps [rsp + 64], xmm1",
-                "movaps [rsp + 80], xmm2",
-                "movaps [rsp + 96], xmm3",
-                "movaps [rsp + 112], xmm4",
-                "movaps [rsp + 128], xmm5",
-                "movaps [rsp + 144], xmm6",
-                "movaps [rsp + 160], xmm7",
-                "3:",
-                concat!("mov dword ptr [rsp + 176], ", $general),
-                "mov dword ptr [rsp + 180], 48",
-                "lea r11, [rbp + 16]",
-                "mov [rsp + 184], r11",
-                "mov [rsp + 192], rsp",
-                concat!("lea ", $next, ", [rsp + 176]"),
-                "call {seen}",
-                "leave",
-                ".cfi_def_cfa rsp, 8",
-                "ret",
-                ".cfi_endproc",
-                bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                index = const Function::$name as usize * 8,
-                seen = sym seen,
-            )
-        }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn look() {
+                core::arch::naked_asm!(
+                    ".cfi_startproc",
+                    look!(1),
+                    make_frame!(),
+                    "sub rsp, 208",
+                    save_arguments!(),
+                    // So many of the vector registers are used, at most.
+                    "test al, al",
+                    "je 3f",
+                    "movaps [rsp + 48], xmm0",
+                    "movaps [rsp + 64], xmm1",
+                    "movaps [rsp + 80], xmm2",
+                    "movaps [rsp + 96], xmm3",
+                    "movaps [rsp + 112], xmm4",
+                    "movaps [rsp + 128], xmm5",
+                    "movaps [rsp + 144], xmm6",
+                    "movaps [rsp + 160], xmm7",
+                    "3:",
+                    concat!("mov dword ptr [rsp + 176], ", $general),
+                    "mov dword ptr [rsp + 180], 48",
+                    "lea r11, [rbp + 16]",
+                    "mov [rsp + 184], r11",
+                    "mov [rsp + 192], rsp",
+                    concat!("lea ", $next, ", [rsp + 176]"),
+                    "call {seen}",
+                    "leave",
+                    ".cfi_def_cfa rsp, 8",
+                    "ret",
+                    ".cfi_endproc",
+                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
+                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
+                    index = const Function::$name as usize * 8,
+                    way = sym WAY,
+                    seen = sym seen,
+                )
+            }
+
+            $(#[$attribute])*
+            ///
+            /// # Safety
+            /// As libc's.
+            #[unsafe(no_mangle)]
+            #[unsafe(naked)]
+            #[unsafe(link_section = ".text.hot.hakmem")]
+            pub unsafe extern "C" fn $name() {
+                crate::memory::way::go_way!(WAY)
+            }
+        };
     )*};
 }
 

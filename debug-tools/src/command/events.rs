@@ -13,7 +13,7 @@ use hakmem_trace_format::{FileName, Kind};
 use super::{info, joined};
 use crate::answer::{self, Answer, Beside, Choice, parse_address};
 use crate::event::EventPrinter;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::output::Output;
 use crate::source;
 use crate::symbols::Symbols;
@@ -183,6 +183,7 @@ impl Events {
         };
         let mut last = VecDeque::new();
         let mut printed = false;
+        let mut seen = 0;
         let events = trace.records();
         let events = events.zip(1_u64..);
         for (event, number) in events {
@@ -191,6 +192,7 @@ impl Events {
                 None => Some(number),
             };
             let Some(number) = number else { continue };
+            seen = number;
             if !self.is_chosen(trace, &mut printer, &event, number, since) {
                 continue;
             }
@@ -210,6 +212,11 @@ impl Events {
         }
         for (event, number) in &last {
             self.print_one(&mut printer, event, *number, output)?;
+        }
+        if !printed && followed.is_none() {
+            say(format_args!(
+                "hakmem: of the trace's {seen} events none is as asked for"
+            ));
         }
         followed.into_iter().for_each(Followed::turn);
         output.flush()?;

@@ -26,11 +26,14 @@ use std::process::{self, ExitCode};
 use std::time::SystemTime;
 
 use clap::Args;
+use hakmem_alloc::options::Builds;
 use nix::sys::personality::{self, Persona};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tracing::{debug, info};
 
-use crate::failure::{Failure, Status};
+use crate::again::Again;
+use crate::command::config;
+use crate::failure::{Failure, Status, say};
 use crate::library::{Face, Library};
 use crate::preload::{self, Preload};
 use crate::program::Program;
@@ -113,10 +116,25 @@ impl Run {
             let _ = set_parent_process_death_signal(Some(Signal::KILL));
             return self.become_program();
         }
+        if !self.quiet {
+            self.say_unread();
+        }
         if self.release || self.quiet {
             return self.become_program();
         }
         self.wait_for_program()
+    }
+
+    /// Says which variables are set in vain: one letter of a name, and a run of hours was for nothing.
+    fn say_unread(&self) {
+        let build = if self.release {
+            Builds::Every
+        } else {
+            Builds::Observed
+        };
+        for variable in config::unread(build) {
+            say(format_args!("hakmem: note: {variable}"));
+        }
     }
 
     /// Starts this very command as a process of its own, which becomes the program.
@@ -139,7 +157,7 @@ impl Run {
         // What hakmem itself ends with where it could not become the program.
         let is_refused = matches!(ended.status.code(), Some(2 | 126 | 127));
         if !is_refused || directory.of_process(ended.pid).exists() {
-            summary::say_end(&directory, ended.pid, since);
+            summary::say_end(&directory, ended.pid, since, &Again::of(&self.program));
         }
         Ok(supervisor::end_like(ended.status))
     }

@@ -82,64 +82,68 @@ impl Sll {
         ))?;
         let is_chosen = |class: u8| self.class.is_none_or(|chosen| chosen == class);
         let bytes = |class: u8| heap.layout.bytes_of(class).unwrap_or(0);
-        for Front {
-            class,
-            blocks,
-            is_clipped,
-            ..
-        } in cache.fronts.iter().filter(|front| is_chosen(front.class))
-        {
-            let newest = self.chain(blocks.iter().rev(), " ");
-            let wrong = if *is_clipped {
-                "  (its ends do not fit)"
-            } else {
-                ""
-            };
-            output.line(format_args!(
-                "  front {:>6} B {:>5}  {newest}{wrong}",
-                bytes(*class),
-                blocks.len()
-            ))?;
+        for front in cache.fronts.iter().filter(|front| is_chosen(front.class)) {
+            self.draw_front(front, bytes(front.class), output)?;
         }
-        for List {
-            class,
+        for list in cache.lists.iter().filter(|list| is_chosen(list.class)) {
+            self.draw_list(list, bytes(list.class), output)?;
+        }
+        for buffer in &cache.buffers {
+            self.draw_buffer(heap, buffer, output)?;
+        }
+        Ok(())
+    }
+
+    fn draw_front(&self, front: &Front, bytes: u64, output: &mut Output) -> Result<(), Failure> {
+        let newest = self.chain(front.blocks.iter().rev(), " ");
+        let wrong = if front.is_clipped {
+            "  (its ends do not fit)"
+        } else {
+            ""
+        };
+        let count = front.blocks.len();
+        output.line(format_args!(
+            "  front {bytes:>6} B {count:>5}  {newest}{wrong}"
+        ))
+    }
+
+    fn draw_list(&self, list: &List, bytes: u64, output: &mut Output) -> Result<(), Failure> {
+        let List {
             length,
             blocks,
             end,
-        } in cache.lists.iter().filter(|list| is_chosen(list.class))
-        {
-            let chain = self.chain(blocks.iter(), " -> ");
-            let end = match end {
-                ListEnd::Whole => "null".into(),
-                ListEnd::NotNull(next) => format!("{next:#x}, which should be null"),
-                ListEnd::Early => format!("null, behind {} of {length}", blocks.len()),
-                ListEnd::NoBlock(next) => format!("{next:#x}, which is no block: BROKEN"),
-                ListEnd::Loop(block) => format!("{block:#x} again: BROKEN"),
-                ListEnd::Unknown => "not in the image".into(),
-            };
-            output.line(format_args!(
-                "  list  {:>6} B {length:>5}  {chain} -> {end}",
-                bytes(*class)
-            ))?;
-        }
-        for Buffer {
-            blocks,
-            slab,
-            index,
             ..
-        } in &cache.buffers
-        {
-            let of = index.map_or(format!("{slab:#x}, which is no slab"), |index| {
+        } = list;
+        let chain = self.chain(blocks.iter(), " -> ");
+        let end = match end {
+            ListEnd::Whole => "null".into(),
+            ListEnd::NotNull(next) => format!("{next:#x}, which should be null"),
+            ListEnd::Early => format!("null, behind {} of {length}", blocks.len()),
+            ListEnd::NoBlock(next) => format!("{next:#x}, which is no block: BROKEN"),
+            ListEnd::Loop(block) => format!("{block:#x} again: BROKEN"),
+            ListEnd::Unknown => "not in the image".into(),
+        };
+        output.line(format_args!(
+            "  list  {bytes:>6} B {length:>5}  {chain} -> {end}"
+        ))
+    }
+
+    fn draw_buffer(
+        &self,
+        heap: &Heap<'_>,
+        buffer: &Buffer,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let slab = buffer.slab;
+        let of = buffer
+            .index
+            .map_or(format!("{slab:#x}, which is no slab"), |index| {
                 let slab = &heap.slabs[index];
                 format!("slab {:#x} of {} B", slab.start, slab.bytes)
             });
-            output.line(format_args!(
-                "  buffer {:>13}  {}  of {of}",
-                blocks.len(),
-                self.chain(blocks.iter(), " ")
-            ))?;
-        }
-        Ok(())
+        let chain = self.chain(buffer.blocks.iter(), " ");
+        let count = buffer.blocks.len();
+        output.line(format_args!("  buffer {count:>13}  {chain}  of {of}"))
     }
 
     fn chain<'b>(&self, blocks: impl ExactSizeIterator<Item = &'b u64>, between: &str) -> String {

@@ -117,7 +117,7 @@ impl Stats {
             let sizes: Vec<Value> = sizes.iter().map(|(power, (count, bytes))| json!({ "up_to": 1_u64 << power.min(&63), "allocations": count, "bytes": bytes })).collect();
             return output.json(&json!({
                 "kept": kinds, "sizes": sizes,
-                "totals": { "events": total(Total::Events), "allocations": total(Total::Allocations), "frees": total(Total::Frees), "resizes": total(Total::Resizes), "lost": total(Total::Lost) },
+                "totals": { "events": total(Total::Events), "threads": total(Total::Threads), "lost": total(Total::Lost) },
             }));
         }
         let mut rows = table(&["kind", ">events", ">bytes"]);
@@ -140,8 +140,10 @@ impl Stats {
             output.line(line)?;
         }
         output.line(format_args!(
-            "of the whole run, as the process counted: {} events, {} allocations, {} frees, {} resizes, {} lost",
-            total(Total::Events), total(Total::Allocations), total(Total::Frees), total(Total::Resizes), total(Total::Lost)
+            "of the whole run, as the process counted: events {}, threads {}, events lost {}",
+            total(Total::Events),
+            total(Total::Threads),
+            total(Total::Lost)
         ))
     }
 }

@@ -104,6 +104,7 @@ layout! {
     ;
     inbox = "cache.inbox",
     slab_first = "slab.first_block",
+    slab_colour = "slab.colour",
     slab_superslab = "slab.superslab",
     slab_words = "slab.words",
     slab_used = "slab.used",

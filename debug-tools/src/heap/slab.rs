@@ -20,8 +20,10 @@ pub enum Kind {
 pub struct Slab {
     /// The address of its header.
     pub header: u64,
-    /// The address of its first block.
+    /// The address of its first slot, or of its LARGE block.
     pub start: u64,
+    /// Bytes in front of its first block.
+    pub colour: u16,
     /// What it is.
     pub kind: Kind,
     /// Its class, of blocks.
@@ -121,6 +123,10 @@ impl Slab {
         let mut slab = Self {
             header,
             start: word(layout.slab_start),
+            colour: match kind {
+                Kind::Blocks => optional(layout.slab_colour) as u16,
+                _ => 0,
+            },
             kind,
             class: word(layout.slab_class) as u8,
             blocks: word(layout.slab_blocks) as u16,
@@ -185,6 +191,11 @@ impl Slab {
             let why = format!("{}, and {fitting} of {bytes} bytes fit", self.blocks);
             return Err(implausible("slab.blocks", why));
         }
+        let spare = span % bytes;
+        if u64::from(self.colour) > spare {
+            let why = format!("{}, and {spare} bytes are no blocks'", self.colour);
+            return Err(implausible("slab.colour", why));
+        }
         Ok(())
     }
 
@@ -204,7 +215,7 @@ impl Slab {
 
     /// The index of the block that an address is in, and where in it; None before the first and behind the last one.
     pub fn index_of(&self, address: u64) -> Option<(usize, u64)> {
-        let offset = address.checked_sub(self.start)?;
+        let offset = address.checked_sub(self.block(0))?;
         let index = offset / self.bytes;
         let is_there = (u64::from(self.first)..u64::from(self.blocks)).contains(&index);
         is_there.then_some((index as usize, offset % self.bytes))
@@ -217,7 +228,8 @@ impl Slab {
 
     /// The address of a block.
     pub fn block(&self, index: usize) -> u64 {
-        self.start.wrapping_add(index as u64 * self.bytes)
+        let first = self.start.wrapping_add(u64::from(self.colour));
+        first.wrapping_add(index as u64 * self.bytes)
     }
 
     /// The words of a bitmap that its blocks take.

@@ -11,15 +11,14 @@ pub const WORD: u64 = 8;
 /// The most bytes of a slab that are read: several times as many as there are.
 const SLAB_MAX: u64 = 16 << 20;
 
-/// How words are read: the lowest bit of each part, the slack's being 0.
+/// How words are read: the lowest bit of each part. The check is below the slack.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
+    slack: u32,
     align: u32,
     api: u32,
     freed_by: u32,
-    state: u32,
-    check: u32,
-    factor: u64,
+    factor: u32,
 }
 
 impl Words {
@@ -34,12 +33,11 @@ impl Words {
             Some(shift as u32)
         };
         Some(Self {
+            slack: shift("word.slack")?,
             align: shift("word.align")?,
             api: shift("word.api")?,
             freed_by: shift("word.freed_by")?,
-            state: shift("word.state")?,
-            check: shift("word.check")?,
-            factor: root.get("word.factor")?,
+            factor: root.get("word.factor")? as u32,
         })
     }
 
@@ -49,7 +47,7 @@ impl Words {
         if slab.bytes < WORD || bytes > SLAB_MAX {
             return vec![];
         }
-        let memory = memory.bytes(slab.start, bytes as usize);
+        let memory = memory.bytes(slab.block(0), bytes as usize);
         let Some(memory) = memory else { return vec![] };
         let each = (0..usize::from(slab.blocks)).map(|index| {
             let end = (index + 1) * slab.bytes as usize;
@@ -66,10 +64,15 @@ impl Words {
     /// What a word says; `is_shown` of a place that has one for sure.
     fn read(&self, word: u64, address: u64, bytes: u64, is_shown: bool, is_free: bool) -> Record {
         let part = |from: u32, to: u32| (word >> from) & ((1 << (to - from)) - 1);
-        let info = part(0, self.check);
-        // The highest bit is always there.
-        let hash = (info ^ address).wrapping_mul(self.factor) | 1 << 63;
-        let is_whole = hash >> self.check == word >> self.check;
+        let info = (word >> self.slack) as u32;
+        // Places are 16 bytes apart.
+        let check = info
+            .wrapping_mul(self.factor)
+            .wrapping_add((address >> 4) as u32);
+        let is_whole = u64::from(check) == part(0, self.slack);
+        let api = part(self.api, self.freed_by) as u8;
+        // All its bits are the other way round.
+        let freed_by = (!word >> self.freed_by) as u8;
         let mut record = Record {
             address,
             doing: Doing::New,
@@ -88,17 +91,15 @@ impl Words {
             }
             return record;
         }
-        record.doing = match part(self.state, self.check) {
-            0 => Doing::New,
-            1 => Doing::Live,
-            2 => Doing::Freed,
-            other => Doing::Unknown(other as u8),
-        };
-        if record.doing != Doing::New {
-            record.size = bytes.saturating_sub(part(0, self.align));
+        if api != 0 {
+            record.doing = match freed_by {
+                0 => Doing::Live,
+                _ => Doing::Freed,
+            };
+            record.size = bytes.saturating_sub(part(self.slack, self.align));
             record.align_log2 = part(self.align, self.api) as u8;
-            record.api = part(self.api, self.freed_by) as u8;
-            record.freed_by = part(self.freed_by, self.state) as u8;
+            record.api = api;
+            record.freed_by = freed_by;
         }
         record
     }

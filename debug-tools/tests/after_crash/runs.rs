@@ -82,16 +82,7 @@ fn the_end_of_one_run_says_the_next_which_names_the_culprit() {
 
     // The command as it is said, but for the path of hakmem.
     let next = behind(&first.stderr, "is named by: hakmem ");
-    let script = format!("exec \"$HAKMEM\" {next}");
-    let mut second = Command::new("sh");
-    second
-        .args(["-c", &script])
-        .current_dir(scratch.path())
-        .env("HAKMEM", HAKMEM)
-        .env("HAKMEM_RUN_LIBRARY", library::observed())
-        .env("HAKMEM_WATCH_HARDWARE", "1")
-        .env_remove("LD_PRELOAD");
-    let second = said(second);
+    let second = typed(&scratch, next);
     if !second.stderr.contains("the processor's watchpoints") {
         hakmem_tests::skip("the system lends no watchpoints");
         return;
@@ -122,6 +113,114 @@ fn the_end_of_one_run_says_the_next_which_names_the_culprit() {
     let culprit = &json["misdeeds"][0]["culprit"];
     assert_eq!(culprit["function"], "write_late", "{json}");
     assert_eq!(culprit["line"], number, "{json}");
+}
+
+/// Has a shell run a command of hakmem's that was said.
+fn typed(scratch: &Scratch, command: &str) -> Said {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("exec \"$HAKMEM\" {command}")])
+        .current_dir(scratch.path())
+        .env("HAKMEM", HAKMEM)
+        .env("HAKMEM_RUN_LIBRARY", library::observed())
+        .env("HAKMEM_WATCH_HARDWARE", "1")
+        .env_remove("LD_PRELOAD");
+    said(shell)
+}
+
+/// Of a write beside a block both next runs are said, in place of the guards that were there, and both name
+/// who wrote.
+#[test]
+fn damage_beside_a_block_leads_to_guards_as_well() {
+    let scratch = Scratch::new();
+    let options = ["--guard", "none", "--stacks=table"];
+    let first = said(run(&scratch, &with_program(&options, &case("underflow"))));
+    let guarded = behind(
+        &first.stderr,
+        "it is stopped where that happens by: hakmem ",
+    );
+    assert!(
+        guarded.starts_with("run --guard all,left --stacks=table -- "),
+        "{}",
+        first.stderr
+    );
+    let stopped = typed(&scratch, guarded);
+    assert_eq!(stopped.signal, Some(11), "{}", stopped.stderr);
+    let line = behind(&stopped.stderr, "hakmem: culprit: write_at (");
+    assert!(
+        line.contains(": heap-underflow: a write 1 byte in front"),
+        "{line}"
+    );
+    assert!(
+        !stopped.stderr.contains("happens by:"),
+        "{}",
+        stopped.stderr
+    );
+
+    let watched = typed(&scratch, behind(&first.stderr, "is named by: hakmem "));
+    if watched.stderr.contains("the processor's watchpoints") {
+        behind(&watched.stderr, "hakmem: culprit: write_at (");
+    }
+}
+
+/// What the program does to a block that it has is no misdeed for being watched.
+#[test]
+fn who_writes_to_a_live_block_is_no_culprit() {
+    let scratch = Scratch::new();
+    let program = compile::optimized_program("watch.c");
+    let program = [program.to_str().unwrap().to_owned(), "plain".to_owned()];
+    let rule = "site=make_item on=alloc,free do=arm words=0";
+    let outcome = said(run(
+        &scratch,
+        &with_program(&["--check", "off", "--watch", rule], &program),
+    ));
+    if !outcome.stderr.contains("the processor's watchpoints") {
+        hakmem_tests::skip("the system lends no watchpoints");
+        return;
+    }
+    behind(&outcome.stderr, "hakmem: writer: make_item (");
+    behind(&outcome.stderr, "hakmem: culprit: write_late (");
+    assert!(
+        !outcome.stderr.contains("culprit: make_item"),
+        "{}",
+        outcome.stderr
+    );
+    let directory = behind(&outcome.stderr, "hakmem: the trace lies in ");
+    let json = on("report", &scratch.file(directory), &["--json"])
+        .ended(1)
+        .json();
+    for misdeed in json["misdeeds"].as_array().unwrap() {
+        let is_making = misdeed["culprit"]["function"] == "make_item";
+        assert_eq!(misdeed["into_live_block"], is_making, "{json}");
+    }
+}
+
+#[test]
+fn a_run_without_findings_says_what_finds_more() {
+    let scratch = Scratch::new();
+    let hint = "hakmem: wrong reads, and writes that leave no trace, are stopped by: hakmem ";
+    let program = ["ls".to_owned()];
+    let plain = said(run(&scratch, &with_program(&[], &program)));
+    assert_eq!(behind(&plain.stderr, hint), "run --guard all -- ls");
+    let guarded = said(run(&scratch, &with_program(&["--guard=1/2"], &program)));
+    assert!(!guarded.stderr.contains(hint), "{}", guarded.stderr);
+}
+
+/// How hakmem went from a call to the abort is no part of where the program was.
+#[test]
+fn calls_within_hakmem_are_left_out() {
+    let scratch = Scratch::new();
+    let outcome = said(run(
+        &scratch,
+        &with_program(&["--stacks", "table"], &case("underflow")),
+    ));
+    let directory = behind(&outcome.stderr, "hakmem: the trace lies in ");
+    let report = on("report", &scratch.file(directory), &[]).ended(1).stdout;
+    assert!(!report.contains("src/observe/"), "{report}");
+    assert!(
+        report.contains(" calls in hakmem)\n    drop_item ("),
+        "{report}"
+    );
 }
 
 #[test]

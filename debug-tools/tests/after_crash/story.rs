@@ -137,12 +137,10 @@ fn the_write(file: &str) -> String {
     format!("{file}:{}", index.unwrap() + 1)
 }
 
-/// The culprits that a report names at its top.
-fn culprits(report: &str) -> Vec<&str> {
-    report
-        .lines()
-        .filter_map(|line| line.strip_prefix("culprit: "))
-        .collect()
+/// Those whom a report names at its top: as culprits, or as who wrote to a block that somebody has.
+fn named<'r>(report: &'r str, who: &str) -> Vec<&'r str> {
+    let named = |line: &'r str| line.strip_prefix(who)?.strip_prefix(": ");
+    report.lines().filter_map(named).collect()
 }
 
 /// With the checks on, the damage is found before somebody steps on it, and the core file and the
@@ -153,7 +151,7 @@ fn tell_what_was_found(program: &Path, file: &str) {
     };
     for source in [&left.core, &left.scratch.file("trace")] {
         let report = on("report", source, &[]).ended(1).stdout;
-        let [culprit] = culprits(&report)[..] else {
+        let [culprit] = named(&report, "culprit")[..] else {
             panic!("{report}")
         };
         assert!(
@@ -182,7 +180,7 @@ fn tell_by_a_watch(program: &Path, file: &str, rule: &str) {
     };
     for source in [&left.core, &left.scratch.file("trace")] {
         let report = on("report", source, &[]).ended(1).stdout;
-        let found = culprits(&report);
+        let found = named(&report, "writer");
         let last = found.last().unwrap_or_else(|| panic!("{report}"));
         assert!(
             last.contains("copy_name") && last.contains(&the_write(file)),

@@ -123,7 +123,10 @@ fn events_are_filtered_and_numbered() {
     assert_eq!(numbers, [48, 49, 50, 51, 52]);
     assert_eq!(events(&["--last", "7"]), all[all.len() - 7..]);
     assert!(events(&["--since", "-0s"]).len() < all.len());
-    on("events", &directory, &["--size", "12345678"]).ended(1);
+    let none = on("events", &directory, &["--size", "12345678"]).ended(1);
+    assert!(
+        none.stderr.contains("hakmem: of the trace's ") && none.stderr.contains(" events none is")
+    );
     let wrong = on("events", &directory, &["--kind", "nothing"]).ended(2);
     assert!(wrong.stderr.contains("allocate, free"), "{}", wrong.stderr);
 }
@@ -151,6 +154,15 @@ fn info_threads_and_stats_of_a_trace() {
         .find(|kind| kind["kind"] == "remote-free")
         .unwrap();
     assert_eq!(remote["events"], 25);
+    let kept: u64 = kinds
+        .iter()
+        .map(|kind| kind["events"].as_u64().unwrap())
+        .sum();
+    let total = |what: &str| stats["totals"][what].as_u64();
+    assert_eq!(
+        (total("events"), total("threads"), total("lost")),
+        (Some(kept), Some(2), Some(0))
+    );
     on("report", &directory, &[]).ended(0);
     // Of a block of the trace alone.
     let kept = told(&recorded.stdout, "kept");
@@ -285,4 +297,15 @@ fn names_pages_and_completions_are_made() {
         .ended(0)
         .stdout;
     assert!(offsets.contains("recorded_c+0x"), "{offsets}");
+    // Without a name it is the address that was asked for, in the file's counting too.
+    let nowhere = on("symbolize", &directory, &["0x10"]).ended(1).stdout;
+    assert_eq!(nowhere, "0x10 0x10\n");
+    let digits = |number: &str| {
+        number
+            .trim()
+            .rsplit_once("0x")
+            .map(|(_, digits)| digits.to_owned())
+    };
+    let last = |number: &str| digits(number).map(|digits| digits[digits.len() - 3..].to_owned());
+    assert_eq!(last(&offsets), last(&function), "{offsets} {function}");
 }

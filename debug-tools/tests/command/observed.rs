@@ -134,6 +134,28 @@ fn the_production_library_is_told_nothing() {
     assert_eq!((out.as_str(), said.as_str()), ("none\n", ""));
 }
 
+/// A name that nobody reads has no effect, and nobody would know.
+#[test]
+fn variables_that_are_set_in_vain_are_told() {
+    let room = Room::new();
+    let run = |options: &[&str]| {
+        let mut command = observed(HAKMEM);
+        command.args(options).arg("--lib").arg(room.library());
+        command.env("HAKMEM_LEAK", "1").env("HAKMEM_GUARD", "all");
+        texts(command.args(["--", "true"])).1
+    };
+    let unknown =
+        "hakmem: note: HAKMEM_LEAK is not a variable of hakmem; did you mean HAKMEM_LEAKS?\n";
+    let ignored =
+        "hakmem: note: HAKMEM_GUARD is a debug variable, which the release build does not read\n";
+    let said = run(&[]);
+    assert_eq!(said.matches(unknown).count(), 1, "{said}");
+    assert!(!said.contains("HAKMEM_GUARD"), "{said}");
+    let said = run(&["--release"]);
+    assert!(said.contains(unknown) && said.contains(ignored), "{said}");
+    assert_eq!(run(&["--quiet"]), "");
+}
+
 /// A stand-in that knows the variables.
 fn knowing(room: &Room) -> std::path::PathBuf {
     let names = "const char *names[] = {\"HAKMEM_WATCH_ADDR\", \"HAKMEM_GUARD\", \"HAKMEM_LEAKS\", \

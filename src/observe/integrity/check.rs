@@ -9,7 +9,7 @@ use super::policy::{self, Level};
 use super::quarantine::Entry;
 use super::record::{Asked, BlockRecord, Moment, State};
 use super::thread::{Local, Thread};
-use super::{guard, stacks, untouched, wrong};
+use super::{damage, guard, stacks, untouched, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::kept::Kept;
 use crate::observe::{Block, LARGE, Release, Request, Resize};
@@ -115,7 +115,7 @@ pub(super) fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: 
         let is_whole = unsafe { pattern::is_whole(start + LINK, block.bytes - LINK) };
         if !is_whole {
             let when = b"the reuse of its place";
-            wrong::written_after_free(&block.copy(), &record, LINK, when, None);
+            damage::written_after_free(&block.copy(), &record, LINK, when, None);
         }
     }
     if is_in_slab(block) {
@@ -320,7 +320,7 @@ fn keep(
 fn leave(entry: Entry) -> Option<NonNull<u8>> {
     // SAFETY: the block is in quarantine, so its place is nobody's.
     if !unsafe { pattern::is_whole(entry.address(), entry.bytes()) } {
-        wrong::written_in_quarantine(entry.address(), entry.record());
+        damage::written_in_quarantine(entry.address(), entry.record());
     }
     entry.record().set_state(State::Filled);
     NonNull::new(entry.address() as *mut u8)

@@ -14,15 +14,12 @@ use super::pattern::{self, FREED};
 use super::policy;
 use super::record::{BlockRecord, State};
 use super::word::{WORD, Word};
-use super::wrong;
+use super::{damage, wrong};
 use crate::observe::caller::Caller;
 use crate::observe::{Block, LARGE, Release, Request, Resize};
 use crate::walk;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
-
-/// Bytes of the pattern behind a block, at most, with which a fast path deals.
-const NEAR: usize = 256 + WORD;
 
 const PATTERN: u64 = u64::from_ne_bytes([FREED; WORD]);
 
@@ -63,15 +60,23 @@ pub(super) fn carved(start: usize, bytes: usize, is_free: bool) {
     }
 }
 
-/// A block in a slab is handed out; false, and nothing is done, where the pattern behind it is long.
+/// A block in a slab is handed out, in which the program has written nothing yet.
 #[inline(always)]
-pub(super) fn handed_out(start: usize, bytes: usize, request: &Request) -> bool {
+pub(super) fn handed_out(start: usize, bytes: usize, request: &Request) {
     let word_at = word_of(start, bytes);
-    if !fill_tail(start + request.size, word_at) {
-        return false;
+    // From the word on in which it begins: what is in front of it is nobody's yet.
+    let mut tail_at = round_down(start + request.size);
+    while tail_at < word_at {
+        at(tail_at).store(PATTERN, Ordering::Relaxed);
+        tail_at += WORD;
     }
     write(word_at, word_for(word_at, bytes, request));
-    true
+}
+
+/// The multiple of 8 at an address or in front of it.
+#[inline(always)]
+fn round_down(address: usize) -> usize {
+    address & !(WORD - 1)
 }
 
 #[inline(always)]
@@ -97,87 +102,42 @@ pub(super) fn allocated(block: &Block<'_, BlockRecord>, request: &Request) {
     write(word_at, word_for(word_at, bytes, request));
 }
 
-/// Writes the pattern to the end of what was asked for, as far as the word; false, and nothing is
-/// written, if that is far.
+/// Whether the pattern stands from the end of what was asked for to the word.
 #[inline(always)]
-fn fill_tail(from: usize, to: usize) -> bool {
-    let len = to.wrapping_sub(from);
-    let (first, last) = (from as *mut u64, (to - WORD) as *mut u64);
-    if len <= WORD {
-        let kept = low_bytes(WORD - len);
-        // SAFETY: of the block, for places have two words at least; what the program has of it stays.
-        unsafe { last.write_unaligned(last.read_unaligned() & kept | PATTERN & !kept) };
-        return true;
+fn is_tail_whole((start, bytes): (usize, usize), word: Word) -> bool {
+    let from = start + bytes - word.slack();
+    let word_at = word_of(start, bytes);
+    let mut tail_at = round_down(from);
+    // The program's bytes in front of it are none of it.
+    let mut mask = u64::MAX << (8 * (from - tail_at));
+    while tail_at < word_at {
+        if (at(tail_at).load(Ordering::Relaxed) ^ PATTERN) & mask != 0 {
+            return false;
+        }
+        mask = u64::MAX;
+        tail_at += WORD;
     }
-    if len > NEAR {
-        return false;
-    }
-    // The last word may overlap the one before.
-    let mut at = first;
-    while at < last {
-        // SAFETY: behind what was asked for, in front of the word, here and below.
-        unsafe { at.write_unaligned(PATTERN) };
-        at = at.wrapping_add(1);
-    }
-    // SAFETY: as above.
-    unsafe { last.write_unaligned(PATTERN) };
     true
 }
 
-/// A word of which the lowest `count` bytes, of 8, are ones.
+/// Whether nothing is wrong with the end of the use of a block, whose word is `word`.
 #[inline(always)]
-fn low_bytes(count: usize) -> u64 {
-    let half = 4 * count as u32;
-    !(u64::MAX.wrapping_shl(half).wrapping_shl(half))
-}
-
-/// Whether the pattern stands from the end of what was asked for to the word; false as well if that is
-/// far.
-#[inline(always)]
-fn is_tail_whole((start, bytes): (usize, usize), word: Word) -> bool {
-    let (from, to) = (start + bytes - word.slack(), word_of(start, bytes));
-    let len = to.wrapping_sub(from);
-    let (first, last) = (from as *const u64, (to - WORD) as *const u64);
-    // SAFETY: of the block, for places have two words at least.
-    let other = |at: *const u64| unsafe { at.read_unaligned() } ^ PATTERN;
-    if len <= WORD {
-        return other(last) & !low_bytes(WORD - len) == 0;
-    }
-    if len > NEAR {
-        return false;
-    }
-    let mut others = other(last);
-    let mut at = first;
-    while at < last {
-        others |= other(at);
-        at = at.wrapping_add(1);
-    }
-    others == 0
-}
-
-/// As [`is_tail_whole`], however long it is.
-fn is_long_tail_whole((start, bytes): (usize, usize), word: Word) -> bool {
-    let from = start + bytes - word.slack();
-    let len = word_of(start, bytes).saturating_sub(from);
-    // SAFETY: in the block's place.
-    unsafe { pattern::is_whole(from, len) }
-}
-
-/// Whether nothing is wrong with the end of the use of a live block.
 fn is_sound(place: (usize, usize), word: Word, release: &Release) -> bool {
-    is_sound_but_for_tail(place, word, release) && is_long_tail_whole(place, word)
+    let (start, bytes) = place;
+    let word_at = word_of(start, bytes);
+    word.is_of(word_at)
+        && word
+            .live_api()
+            .is_some_and(|api| kind::takes_back(release.caller.api(), api))
+        && is_as_told(release.caller, word, bytes)
+        && is_tail_whole(place, word)
 }
 
-/// As [`is_sound`], but for the pattern behind the block.
+/// Whether what stands in front of a block is the end of a place, or of a slab's header.
 #[inline(always)]
-fn is_sound_but_for_tail((start, bytes): (usize, usize), word: Word, release: &Release) -> bool {
-    let word_at = word_of(start, bytes);
+fn is_front_whole(start: usize) -> bool {
     let front_at = start - WORD;
-    word.is_of(word_at)
-        && word.is_live()
-        && read(front_at).is_of(front_at)
-        && kind::takes_back(release.caller.api(), word.api())
-        && is_as_told(release.caller, word, bytes)
+    read(front_at).is_of(front_at)
 }
 
 /// Whether a block has the size and the alignment that a caller says, if one does.
@@ -195,7 +155,7 @@ fn is_as_told(caller: Caller, word: Word, bytes: usize) -> bool {
 /// The life of a block ends whose word was `word`; false if another thread was faster.
 #[inline(always)]
 fn end(word_at: usize, word: Word, release: &Release) -> bool {
-    let freed = word.freed(word_at, release.caller.api());
+    let freed = word.freed(release.caller.api());
     if release.is_remote {
         return at(word_at)
             .compare_exchange(word.0, freed.0, Ordering::AcqRel, Ordering::Relaxed)
@@ -206,14 +166,27 @@ fn end(word_at: usize, word: Word, release: &Release) -> bool {
 }
 
 /// A block in a slab is freed, if nothing is wrong with that; false, and nothing is done, if there is,
-/// if no block of so many bytes begins there, or the pattern behind it is long.
+/// or if no block of so many bytes begins there.
 #[inline(always)]
 pub(super) fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
+    // In front of what is no place nothing of the kind stands; so no more than a place is read.
+    if !is_front_whole(start) {
+        return false;
+    }
     let word_at = word_of(start, bytes);
     let word = read(word_at);
-    is_sound_but_for_tail((start, bytes), word, release)
-        && is_tail_whole((start, bytes), word)
-        && end(word_at, word, release)
+    is_sound((start, bytes), word, release) && end(word_at, word, release)
+}
+
+/// The bytes that were asked for of the live block in a slab that a program wants resized, if nothing is
+/// wrong with it.
+#[inline(always)]
+pub(super) fn asked_of(start: usize, bytes: usize, release: &Release) -> Option<usize> {
+    if !is_front_whole(start) {
+        return None;
+    }
+    let word = read(word_of(start, bytes));
+    is_sound((start, bytes), word, release).then(|| bytes - word.slack())
 }
 
 /// A block is freed: says whether it goes back.
@@ -225,7 +198,8 @@ pub(super) fn freeing(block: &Block<'_, BlockRecord>, release: &Release) -> Opti
     let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
     let word_at = word_of(start, bytes);
     let word = read(word_at);
-    if is_sound((start, bytes), word, release) && end(word_at, word, release) {
+    let is_sound = is_front_whole(start) && is_sound((start, bytes), word, release);
+    if is_sound && end(word_at, word, release) {
         return Some(block.address);
     }
     freeing_slow(block, release)
@@ -245,7 +219,7 @@ fn freeing_slow(block: &Block<'_, BlockRecord>, release: &Release) -> Option<Non
             let goes_on = wrong::freed_before(block, known.asked, freed, release);
             return goes_on.then_some(block.address);
         }
-        if !is_sound((start, bytes), word, release) {
+        if !is_front_whole(start) || !is_sound((start, bytes), word, release) {
             wrong::freed(block, known.asked, release);
         }
         if end(word_at, word, release) {
@@ -259,7 +233,7 @@ fn valid_known(block: &Block<'_, BlockRecord>, caller: Caller) -> Known {
     let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
     let word_at = word_of(start, bytes);
     if !read(word_at).is_of(word_at) {
-        wrong::look_around(block, caller);
+        damage::look_around(block, caller);
     }
     known(block)
 }
@@ -282,7 +256,7 @@ pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request) -> Res
         is_remote: false,
     };
     let word = read(word_of(start, bytes));
-    if !is_sound((start, bytes), word, &release) {
+    if !is_front_whole(start) || !is_sound((start, bytes), word, &release) {
         wrong::freed(block, known.asked, &release);
     }
     Resize::InPlaceAllowed
@@ -338,5 +312,5 @@ pub(super) fn is_whole(start: usize, bytes: usize) -> bool {
     if !word.is_of(word_at) {
         return !walk::is_carved(start);
     }
-    !word.is_live() || is_long_tail_whole((start, bytes), word)
+    !word.is_live() || is_tail_whole((start, bytes), word)
 }

@@ -22,6 +22,7 @@
 
 mod ask;
 mod check;
+mod damage;
 mod description;
 mod foreign_free;
 mod guard;
@@ -175,14 +176,21 @@ impl Observer for Checking {
         }
     }
 
+    const BRIEF_TAIL: usize = Level::Light.tail();
+
     #[inline(always)]
-    fn handed_out(start: usize, bytes: usize, request: &Request) -> bool {
-        light::handed_out(start, bytes, request)
+    fn handed_out(start: usize, bytes: usize, request: &Request) {
+        light::handed_out(start, bytes, request);
     }
 
     #[inline(always)]
     fn taken_back(start: usize, bytes: usize, release: &Release) -> bool {
         light::taken_back(start, bytes, release)
+    }
+
+    #[inline(always)]
+    fn asked_of(start: usize, bytes: usize, release: &Release) -> Option<usize> {
+        light::asked_of(start, bytes, release)
     }
 
     #[inline(always)]

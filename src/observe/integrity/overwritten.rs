@@ -7,35 +7,32 @@
 //!                                │ in front of the next one ◄──
 //! ```
 //!
-//! A word with few bytes changed says still what it was: all of those that it may have been are tried,
-//! and one of them has the right check. Of one that has more changed nothing is known, but that no more
-//! was asked for than fits in front of it; then what stands in front of it says which way the write came.
+//! A word of which one half is left says still what it was, if that makes sense: what ran over an end has
+//! changed the check first, and what ran below a start what the word says. Of one that has more changed
+//! nothing is known, but that no more was asked for than fits in front of it; then what stands in front of it
+//! says which way the write came.
 
-use super::kind::Kind;
+use super::damage;
+use super::kind::{self, Family, Kind};
 use super::light;
 use super::pattern::{self, FREED};
 use super::record::State;
 use super::report::{Finder, Finding, Subject};
 use super::untouched;
 use super::word::{WORD, Word};
-use super::wrong;
 use crate::observe::report::Line;
 use crate::walk::{self, BlockState};
-
-/// Bytes from the end of a word that are only part of its check: what is left of that suffices.
-const CHECK_BYTES: u32 = 3;
 
 /// The word that stood where `word` does, at the end of a place; `None` if that cannot be said.
 pub(super) fn before(word: Word, start: usize, bytes: usize) -> Option<Word> {
     let word_at = light::word_of(start, bytes);
     let is_likely = |before: &Word| is_likely(*before, word_at, bytes);
     let is_tail_whole = |before: &Word| tail_damage(start, bytes, *before).is_none();
-    let with_tail = |word: Option<Word>| word.filter(is_likely).filter(is_tail_whole);
+    let from_check = word.of_check(word_at);
     single_byte(word, word_at)
         .filter(is_likely)
-        .or_else(|| first_two(word, word_at).filter(is_likely))
-        .or_else(|| with_tail(last_bytes(word, word_at)))
-        .or_else(|| with_tail(last_four(word, start, bytes)))
+        .or_else(|| Some(from_check).filter(is_likely).filter(is_tail_whole))
+        .or_else(|| Some(word.checked_again(word_at)).filter(is_likely))
 }
 
 /// One byte was changed.
@@ -47,38 +44,17 @@ fn single_byte(word: Word, word_at: usize) -> Option<Word> {
     })
 }
 
-/// Both of the first two bytes were changed.
-fn first_two(word: Word, word_at: usize) -> Option<Word> {
-    let others = word.0 & !0xffff;
-    let mut words = (0..=0xffff).map(|bytes: u64| Word(others | bytes));
-    words.find(|word| word.is_of(word_at))
-}
-
-/// Some of the last bytes were changed.
-fn last_bytes(word: Word, word_at: usize) -> Option<Word> {
-    let before = word.checked_again(word_at);
-    let are_others_same = (before.0 ^ word.0) << (8 * CHECK_BYTES) == 0;
-    are_others_same.then_some(before)
-}
-
-/// The last four bytes were changed, of the word of a block that is out: all of the check, and the
-/// state. The rest has to make sense, and to fit with the pattern.
-fn last_four(word: Word, start: usize, bytes: usize) -> Option<Word> {
-    let live = Word::live(
-        light::word_of(start, bytes),
-        word.slack(),
-        word.align_log2(),
-        word.api(),
-    );
-    let is_rest_same = live.0 as u32 == word.0 as u32;
-    (is_rest_same && walk::state_of(start) == Ok(BlockState::Live)).then_some(live)
-}
-
 /// Whether a place may have had a word.
 fn is_likely(word: Word, word_at: usize, bytes: usize) -> bool {
     match word.state() {
         State::New => word == Word::new_at(word_at),
-        _ => word.api() != 0 && (WORD..=bytes).contains(&word.slack()),
+        _ => {
+            let is_freed_by_one = Family::of(word.freed_by()) != Family::Unknown
+                && kind::takes_back(word.freed_by(), word.api());
+            Family::of(word.api()) != Family::Unknown
+                && (word.freed_by() == 0 || is_freed_by_one)
+                && (WORD..=bytes).contains(&word.slack())
+        }
     }
 }
 
@@ -99,7 +75,7 @@ pub(super) fn end(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&Find
     if let Some(damage) = damage.filter(|_| is_found) {
         let (below, above) = around(start, bytes);
         if is_live(below) || is_live(above) {
-            wrong::gap(below, above, damage, finder, tell);
+            damage::gap(below, above, damage, finder, tell);
         } else {
             tell_of_nearest(start, below, damage, finder, tell);
         }

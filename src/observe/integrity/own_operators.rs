@@ -22,8 +22,12 @@ use crate::observe::stack;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
+/// How the names of all forms of `new` begin.
 const NEW: [&[u8]; 2] = [b"_Znw", b"_Zna"];
-const DELETE: [&[u8]; 2] = [b"_Zdl", b"_Zda"];
+
+/// The plain forms, which whoever has others has as well. Those that place an object in memory that there is
+/// (`_ZnwmPv`, `_ZdlPvS_`) are in each program that is not optimised.
+const PLAIN: [&[u8]; 4] = [b"_Znwm", b"_Znam", b"_ZdlPv", b"_ZdaPv"];
 
 /// The libraries that have the operators for all: calls of these come to ours.
 const FOR_ALL: [&[u8]; 4] = [b"libstdc++.so", b"libc++.so", b"libc++abi.so", b"libhakmem"];
@@ -65,8 +69,7 @@ fn has_them(path: &[u8]) -> bool {
     };
     let mut found = false;
     elf.for_each_function(|function| {
-        let mut all = NEW.iter().chain(&DELETE);
-        found |= all.any(|name| function.name.starts_with(name));
+        found |= PLAIN.contains(&function.name);
     });
     found
 }

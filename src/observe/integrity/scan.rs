@@ -5,11 +5,11 @@
 //! record says so. The pages of a LARGE one may go away with it, so they are read by a call that
 //! does not fault.
 
+use super::damage;
 use super::pattern::{self, LINK};
 use super::policy::{self, Level};
 use super::record::{Asked, BlockRecord, State};
 use super::report::{self, Finder};
-use super::wrong;
 use super::{check, guard, light, metadata, overwritten, streams, untouched};
 use crate::observe::kept::Kept;
 use crate::observe::{self, Block};
@@ -109,7 +109,8 @@ fn kept_back(
     if place.block.class == observe::LARGE || place.index != 1 {
         return None;
     }
-    let address = NonNull::new(place.slab as *mut u8)?;
+    let start = place.block.address.as_ptr().wrapping_sub(place.block.bytes);
+    let address = NonNull::new(start)?;
     // SAFETY: of a block in a slab, and not of the first.
     let record = unsafe { record.below() };
     let block = Block {
@@ -127,7 +128,7 @@ impl Look {
     fn finds_damaged_words(&self, place: &Found, is_told: bool) -> usize {
         let (start, bytes) = (place.block.address.as_ptr() as usize, place.block.bytes);
         let of_kept_back = if place.index == 1 && place.is_carved {
-            usize::from(self.finds_damaged_word(place.slab, bytes, is_told))
+            usize::from(self.finds_damaged_word(start - bytes, bytes, is_told))
         } else {
             0
         };
@@ -240,14 +241,14 @@ fn tell(
     let start = block.address.as_ptr() as usize;
     let finder = Finder::uncalled(when);
     match asked.state() {
-        State::Live => wrong::around(block, asked, finder, report::only_tell),
+        State::Live => damage::around(block, asked, finder, report::only_tell),
         State::Untouched => {
             untouched::written(start, block.bytes, finder, report::only_tell);
             true
         }
         state => {
             let skip = if state == State::Filled { LINK } else { 0 };
-            wrong::written_after_free(block, record, skip, when, Some(report::only_tell));
+            damage::written_after_free(block, record, skip, when, Some(report::only_tell));
             true
         }
     }

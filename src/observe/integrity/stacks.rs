@@ -99,31 +99,12 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
         return STACK_NONE;
     };
     let mut room: stack::Room = [const { MaybeUninit::uninit() }; stack::FRAMES];
-    let mut ends = [0; placed_stacks::MOST];
-    let mut count = 0;
-    let mut depends_on_fp = false;
+    let mut places = Places::new();
     let by_tables = BY_TABLES.load(Ordering::Relaxed);
-    let depth = if Api::is_free(caller.api()) {
-        &DEPTH_OF_FREE
-    } else {
-        &DEPTH
-    };
-    let most = depth.load(Ordering::Relaxed);
     let frames = if by_tables {
-        stack::capture_by_tables(
-            &thread.stack,
-            &thread.rules,
-            caller,
-            &mut room,
-            most,
-            |end, by_fp| {
-                depends_on_fp |= by_fp;
-                if let Some(place) = ends.get_mut(count) {
-                    *place = end;
-                }
-                count += 1;
-            },
-        )
+        let most = depth(caller).load(Ordering::Relaxed);
+        let each = |end, by_fp| places.add(end, by_fp);
+        stack::capture_by_tables(&thread.stack, &thread.rules, caller, &mut room, most, each)
     } else {
         stack::capture_into(&thread.stack, caller, &mut room)
     };
@@ -140,14 +121,54 @@ fn id_slow(thread: &Thread, caller: Caller) -> u32 {
     // Along frame pointers nothing is known of a function that keeps none.
     if by_tables
         && thread.known.wants(caller, hash)
-        && let Some(ends) = ends.get(..count)
+        && let Some(ends) = places.ends.get(..places.count)
         && is_own(&caller.sp())
         && ends.iter().all(is_own)
     {
         // SAFETY: the call waits; the own stack is mapped.
-        unsafe { thread.known.keep(caller, frames, ends, depends_on_fp, id) };
+        unsafe {
+            thread
+                .known
+                .keep(caller, frames, ends, places.depend_on_fp, id)
+        };
     }
     id
+}
+
+/// How many return addresses are kept of the stack of such a call.
+fn depth(caller: Caller) -> &'static AtomicUsize {
+    if Api::is_free(caller.api()) {
+        &DEPTH_OF_FREE
+    } else {
+        &DEPTH
+    }
+}
+
+/// Where the return addresses of a stack stand: the ends of their words, as far as there is room.
+struct Places {
+    ends: [usize; placed_stacks::MOST],
+    count: usize,
+    /// A frame pointer was asked for one of them.
+    depend_on_fp: bool,
+}
+
+impl Places {
+    fn new() -> Places {
+        Places {
+            ends: [0; placed_stacks::MOST],
+            count: 0,
+            depend_on_fp: false,
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, end: usize, by_fp: bool) {
+        self.depend_on_fp |= by_fp;
+        if let Some(place) = self.ends.get_mut(self.count) {
+            *place = end;
+        }
+        self.count += 1;
+    }
 }
 
 /// The number of a stack in the table, where it is put if it is new.

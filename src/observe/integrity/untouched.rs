@@ -10,14 +10,13 @@
 //! 1. They are filled some way ahead of those that are handed out, and no farther: the memory of
 //!    the rest of a slab is never touched.
 
+use super::damage;
 use super::kind::Kind;
 use super::pattern::{self, FREED, LINK};
 use super::record::{BlockRecord, State};
 use super::report::{self, Finder, Finding, Subject};
-use super::wrong;
 use crate::block;
 use crate::observe::Block;
-use crate::observe::report::Line;
 use crate::walk;
 
 /// Bytes from the start of a place that are filled; and as always those in front of the next one.
@@ -130,7 +129,7 @@ pub(super) fn written(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&
     let above = nearest(start, 1);
     if let Some((below, first)) = below.and_then(|below| Some((below, tail_before(&below, start)?)))
     {
-        wrong::gap(Some(below), None, (first, last), finder, tell);
+        damage::gap(Some(below), None, (first, last), finder, tell);
         let end = below.address + below.size;
         // SAFETY: the rest of the place below.
         unsafe { pattern::fill(end, start - end, FREED) };
@@ -211,13 +210,8 @@ fn tell_of_nearest(
     finder: Finder<'_>,
     tell: fn(&Finding<'_>),
 ) {
-    let (first, last) = damage;
-    let mut sentence = Line::part();
-    sentence.number(last - first + 1).text(if first == last {
-        b" byte was written "
-    } else {
-        b" bytes were written "
-    });
+    let (first, _) = damage;
+    let mut sentence = damage::were_written(damage);
     match (&above, &below) {
         (Some(above), _) => sentence
             .number(above.address - first)

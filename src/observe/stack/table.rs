@@ -31,29 +31,13 @@ pub(super) fn walk(
     most: usize,
     mut each: impl FnMut(usize, bool),
 ) -> usize {
-    room[0].write(from.pc as u64);
     let own = bounds.known();
     if !own.contains(from.sp) {
+        room[0].write(from.pc as u64);
         return walk_slow(bounds, from, true, room, 1, most, &mut each);
     }
     let rules = Rules::now();
-    let mut at = from;
-    let mut count = 1;
-    while count < most {
-        let rule = rules.at(at.pc.wrapping_sub(1));
-        // SAFETY: the own stack is mapped.
-        let Some(next) = (unsafe { plain_step(rule, own, at) }) else {
-            return walk_slow(bounds, at, true, room, count, most, &mut each);
-        };
-        at = next;
-        if at.pc < LOWEST_CODE {
-            break;
-        }
-        room[count].write(at.pc as u64);
-        each(at.sp, rule.is_from_fp());
-        count += 1;
-    }
-    count
+    walk_own(bounds, own, |at| rules.at(at), from, room, most, each)
 }
 
 /// As [`walk`], with the rules that the thread has needed lately.
@@ -64,7 +48,7 @@ pub(super) fn walk_near(
     from: Registers,
     room: &mut Room,
     most: usize,
-    mut each: impl FnMut(usize, bool),
+    each: impl FnMut(usize, bool),
 ) -> usize {
     let own = bounds.known();
     if !own.contains(from.sp) {
@@ -72,11 +56,26 @@ pub(super) fn walk_near(
     }
     let rules = Rules::now();
     near.keep_up_with(rules);
+    walk_own(bounds, own, |at| near.at(at, rules), from, room, most, each)
+}
+
+/// As [`walk`], from where the stack pointer is on the thread's own stack; `rule` says the rule at an
+/// address.
+#[inline(always)]
+fn walk_own(
+    bounds: &Bounds,
+    own: Range,
+    rule: impl Fn(usize) -> Rule,
+    from: Registers,
+    room: &mut Room,
+    most: usize,
+    mut each: impl FnMut(usize, bool),
+) -> usize {
     room[0].write(from.pc as u64);
     let mut at = from;
     let mut count = 1;
     while count < most {
-        let rule = near.at(at.pc.wrapping_sub(1), rules);
+        let rule = rule(at.pc.wrapping_sub(1));
         // SAFETY: the own stack is mapped.
         let Some(next) = (unsafe { plain_step(rule, own, at) }) else {
             return walk_slow(bounds, at, true, room, count, most, &mut each);

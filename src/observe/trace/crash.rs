@@ -85,24 +85,7 @@ fn report(session: &Session, delivery: Delivery) {
         None => return wait_for(file),
     };
     report.set_registers(&delivery.registers());
-    let mut text = Text::new();
-    let _ = write!(
-        text,
-        "hakmem: {} (code {}) in thread {} at {pc:#x}",
-        fatal_signal::name(cause.signal),
-        cause.code,
-        cause.tid,
-    );
-    if cause.fault_address != 0 || cause.code > 0 {
-        let _ = write!(text, ", address {:#x}", cause.fault_address);
-        let below = sp.wrapping_sub(cause.fault_address as usize);
-        let is_near = below < 16 * PAGE || below.wrapping_neg() < PAGE;
-        if cause.signal == SIGSEGV && is_near {
-            let _ = write!(text, ": the stack is used up");
-        }
-    }
-    let _ = writeln!(text);
-    report.push(text.bytes());
+    report.push(headline(&cause, pc, sp).bytes());
     let record = Record::new(Kind::Fault, Api::Unknown, now, cause.fault_address)
         .with_value(cause.signal as u64)
         .with_caller(pc as u64)
@@ -121,6 +104,28 @@ fn report(session: &Session, delivery: Delivery) {
             page.set_end(End::Signalled, delivery.signal, now);
         }
     }
+}
+
+/// The line that the program's end is told in.
+fn headline(cause: &CrashCause, pc: usize, sp: usize) -> Text {
+    let mut text = Text::new();
+    let _ = write!(
+        text,
+        "hakmem: {} (code {}) in thread {} at {pc:#x}",
+        fatal_signal::name(cause.signal),
+        cause.code,
+        cause.tid,
+    );
+    if cause.fault_address != 0 || cause.code > 0 {
+        let _ = write!(text, ", address {:#x}", cause.fault_address);
+        let below = sp.wrapping_sub(cause.fault_address as usize);
+        let is_near = below < 16 * PAGE || below.wrapping_neg() < PAGE;
+        if cause.signal == SIGSEGV && is_near {
+            let _ = write!(text, ": the stack is used up");
+        }
+    }
+    let _ = writeln!(text);
+    text
 }
 
 /// Waits, but not for ever, until another thread's report is complete: what follows ends the

@@ -28,8 +28,8 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use hakmem_trace_format::{
-    Api, CrashPage, FileName, Kind, ModuleHeader, Plain, Record, RingHeader, RingKind,
-    SESSION_BYTES, SessionHeader, SessionPage, StackTable, StacksMode, Total,
+    Api, CalibrationPoint, CrashPage, FileName, Kind, ModuleHeader, Plain, Record, RingHeader,
+    RingKind, SESSION_BYTES, SessionHeader, SessionPage, StackTable, StacksMode, Total,
 };
 
 const NONE: u32 = 0;
@@ -240,37 +240,15 @@ impl Session {
         let plan = plan();
         let parent_id = LAST_ID.each_ref().map(|word| word.load(Ordering::Relaxed));
         let is_child = parent_id != [0; 2];
-        for [address, len] in &MAPPINGS {
-            let (address, len) = (
-                address.swap(0, Ordering::Relaxed),
-                len.load(Ordering::Relaxed),
-            );
-            if address != 0 {
-                // SAFETY: the parent's, which nobody in this process relies on (3).
-                unsafe { memory::cover(address as usize, len as usize) };
-            }
+        for (address, len) in forget_mappings() {
+            // SAFETY: the parent's, which nobody in this process relies on (3).
+            unsafe { memory::cover(address, len) };
         }
         let first = clock::point();
         let (pid, parent_pid, user) = process::ids();
         self.pid.set(pid);
         self.id.set(random_id());
-        let file = match &plan.template {
-            None => make_file(None, FileName::Session, SESSION_BYTES as u64)?,
-            Some(template) => {
-                let (path, directory, session) = claim(template, pid, is_child)?;
-                // SAFETY: nobody reads it before the session is there.
-                unsafe { *self.directory.get() = path };
-                self.is_filed.set(true);
-                core_file::include();
-                allocate_and_map(
-                    &directory,
-                    &session,
-                    FileName::Session,
-                    SESSION_BYTES as u64,
-                )?
-            }
-        };
-        note_mapping(0, file, SESSION_BYTES as u64);
+        let file = self.make_session_file(plan, is_child)?;
         // SAFETY: mapped just now, and reads as zero.
         let header = unsafe { SessionHeader::create(file, self.id()) };
         header.parent_session = parent_id;
@@ -278,24 +256,7 @@ impl Session {
         header.pid = pid;
         header.parent_pid = parent_pid;
         header.uid = user;
-        header.page_bytes = PAGE as u32;
-        header.clock = clock::kind().code();
-        header.start_ticks = first.ticks;
-        header.start_monotonic = first.monotonic;
-        header.start_realtime = crate::sys::clock::realtime();
-        header.mode = plan.mode.code();
-        header.stacks = match stack::mode() {
-            stack::Mode::Off => StacksMode::Off,
-            stack::Mode::FramePointers => StacksMode::FramePointers,
-            stack::Mode::Table | stack::Mode::Exact => StacksMode::Unwind,
-        }
-        .code();
-        header.ring_capacity = plan.ring_slots;
-        header.rare_capacity = RARE_SLOTS;
-        header.machine = 62;
-        header.set_hakmem_version(env!("CARGO_PKG_VERSION"));
-        describe_program(header);
-        describe_heap(header);
+        describe(header, plan, first);
         // SAFETY: the header was written above, and stays mapped.
         let page = unsafe { SessionPage::at(file) };
         self.page.set(Some(page));
@@ -317,18 +278,30 @@ impl Session {
         Ok(())
     }
 
+    /// The file of the session's header: in a directory if one is asked for, else in memory alone.
+    fn make_session_file(&self, plan: &Plan, is_child: bool) -> Result<NonNull<u8>, Refusal> {
+        let bytes = SESSION_BYTES as u64;
+        let file = match &plan.template {
+            None => make_file(None, FileName::Session, bytes)?,
+            Some(template) => {
+                let (path, directory, session) = claim(template, self.pid(), is_child)?;
+                // SAFETY: nobody reads it before the session is there.
+                unsafe { *self.directory.get() = path };
+                self.is_filed.set(true);
+                core_file::include();
+                allocate_and_map(&directory, &session, FileName::Session, bytes)?
+            }
+        };
+        note_mapping(0, file, bytes);
+        Ok(file)
+    }
+
     /// Takes away what was made of a session that cannot be.
     #[cold]
     fn unmake(&self) {
-        for [address, len] in &MAPPINGS {
-            let (address, len) = (
-                address.swap(0, Ordering::Relaxed),
-                len.load(Ordering::Relaxed),
-            );
-            if address != 0 {
-                // SAFETY: made by this thread just now; without a session nobody uses it.
-                unsafe { memory::unmap(address as usize, len as usize) };
-            }
+        for (address, len) in forget_mappings() {
+            // SAFETY: made by this thread just now; without a session nobody uses it.
+            unsafe { memory::unmap(address, len) };
         }
         let Ok(path) = self.directory().as_c_str() else {
             return;
@@ -387,6 +360,36 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Writes what the session has, when it began, and of which program.
+fn describe(header: &mut SessionHeader, plan: &Plan, first: CalibrationPoint) {
+    header.page_bytes = PAGE as u32;
+    header.clock = clock::kind().code();
+    header.start_ticks = first.ticks;
+    header.start_monotonic = first.monotonic;
+    header.start_realtime = crate::sys::clock::realtime();
+    header.mode = plan.mode.code();
+    header.stacks = match stack::mode() {
+        stack::Mode::Off => StacksMode::Off,
+        stack::Mode::FramePointers => StacksMode::FramePointers,
+        stack::Mode::Table | stack::Mode::Exact => StacksMode::Unwind,
+    }
+    .code();
+    header.ring_capacity = plan.ring_slots;
+    header.rare_capacity = RARE_SLOTS;
+    header.machine = 62;
+    header.set_hakmem_version(env!("CARGO_PKG_VERSION"));
+    describe_program(header);
+    describe_heap(header);
+}
+
+/// The mappings that were noted, by address and length; they are noted no longer.
+fn forget_mappings() -> impl Iterator<Item = (usize, usize)> {
+    MAPPINGS.iter().filter_map(|[address, len]| {
+        let address = address.swap(0, Ordering::Relaxed) as usize;
+        (address != 0).then(|| (address, len.load(Ordering::Relaxed) as usize))
+    })
 }
 
 /// Notes what the next session has to cover, in a child.

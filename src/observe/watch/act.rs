@@ -1,10 +1,11 @@
 //! What a rule has done about an event of a block.
 
-use super::guard::{self, News};
+use super::guards::{self, News};
 use super::hit;
 use super::known::{self, Moment};
 use super::rule::{actions, events};
 use super::rules::{self, Numbered};
+use super::signals;
 use super::target::{self, Means, Target};
 use crate::observe::report::{self, Line};
 use crate::observe::{LARGE, Observed, Observer, stack};
@@ -175,7 +176,7 @@ fn arm(happening: &Happening<'_>, rule: &Numbered) -> Option<bool> {
         // It cannot be touched from here on, which tells more.
         return None;
     }
-    if happening.bytes < WORD || !rule.is_due(now) || !hit::listen() {
+    if happening.bytes < WORD || !rule.is_due(now) || !signals::listen() {
         return None;
     }
     let freed = happening.freed;
@@ -189,10 +190,10 @@ fn arm(happening: &Happening<'_>, rule: &Numbered) -> Option<bool> {
         // watchpoints the allocator's own writes cannot be told from others.
         hold: freed && (rule.hold || happening.class == LARGE || !target::has_watchpoints(rule)),
     };
-    if target::takes_pages(&target, rule) && !hit::listen_to_pages() {
+    if target::takes_pages(&target, rule) && !signals::listen_to_pages() {
         return None;
     }
-    guard::arm(&target, rule, tell)
+    guards::arm(&target, rule, tell)
 }
 
 fn tell(news: News) {
@@ -205,7 +206,7 @@ fn tell(news: News) {
     };
     if matches!(news, News::Refused(_) | News::Taken) {
         // What comes next may be pages.
-        hit::listen_to_pages();
+        signals::listen_to_pages();
     }
     if SAID.fetch_or(1 << bit, Ordering::Relaxed) & 1 << bit != 0 {
         return;

@@ -5,9 +5,9 @@
 //!                                    │
 //! hook ──► select, happen ───────────┴──► act ──► report    lines on standard error
 //!              │                           ├────► known     who allocated, who freed
-//!              └── record: lives, rules    └────► guard ──► registers, pages, copies
+//!              └── record: lives, rules    └────► guards ─► registers, pages, copies
 //!                                                   ▲
-//!                            SIGTRAP, SIGSEGV ──► hit
+//!                            SIGTRAP, SIGSEGV ──► signals ──► hit
 //! ```
 //!
 //! The first question of each hook is whether there has been a rule, the second what no rule is
@@ -19,12 +19,14 @@
 mod act;
 mod environment;
 mod guard;
+mod guards;
 mod held;
 mod hit;
 mod known;
 mod registers;
 mod rule;
 mod rules;
+mod signals;
 mod target;
 
 use super::api::Api;
@@ -111,7 +113,7 @@ impl Observer for Watch {
     }
 
     fn exits() {
-        if guard::compares() {
+        if guards::compares() {
             hit::compare(b"the program's exit", 0);
         }
         rules::for_each_unknown(|number| {
@@ -130,9 +132,9 @@ impl Observer for Watch {
     fn forked() {
         rules::forked();
         known::forked();
-        hit::forked();
+        signals::forked();
         place::forked();
-        guard::forked();
+        guards::forked();
     }
 
     #[inline(always)]
@@ -176,11 +178,11 @@ impl Observer for Watch {
         match event {
             Event::SlabClosed { start, class } => {
                 let slots = SizeClass::all().nth(class).map_or(1, SizeClass::slots);
-                guard::closed(start, class, slots * SLOT_BYTES);
+                guards::closed(start, class, slots * SLOT_BYTES);
             }
-            Event::Refilled { .. } if guard::compares() => hit::compare(b"a refill", 0),
-            Event::Drained { .. } if guard::compares() => hit::compare(b"a drain", 0),
-            Event::Collected { .. } if guard::compares() => hit::compare(b"a collection", 0),
+            Event::Refilled { .. } if guards::compares() => hit::compare(b"a refill", 0),
+            Event::Drained { .. } if guards::compares() => hit::compare(b"a drain", 0),
+            Event::Collected { .. } if guards::compares() => hit::compare(b"a collection", 0),
             _ => {}
         }
     }
@@ -201,7 +203,7 @@ impl Observer for Watch {
         if !rules::remove(number) {
             return Err(WatchError::NoSuchWatch);
         }
-        guard::disarm_of(number);
+        guards::disarm_of(number);
         Ok(())
     }
 }
@@ -211,8 +213,8 @@ impl Observer for Watch {
 fn is_of_interest(block: &Block<'_, Record>) -> bool {
     let address = block.address.as_ptr() as usize;
     rules::may_cover(address, block.bytes, block.class)
-        || guard::may_have(address)
-        || guard::compares()
+        || guards::may_have(address)
+        || guards::compares()
 }
 
 /// Whether an allocation is one that no rule selects, by what is quickly said of it; then it
@@ -233,8 +235,8 @@ fn is_passed_over(block: &Block<'_, Record>, request: &Request) -> bool {
     if rules::may_select(request.size, pc)
         || selected_before && rules::any_about_reuse()
         || caller.other() != 0
-        || guard::may_have(address)
-        || guard::compares()
+        || guards::may_have(address)
+        || guards::compares()
     {
         return false;
     }
@@ -311,17 +313,17 @@ fn freeing_of_interest(local: &Local, block: Block<'_, Record>, release: Release
             .is_some_and(|record| record.rules.load(Ordering::Relaxed) != 0);
     let address = block.address.as_ptr() as usize;
     let concerns =
-        is_selected && is_of_interest(&block) || guard::may_have(address) || guard::compares();
+        is_selected && is_of_interest(&block) || guards::may_have(address) || guards::compares();
     concerns && freeing(local, &block, &release)
 }
 
 #[inline(never)]
 fn allocated(local: &Local, block: &Block<'_, Record>, request: &Request) {
     let address = block.address.as_ptr() as usize;
-    if guard::compares() {
+    if guards::compares() {
         hit::compare(b"an allocation", request.caller.pc());
     }
-    guard::reused(address);
+    guards::reused(address);
     let before = block.record.map_or(0, |record| rules::selected(&record));
     let api = request.caller.api();
     let pc = request.caller.pc() as u64;
@@ -376,19 +378,19 @@ fn happened(local: &Local, block: &Block<'_, Record>, request: &Request, before:
 fn freeing(local: &Local, block: &Block<'_, Record>, release: &Release) -> bool {
     let address = block.address.as_ptr() as usize;
     let pc = release.caller.pc();
-    if guard::compares() {
+    if guards::compares() {
         hit::compare(b"a free", pc);
     }
     let slots = slots_of(block);
-    if guard::may_have(address) {
-        if guard::is_held(address) {
+    if guards::may_have(address) {
+        if guards::is_held(address) {
             Line::new()
                 .text(b"watch: a block that is armed since its free is freed again, from ")
                 .function(pc, true)
                 .write();
             fault::abort(Call::Free, block.address.as_ptr(), Fault::DoubleFree);
         }
-        guard::disarm(address);
+        guards::disarm(address);
     }
     if slots == 0 {
         return false;
@@ -420,7 +422,7 @@ fn resized(local: &Local, block: &Block<'_, Record>, request: &Request) {
     let address = block.address.as_ptr() as usize;
     let mut slots = slots_of(block);
     if from != address && from != 0 {
-        guard::disarm(from);
+        guards::disarm(from);
         slots |= moved;
     }
     if slots == 0 {

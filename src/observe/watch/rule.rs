@@ -43,8 +43,8 @@ pub(super) struct Rule {
     pub(super) nth: u64,
     /// The kernel's number of a thread; 0 for all.
     pub(super) thread: u32,
-    /// The first word to arm, and how many; by the address if there are none.
-    pub(super) words: Option<(u32, u32)>,
+    /// The first word to arm, and how many; by the address if there are none. Below 0: one in front.
+    pub(super) words: Option<(i32, u32)>,
     /// A freed block is held back while it is armed.
     pub(super) hold: bool,
     /// A block stays armed when it is handed out again.

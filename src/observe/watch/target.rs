@@ -3,6 +3,7 @@
 use super::rules::Numbered;
 use crate::sys::breakpoint::{REGISTERS, WORD};
 use crate::sys::memory::PAGE;
+use crate::sys::stack;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// How a write is noticed.
@@ -50,6 +51,7 @@ pub(super) struct Words {
 pub(super) fn words(target: &Target, rule: &Numbered) -> Option<Words> {
     let last = (target.bytes / WORD).checked_sub(1)?;
     let (first, needed, useful) = match (rule.words, rule.addresses) {
+        (Some((in_front, _)), _) if in_front < 0 => return in_front_of(target, in_front),
         (Some((first, count)), _) => (first as usize, count as usize, 0),
         (None, Some((from, to))) => {
             let from = from.saturating_sub(target.address) / WORD;
@@ -66,6 +68,19 @@ pub(super) fn words(target: &Target, rule: &Numbered) -> Option<Words> {
         addresses: core::array::from_fn(|at| target.address + (first + at) * WORD),
         needed,
         useful,
+    })
+}
+
+/// A word in front of a block, where memory is: the end of the place below, or of the pages of a block
+/// that is guarded.
+fn in_front_of(target: &Target, word: i32) -> Option<Words> {
+    let address = target
+        .address
+        .checked_sub(WORD * word.unsigned_abs() as usize)?;
+    stack::is_readable(address).then_some(Words {
+        addresses: [address; REGISTERS],
+        needed: 1,
+        useful: 1,
     })
 }
 

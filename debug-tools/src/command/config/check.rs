@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use hakmem_alloc::options::{self, Finding, Kind, SUNSET, Severity, Variable};
+use hakmem_alloc::options::{self, Builds, Finding, Kind, SUNSET, Severity, Variable};
 use serde_json::{Value, json};
 
 use super::Place;
@@ -100,6 +100,22 @@ impl Check {
         drop(written);
         Ok(ExitCode::from(u8::from(errors > 0)))
     }
+}
+
+/// What a run would not go by, of this process's own environment: names that nobody reads, or not that
+/// build. Values are the library's to tell of.
+pub fn unread(build: Builds) -> Vec<String> {
+    let entries = super::source::of_this_process();
+    let mut unread = vec![];
+    options::check(entries.iter().map(Vec::as_slice), build, &mut |finding| {
+        if let Finding::Unknown { .. } | Finding::Ignored { .. } | Finding::Deprecated { .. } =
+            finding
+        {
+            let line = Line::of(finding);
+            unread.push(format!("{}{}", line.name, line.text));
+        }
+    });
+    unread
 }
 
 fn count_of_names(variables: &Variables) -> usize {

@@ -21,6 +21,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use hakmem_alloc::options::Builds;
 
 use crate::failure::Failure;
+pub use check::unread;
 use source::Source;
 
 /// Explain and check hakmem's variables

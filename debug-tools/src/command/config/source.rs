@@ -100,7 +100,7 @@ impl Variables {
     }
 }
 
-fn of_this_process() -> Vec<Vec<u8>> {
+pub fn of_this_process() -> Vec<Vec<u8>> {
     let entry =
         |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
     std::env::vars_os().map(entry).collect()

@@ -12,6 +12,7 @@ mod of_trace;
 mod registers;
 mod suspect;
 
+use std::mem;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -115,7 +116,8 @@ impl Report {
         self.print_block(trace, page.fault_address, output)
     }
 
-    /// A stack.
+    /// A stack. How hakmem got from a call of the program's to what ended it is no news, unless it is
+    /// hakmem that was stopped.
     fn print_stack(
         &self,
         symbols: &mut Symbols<'_>,
@@ -123,12 +125,22 @@ impl Report {
         time: u64,
         output: &mut Output,
     ) -> Result<(), Failure> {
+        let mut own = 0;
+        let innermost = frames
+            .first()
+            .map(|frame| symbols.functions_of(frame, time));
+        let is_hakmem_stopped = innermost.is_some_and(|f| f.iter().any(misdeed::is_of_hakmem));
         for frame in frames {
             for function in symbols.functions_of(frame, time).iter() {
+                if !is_hakmem_stopped && misdeed::is_of_hakmem(function) {
+                    own += 1;
+                    continue;
+                }
+                print_own(&mut own, output)?;
                 output.line(format_args!("    {}", named(function, true)))?;
             }
         }
-        Ok(())
+        print_own(&mut own, output)
     }
 
     /// What happened to the block at an address.
@@ -156,6 +168,15 @@ impl Report {
             output.line(format_args!("fault: {}", printer.line(event).trim_start()))?;
         }
         Ok(())
+    }
+}
+
+/// How many calls in hakmem were left out, and begins to count anew.
+fn print_own(own: &mut usize, output: &mut Output) -> Result<(), Failure> {
+    match mem::take(own) {
+        0 => Ok(()),
+        1 => output.line("    … (a call in hakmem)"),
+        calls => output.line(format_args!("    … ({calls} calls in hakmem)")),
     }
 }
 

@@ -75,7 +75,7 @@ impl<'h> Search<'h> {
             };
             let bytes = slab.bytes * u64::from(slab.blocks);
             buffer.resize(bytes as usize, 0);
-            if !self.index.heap.memory().fill(slab.start, &mut buffer) {
+            if !self.index.heap.memory().fill(slab.block(0), &mut buffer) {
                 self.read_each(number);
                 continue;
             }

@@ -119,18 +119,15 @@ impl Heap<'_> {
 
     /// What is said of the bitmaps as a whole.
     fn verify_counts(&self, slab: &Slab, bits: &Bits, checked: &mut Checked) {
-        let (layout, is_busy) = (&self.layout, self.is_busy(slab));
-        let place = format!("the slab at {:#x}", slab.start);
-        let not_zero = |words: &[u64]| {
-            let set = words.iter().enumerate().filter(|(_, word)| **word != 0);
-            set.fold(0_u64, |bits, (index, _)| bits | 1 << (index % 64))
-        };
+        let layout = &self.layout;
         if layout.slab_words.is_some() {
             checked.counters += 1;
             if usize::from(slab.words) < slab.bitmap_words() {
                 let what = format!(
-                    "{place} has {} blocks, and room for {} words",
-                    slab.blocks, slab.words
+                    "{} has {} blocks, and room for {} words",
+                    place(slab),
+                    slab.blocks,
+                    slab.words
                 );
                 checked.found("slab.words", slab.header, what);
             }
@@ -140,70 +137,76 @@ impl Heap<'_> {
             let is = not_zero(&bits.free);
             if slab.summary != is {
                 let what = format!(
-                    "{place} says {:#x}, and its free words make {is:#x}",
+                    "{} says {:#x}, and its free words make {is:#x}",
+                    place(slab),
                     slab.summary
                 );
-                checked.found_unless(is_busy, "slab.summary", slab.header, what);
+                checked.found_unless(self.is_busy(slab), "slab.summary", slab.header, what);
             }
         }
         if layout.slab_remote_summary.is_some() {
-            checked.counters += 1;
-            let missing = not_zero(&bits.remote) & !slab.remote_summary;
-            if missing != 0 {
-                let what = format!(
-                    "{place} says {:#x}, and lacks {missing:#x} of its remote words",
-                    slab.remote_summary
-                );
-                checked.found_unless(self.is_any_busy(), "slab.remote.summary", slab.header, what);
-            }
-            let beyond = slab.remote_summary & !low_bits(slab.bitmap_words());
-            if beyond != 0 {
-                let what = format!(
-                    "{place} says {:#x}, and has {} words",
-                    slab.remote_summary,
-                    slab.bitmap_words()
-                );
-                checked.found("slab.remote.summary", slab.header, what);
-            }
+            self.verify_remote_summary(slab, bits, checked);
         }
         if layout.slab_used.is_some() && layout.slab_remote_count.is_some() {
-            checked.counters += 2;
-            let count = |words: &[u64]| {
-                words
-                    .iter()
-                    .map(|word| u64::from(word.count_ones()))
-                    .sum::<u64>()
-            };
-            let out = (slab.indices().len() as u64)
-                .saturating_sub(count(&bits.free) + count(&bits.remote));
-            let said = u64::from(slab.used).checked_sub(u64::from(slab.remote_count));
-            if said != Some(out) {
-                let what = format!(
-                    "{place} says that {} of {} are out, {} of them announced; its bitmaps have {} free and {} returned, so {out} are out",
-                    slab.used,
-                    slab.blocks,
-                    slab.remote_count,
-                    count(&bits.free),
-                    count(&bits.remote)
-                );
-                checked.found_unless(self.is_any_busy(), "slab.used", slab.header, what);
-            }
+            self.verify_used(slab, bits, checked);
         }
         if layout.slab_fresh.is_some() {
-            checked.counters += 1;
-            if slab.fresh > slab.blocks {
-                let what = format!(
-                    "{place} says {}, and has {} blocks",
-                    slab.fresh, slab.blocks
-                );
-                checked.found("slab.fresh", slab.header, what);
-            }
-            let fresh = usize::from(slab.fresh.max(slab.first))..usize::from(slab.blocks);
-            let out = fresh.clone().find(|index| !is_set(&bits.free, *index));
-            if let Some(index) = out {
-                let what = format!("{place} says {}, and block {index} is not free", slab.fresh);
-                checked.found_unless(is_busy, "slab.fresh", slab.header, what);
-            }
+            self.verify_fresh(slab, bits, checked);
+        }
+    }
+
+    /// The remote words that may be non-zero, and no others.
+    fn verify_remote_summary(&self, slab: &Slab, bits: &Bits, checked: &mut Checked) {
+        checked.counters += 1;
+        let (place, said) = (place(slab), slab.remote_summary);
+        let missing = not_zero(&bits.remote) & !said;
+        if missing != 0 {
+            let what =
+                format!("{place} says {said:#x}, and lacks {missing:#x} of its remote words");
+            checked.found_unless(self.is_any_busy(), "slab.remote.summary", slab.header, what);
+        }
+        let words = slab.bitmap_words();
+        if said & !low_bits(words) != 0 {
+            let what = format!("{place} says {said:#x}, and has {words} words");
+            checked.found("slab.remote.summary", slab.header, what);
+        }
+    }
+
+    /// How many blocks are out.
+    fn verify_used(&self, slab: &Slab, bits: &Bits, checked: &mut Checked) {
+        checked.counters += 2;
+        let count =
+            |words: &[u64]| -> u64 { words.iter().map(|word| u64::from(word.count_ones())).sum() };
+        let (free, returned) = (count(&bits.free), count(&bits.remote));
+        let out = (slab.indices().len() as u64).saturating_sub(free + returned);
+        let said = u64::from(slab.used).checked_sub(u64::from(slab.remote_count));
+        if said != Some(out) {
+            let what = format!(
+                "{} says that {} of {} are out, {} of them announced; its bitmaps have {free} free and {returned} returned, so {out} are out",
+                place(slab),
+                slab.used,
+                slab.blocks,
+                slab.remote_count,
+            );
+            checked.found_unless(self.is_any_busy(), "slab.used", slab.header, what);
+        }
+    }
+
+    /// Blocks that were never handed out are free.
+    fn verify_fresh(&self, slab: &Slab, bits: &Bits, checked: &mut Checked) {
+        checked.counters += 1;
+        let place = place(slab);
+        if slab.fresh > slab.blocks {
+            let what = format!(
+                "{place} says {}, and has {} blocks",
+                slab.fresh, slab.blocks
+            );
+            checked.found("slab.fresh", slab.header, what);
+        }
+        let mut fresh = usize::from(slab.fresh.max(slab.first))..usize::from(slab.blocks);
+        if let Some(index) = fresh.find(|index| !is_set(&bits.free, *index)) {
+            let what = format!("{place} says {}, and block {index} is not free", slab.fresh);
+            checked.found_unless(self.is_busy(slab), "slab.fresh", slab.header, what);
         }
     }
 
@@ -211,6 +214,16 @@ impl Heap<'_> {
     pub(super) fn is_any_busy(&self) -> bool {
         self.caches.iter().any(|cache| cache.is_busy)
     }
+}
+
+fn place(slab: &Slab) -> String {
+    format!("the slab at {:#x}", slab.start)
+}
+
+/// A bit for each word that is not zero.
+fn not_zero(words: &[u64]) -> u64 {
+    let set = words.iter().enumerate().filter(|(_, word)| **word != 0);
+    set.fold(0, |bits, (index, _)| bits | 1 << (index % 64))
 }
 
 fn low_bits(count: usize) -> u64 {

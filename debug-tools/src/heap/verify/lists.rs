@@ -179,7 +179,7 @@ impl Heap<'_> {
                 .address
                 .wrapping_add(layout.shelves + u64::from(class) * layout.shelf_bytes);
             let bytes = layout.bytes_of(class).unwrap_or(0);
-            let mut header = memory.word(shelf.wrapping_add(current)).unwrap_or(0);
+            let header = memory.word(shelf.wrapping_add(current)).unwrap_or(0);
             if header != 0
                 && let Some(why) = self.not_of(cache, class, header)
             {
@@ -189,48 +189,65 @@ impl Heap<'_> {
                 );
                 checked.found_unless(cache.is_busy, "shelf.current", shelf, what);
             }
-            header = memory.word(shelf.wrapping_add(partial)).unwrap_or(0);
-            let (mut seen, mut before) = (HashSet::new(), 0);
-            while header != 0 {
-                checked.links += 1;
-                let why = match self.not_of(cache, class, header) {
-                    None if !seen.insert(header) => Some("comes back to itself".into()),
-                    why => why,
-                };
-                if let Some(why) = why {
-                    let what = format!(
-                        "the list of slabs of {bytes} bytes of {} leads to {header:#x}, which {why}",
-                        cache.whose()
-                    );
-                    checked.found_unless(cache.is_busy, "shelf.partial", shelf, what);
-                    break;
-                }
-                let Some(slab) = self.slab_of_header(header) else {
-                    break;
-                };
-                if !slab.partial {
-                    let what = format!(
-                        "the slab at {:#x} is on its owner's list of slabs, and not noted so",
-                        slab.start
-                    );
-                    checked.found_unless(cache.is_busy, "slab.partial", slab.header, what);
-                }
-                let back = layout
-                    .slab_before
-                    .and_then(|o| memory.word(header.wrapping_add(o)));
-                if back.is_some_and(|back| back != before) {
-                    let what = format!(
-                        "the slab at {:#x} says that {:#x} is before it on its owner's list, and {before:#x} is",
-                        slab.start,
-                        back.unwrap_or(0)
-                    );
-                    checked.found_unless(cache.is_busy, "slab.before", slab.header, what);
-                }
-                (before, header) = (header, slab.after);
-                on_lists.insert(before);
-            }
+            let head = memory.word(shelf.wrapping_add(partial)).unwrap_or(0);
+            self.verify_list_of_slabs(cache, class, (shelf, head), &mut on_lists, checked);
         }
         self.verify_partial(cache, &on_lists, checked);
+    }
+
+    /// A cache's list of slabs of a class: the shelf that has it, and the first slab's header. Notes
+    /// those that are on it.
+    fn verify_list_of_slabs(
+        &self,
+        cache: &Cache,
+        class: u8,
+        (shelf, mut header): (u64, u64),
+        on_lists: &mut HashSet<u64>,
+        checked: &mut Checked,
+    ) {
+        let bytes = self.layout.bytes_of(class).unwrap_or(0);
+        let (mut seen, mut before) = (HashSet::new(), 0);
+        while header != 0 {
+            checked.links += 1;
+            let why = match self.not_of(cache, class, header) {
+                None if !seen.insert(header) => Some("comes back to itself".into()),
+                why => why,
+            };
+            if let Some(why) = why {
+                let what = format!(
+                    "the list of slabs of {bytes} bytes of {} leads to {header:#x}, which {why}",
+                    cache.whose()
+                );
+                checked.found_unless(cache.is_busy, "shelf.partial", shelf, what);
+                break;
+            }
+            let Some(slab) = self.slab_of_header(header) else {
+                break;
+            };
+            self.verify_listed_slab(cache, slab, before, checked);
+            (before, header) = (header, slab.after);
+            on_lists.insert(before);
+        }
+    }
+
+    /// A slab on its owner's list, behind `before`.
+    fn verify_listed_slab(&self, cache: &Cache, slab: &Slab, before: u64, checked: &mut Checked) {
+        if !slab.partial {
+            let what = format!(
+                "the slab at {:#x} is on its owner's list of slabs, and not noted so",
+                slab.start
+            );
+            checked.found_unless(cache.is_busy, "slab.partial", slab.header, what);
+        }
+        let place = self.layout.slab_before;
+        let back = place.and_then(|o| self.memory().word(slab.header.wrapping_add(o)));
+        if let Some(back) = back.filter(|back| *back != before) {
+            let what = format!(
+                "the slab at {:#x} says that {back:#x} is before it on its owner's list, and {before:#x} is",
+                slab.start
+            );
+            checked.found_unless(cache.is_busy, "slab.before", slab.header, what);
+        }
     }
 
     /// Slabs that are noted as on their owner's list are on it.

@@ -16,51 +16,55 @@ impl Heap<'_> {
             return;
         }
         for slab in &self.slabs {
-            let bits = self.bits(slab);
-            let memory = if slab.is_large() {
-                None
-            } else {
-                let bytes = slab.bytes * u64::from(slab.blocks);
-                self.memory().bytes(slab.start, bytes as usize)
+            self.verify_records_of(slab, records.pattern, inside, checked);
+        }
+        self.verify_quarantines(inside, checked);
+    }
+
+    fn verify_records_of(&self, slab: &Slab, pattern: u8, inside: bool, checked: &mut Checked) {
+        let bits = self.bits(slab);
+        let memory = if slab.is_large() {
+            None
+        } else {
+            let bytes = slab.bytes * u64::from(slab.blocks);
+            self.memory().bytes(slab.start, bytes as usize)
+        };
+        let kept_back = bits.records[..usize::from(slab.first).min(bits.records.len())].iter();
+        for record in kept_back.filter(|record| record.doing == Doing::Overwritten) {
+            checked.found("canary", record.address, overwritten(slab, 0));
+        }
+        for index in slab.indices() {
+            let Some(record) = bits.records.get(index) else {
+                break;
             };
-            let kept_back = bits.records[..usize::from(slab.first).min(bits.records.len())].iter();
-            for record in kept_back.filter(|record| record.doing == Doing::Overwritten) {
-                checked.found("canary", record.address, overwritten(slab, 0));
+            checked.records += 1;
+            let state = self.state(slab, index, &bits);
+            let block = slab.block(index);
+            if record.doing == Doing::Overwritten {
+                checked.found("canary", record.address, overwritten(slab, index));
+                continue;
             }
-            for index in slab.indices() {
-                let Some(record) = bits.records.get(index) else {
-                    break;
+            if let Some(what) = self.disagreement(slab, index, state, record) {
+                let is_moving = inside || self.is_any_busy();
+                checked.found_unless(is_moving, "record.state", block, what);
+                continue;
+            }
+            // Of one that is on its way somebody may be writing.
+            let is_moving = inside && state == State::Live && record.doing != Doing::Live;
+            for guard in self.guards(slab, index, record) {
+                let damage = match &memory {
+                    Some(memory) => damage_in(pattern, slab.start, memory, &guard),
+                    None => self.damage(&guard),
                 };
-                checked.records += 1;
-                let state = self.state(slab, index, &bits);
-                let block = slab.block(index);
-                if record.doing == Doing::Overwritten {
-                    checked.found("canary", record.address, overwritten(slab, index));
-                    continue;
-                }
-                if let Some(what) = self.disagreement(slab, index, state, record) {
-                    let is_moving = inside || self.is_any_busy();
-                    checked.found_unless(is_moving, "record.state", block, what);
-                    continue;
-                }
-                // Of one that is on its way somebody may be writing.
-                let is_moving = inside && state == State::Live && record.doing != Doing::Live;
-                for guard in self.guards(slab, index, record) {
-                    let damage = match &memory {
-                        Some(memory) => damage_in(records.pattern, slab.start, memory, &guard),
-                        None => self.damage(&guard),
-                    };
-                    count(checked, record, &guard);
-                    if let Some(damage) = damage
-                        && !self.is_told_below(&bits, slab, index, &guard)
-                    {
-                        let (check, what) = told(slab, index, record, &guard, &damage);
-                        checked.found_unless(is_moving, check, damage.first, what);
-                    }
+                count(checked, record, &guard);
+                if let Some(damage) = damage
+                    && !self.is_told_below(&bits, slab, index, &guard)
+                {
+                    let (check, what) = told(slab, index, record, &guard, &damage);
+                    checked.found_unless(is_moving, check, damage.first, what);
                 }
             }
         }
-        self.verify_quarantines(inside, checked);
     }
 
     /// Why a block's record and its place do not fit; None if they do.

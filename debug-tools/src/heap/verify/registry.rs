@@ -1,7 +1,7 @@
 //! The registry, slabs and SuperSlabs: that each leads to the others.
 
 use super::Checked;
-use crate::heap::{Cache, Heap, Kind, Mapping};
+use crate::heap::{Cache, Heap, Kind, Mapping, Slab, SuperSlab};
 
 impl Heap<'_> {
     pub(super) fn verify_registry(&self, checked: &mut Checked) {
@@ -146,23 +146,8 @@ impl Heap<'_> {
 
     /// The slots that slabs take, and those that SuperSlabs say are free; owners.
     fn verify_slots(&self, checked: &mut Checked) {
-        let layout = &self.layout;
         for slab in &self.slabs {
-            let known = layout.inbox.is_some();
-            if slab.kind == Kind::Blocks && known && self.cache_of_inbox(slab.owner).is_none() {
-                let what = format!(
-                    "the slab at {:#x} is owned by {:#x}, which is no cache's inbox",
-                    slab.start, slab.owner
-                );
-                checked.found("slab.owner", slab.header, what);
-            }
-            if slab.is_large() && slab.owner != 0 {
-                let what = format!(
-                    "the LARGE block at {:#x} is owned by {:#x}",
-                    slab.start, slab.owner
-                );
-                checked.found("slab.owner", slab.header, what);
-            }
+            self.verify_owner(slab, checked);
             if slab.kind == Kind::Mapping {
                 if slab.superslab != 0 {
                     let what = format!(
@@ -173,35 +158,59 @@ impl Heap<'_> {
                 }
                 continue;
             }
-            let Some(superslab) = self.superslab_at(slab.start) else {
-                let what = format!("the slab at {:#x} is in no SuperSlab", slab.start);
-                checked.found("registry.superslabs", slab.start, what);
-                continue;
-            };
-            if layout.slab_superslab.is_some() && slab.superslab != superslab.record {
-                let what = format!(
-                    "the slab at {:#x} names the SuperSlab {:#x}, and is in {:#x}",
-                    slab.start, slab.superslab, superslab.record
-                );
-                checked.found("slab.superslab", slab.header, what);
+            match self.superslab_at(slab.start) {
+                Some(superslab) => self.verify_slots_of(slab, superslab, checked),
+                None => {
+                    let what = format!("the slab at {:#x} is in no SuperSlab", slab.start);
+                    checked.found("registry.superslabs", slab.start, what);
+                }
             }
-            let first = (slab.start - superslab.base) / layout.slot;
-            for slot in first..first + u64::from(slab.slots) {
-                let bit = 1_u32.checked_shl(slot as u32).unwrap_or(0);
-                if bit == 0 || superslab.free & bit != 0 {
-                    let what = format!(
-                        "slot {slot} is noted as free, and the slab at {:#x} is there",
-                        slab.start
-                    );
-                    checked.found("superslab.free", superslab.base, what);
-                }
-                if superslab.clean & bit != 0 {
-                    let what = format!(
-                        "slot {slot} is noted as clean, and the slab at {:#x} is there",
-                        slab.start
-                    );
-                    checked.found("superslab.clean", superslab.base, what);
-                }
+        }
+    }
+
+    fn verify_owner(&self, slab: &Slab, checked: &mut Checked) {
+        let known = self.layout.inbox.is_some();
+        if slab.kind == Kind::Blocks && known && self.cache_of_inbox(slab.owner).is_none() {
+            let what = format!(
+                "the slab at {:#x} is owned by {:#x}, which is no cache's inbox",
+                slab.start, slab.owner
+            );
+            checked.found("slab.owner", slab.header, what);
+        }
+        if slab.is_large() && slab.owner != 0 {
+            let what = format!(
+                "the LARGE block at {:#x} is owned by {:#x}",
+                slab.start, slab.owner
+            );
+            checked.found("slab.owner", slab.header, what);
+        }
+    }
+
+    /// A slab's slots in the SuperSlab that it is in.
+    fn verify_slots_of(&self, slab: &Slab, superslab: &SuperSlab, checked: &mut Checked) {
+        let layout = &self.layout;
+        if layout.slab_superslab.is_some() && slab.superslab != superslab.record {
+            let what = format!(
+                "the slab at {:#x} names the SuperSlab {:#x}, and is in {:#x}",
+                slab.start, slab.superslab, superslab.record
+            );
+            checked.found("slab.superslab", slab.header, what);
+        }
+        let first = (slab.start - superslab.base) / layout.slot;
+        for slot in first..first + u64::from(slab.slots) {
+            let bit = 1_u32.checked_shl(slot as u32).unwrap_or(0);
+            let mut told = |check, noted: &str| {
+                let what = format!(
+                    "slot {slot} is noted as {noted}, and the slab at {:#x} is there",
+                    slab.start
+                );
+                checked.found(check, superslab.base, what);
+            };
+            if bit == 0 || superslab.free & bit != 0 {
+                told("superslab.free", "free");
+            }
+            if superslab.clean & bit != 0 {
+                told("superslab.clean", "clean");
             }
         }
     }

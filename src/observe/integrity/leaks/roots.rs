@@ -112,7 +112,9 @@ impl LeftOut {
             let is_inside = (arena.0..arena.1).contains(&place.slab);
             if !is_inside && place.slab != last {
                 last = place.slab;
-                self.add((last, last + place.blocks * place.block.bytes));
+                let start = place.block.address.as_ptr() as usize;
+                let end = start + (place.blocks - place.index) * place.block.bytes;
+                self.add((last, end));
             }
             ControlFlow::<()>::Continue(())
         });

@@ -8,27 +8,32 @@ use super::subject::Subject;
 use crate::observe::report::Line;
 use crate::observe::report::place::Place;
 use crate::observe::{LARGE, stack};
+use crate::options::rule_text::MOST_IN_FRONT;
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
+
+/// What a watchpoint has.
+const WORD: usize = size_of::<u64>();
 
 /// Writes it, if there is something to advise.
 pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     match finding.kind {
         Kind::WriteAfterFree | Kind::LinkCorruption => watch_writer(paper, finding, true),
         Kind::HeapOverflow | Kind::HeapUnderflow if finding.damage.is_some() => {
-            let is_watched = is_watchable(finding);
-            if is_watched {
+            let is_watchable = is_in_place(finding)
+                && !finding.subject.is_some_and(|block| block.is_size_unknown());
+            if is_watchable {
                 watch_writer(paper, finding, false);
             }
-            stop_writer(
-                paper,
-                finding,
-                if is_watched {
-                    b"     or"
-                } else {
-                    &b"  next"[..]
-                },
-            );
+            if let Some(block) = finding.subject.filter(|block| block.is_guarded) {
+                return other_side(paper, finding.kind, &block);
+            }
+            let begin: &[u8] = if is_watchable {
+                b"     or: "
+            } else {
+                b"  next: "
+            };
+            stop_writer(paper, begin, placement(finding));
         }
         // The call that uses it stands in the report already.
         Kind::UseAfterFree if finding.finder.returns && !finding.finder.frames.is_empty() => {}
@@ -41,39 +46,55 @@ pub(super) fn write(paper: &mut Paper, finding: &Finding<'_>) {
     }
 }
 
-/// Whether the damage begins in the block or behind it, in its place: words of that can be watched.
-fn is_watchable(finding: &Finding<'_>) -> bool {
+/// Whether the damage begins in the block's place, or the one below: words of those can be watched.
+fn is_in_place(finding: &Finding<'_>) -> bool {
     let first = finding.damage.map_or(0, |(first, _)| first);
-    finding.subject.is_none_or(|block| {
-        !block.is_size_unknown() && (block.address..block.address + block.bytes).contains(&first)
-    })
+    finding
+        .subject
+        .is_none_or(|block| first < block.address + block.bytes)
 }
 
-/// The side of its pages on which the block has to lie for the write to be stopped.
-fn stop_writer(paper: &mut Paper, finding: &Finding<'_>, head: &[u8]) {
-    let (Some(block), Some((_, last))) = (&finding.subject, finding.damage) else {
-        return;
+/// Where a block has to lie in its pages for the write to be stopped: what is behind the last byte, and
+/// not beyond what alignment leaves there, is stopped only where that is given up.
+fn placement(finding: &Finding<'_>) -> &'static [u8] {
+    let (Some(block), Some((_, last))) = (finding.subject, finding.damage) else {
+        return b"all";
     };
     let end = block.address + block.size;
-    // Up to there pages of a block go that lies right.
-    let slack = block.size.next_multiple_of(MIN_ALIGN) - block.size;
-    let side: &[u8] = match finding.kind {
-        Kind::HeapUnderflow => b",left",
-        _ if last < end + slack && !block.is_size_unknown() => b",exact",
-        _ => b"",
+    let aligned = match Family::of(block.allocated_by) {
+        Family::Rust => end,
+        _ if block.size < MIN_ALIGN => end.next_multiple_of(MIN_ALIGN / 2),
+        _ => end.next_multiple_of(MIN_ALIGN),
     };
-    let is_there = block.is_guarded && end.next_multiple_of(MIN_ALIGN).is_multiple_of(PAGE);
-    // It lies so already, and was not stopped: not far enough behind for that.
-    if is_there && side.is_empty() {
-        return;
+    match finding.kind {
+        Kind::HeapUnderflow => b"all,left",
+        _ if last < aligned => b"all,exact",
+        _ => b"all",
     }
+}
+
+fn stop_writer(paper: &mut Paper, begin: &[u8], placement: &[u8]) {
     paper.line(
         Line::new()
-            .text(head)
-            .text(b": HAKMEM_GUARD=all")
-            .text(side)
+            .text(begin)
+            .text(b"HAKMEM_GUARD=")
+            .text(placement)
             .text(b" stops the program at the instruction that writes there"),
     );
+}
+
+/// The side of its pages on which a guarded block has to lie for the write to be stopped.
+fn other_side(paper: &mut Paper, kind: Kind, block: &Subject) {
+    let is_right = (block.address + block.size)
+        .next_multiple_of(MIN_ALIGN)
+        .is_multiple_of(PAGE);
+    let side: &[u8] = match kind {
+        Kind::HeapUnderflow => b"all,left",
+        // Not far enough behind for that.
+        _ if is_right => b"all,exact",
+        _ => b"all,right",
+    };
+    stop_writer(paper, b"     or: ", side);
 }
 
 /// A rule that arms the words that were written to.
@@ -91,9 +112,13 @@ fn watch_writer(paper: &mut Paper, finding: &Finding<'_>, freed: bool) {
     line.text(if freed { b" on=free" } else { b" on=alloc" });
     line.text(b" do=arm");
     // The word where the damage begins.
-    if first >= subject.address {
-        line.text(b" words=").number((first - subject.address) / 8);
-    }
+    match first.checked_sub(subject.address) {
+        Some(offset) => line.text(b" words=").number(offset / WORD),
+        None => {
+            let in_front = (subject.address - first).div_ceil(WORD);
+            line.text(b" words=-").number(in_front.min(MOST_IN_FRONT))
+        }
+    };
     line.text(b"' names who writes there, in the next run");
     paper.line(&mut line);
 }
@@ -109,11 +134,10 @@ fn site(line: &mut Line, subject: &Subject) -> bool {
         Family::Rust => first_of_program(frames),
         _ => 0,
     };
-    let chosen = if frames.len() > own + 1 && Place::of(frames[own + 1] as usize).is_some() {
-        own + 1
-    } else {
-        own
-    };
+    let is_callers = frames
+        .get(own + 1)
+        .is_some_and(|&frame| is_of_program(frame));
+    let chosen = own + usize::from(is_callers);
     let Some(place) = frames.get(chosen).and_then(|&pc| Place::of(pc as usize)) else {
         return false;
     };
@@ -125,6 +149,14 @@ fn site(line: &mut Line, subject: &Subject) -> bool {
         line.text(b" depth=").number(chosen + 1);
     }
     true
+}
+
+/// Whether a call comes from a file of code that is none of the system's: libc calls `main`, and it and the
+/// C++ library begin threads, which says nothing of who asked.
+fn is_of_program(frame: u64) -> bool {
+    const SYSTEM: [&[u8]; 3] = [b"libc.so.", b"libpthread.so.", b"libstdc++.so."];
+    let place = Place::of(frame as usize);
+    place.is_some_and(|place| !SYSTEM.iter().any(|name| place.file().starts_with(name)))
 }
 
 /// The first frame that is not one of the standard library's, by its name.
