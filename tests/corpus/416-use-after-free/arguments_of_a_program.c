@@ -1,6 +1,6 @@
 /* CWE: 416
  * Kinds: use-after-free
- * Found: default
+ * Found: guards
  *
  * Starts a program whose last argument was freed while the list was put together. */
 #include "../corpus.h"

@@ -1,6 +1,6 @@
 /* CWE: 416
  * Kinds: use-after-free
- * Found: default
+ * Found: guards
  *
  * Frees the buffer of a stream whose last line is written when it is closed. */
 #include "../corpus.h"

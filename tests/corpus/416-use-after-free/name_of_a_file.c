@@ -1,6 +1,6 @@
 /* CWE: 416
  * Kinds: use-after-free
- * Found: default
+ * Found: guards
  *
  * Looks whether a file is there by a path that it has just freed. */
 #include "../corpus.h"

@@ -1,6 +1,6 @@
 /* CWE: 416
  * Kinds: use-after-free
- * Found: default
+ * Found: guards
  *
  * Counts what its blocks take, with one that is free by then. */
 #include "../corpus.h"

@@ -1,5 +1,5 @@
 /* CWE: 416
- * Kinds: use-after-free write-after-free
+ * Kinds: use-after-free
  * Found: guards
  *
  * Asks how large a file is, into a structure that an error path has freed. */
