@@ -11,6 +11,7 @@ use hakmem_trace_format::reader::Trace;
 
 use crate::again::Again;
 use crate::answer::Answer;
+use crate::event::named;
 use crate::failure::say;
 use crate::misdeed::{Misdeed, shell_word};
 use crate::printable::Printable;
@@ -20,6 +21,8 @@ use crate::wishes;
 
 /// Findings of a process that are said, and processes of which they are.
 const TOLD: usize = 5;
+/// Findings of a process that are looked through.
+const LOOKED_THROUGH: usize = 100;
 /// Directories that are looked into.
 const LOOKED_AT: usize = 1000;
 
@@ -78,12 +81,16 @@ pub fn say_end(directory: &TraceDirectory, pid: u32, since: SystemTime, again: &
 
 fn say_findings(trace: &Trace, misdeeds: &[Misdeed], again: &Again) {
     let mut symbols = Symbols::new(trace, &Answer::default());
-    for misdeed in misdeeds.iter().take(TOLD) {
-        if let Some(line) = misdeed.lines(&mut symbols).first() {
-            say(format_args!("hakmem: {line}"));
+    let lines = once_each(misdeeds, &mut symbols);
+    for (line, times) in &lines {
+        match times {
+            1 => say(format_args!("hakmem: {line}")),
+            _ => say(format_args!("hakmem: {line} (the first of {times} there)")),
         }
     }
-    if let Some(more) = misdeeds.len().checked_sub(TOLD).filter(|more| *more > 0) {
+    let told: usize = lines.iter().map(|(_, times)| times).sum();
+    if misdeeds.len() > told {
+        let more = misdeeds.len() - told;
         say(format_args!("hakmem: and {more} more of these"));
     }
     if let Some(rule) = Misdeed::next_rule(misdeeds) {
@@ -102,6 +109,26 @@ fn say_findings(trace: &Trace, misdeeds: &[Misdeed], again: &Again) {
         "hakmem: all of it: hakmem report {}",
         shown(trace.directory())
     ));
+}
+
+/// The lines of misdeeds, one for each place in the code and kind, with how many there were; of those whose
+/// culprit is not known each has its own.
+fn once_each(misdeeds: &[Misdeed], symbols: &mut Symbols<'_>) -> Vec<(String, usize)> {
+    let mut told: Vec<(Option<String>, String, usize)> = vec![];
+    for misdeed in misdeeds.iter().take(LOOKED_THROUGH) {
+        let culprit = misdeed.culprit(symbols);
+        let place = culprit.map(|function| format!("{} {}", misdeed.kind, named(&function, true)));
+        let known = told
+            .iter_mut()
+            .find(|(known, ..)| known.is_some() && *known == place);
+        if let Some((_, _, times)) = known {
+            *times += 1;
+        } else if let Some(line) = misdeed.lines(symbols).into_iter().next() {
+            told.push((place, line, 1));
+        }
+    }
+    let lines = told.into_iter().take(TOLD);
+    lines.map(|(_, line, times)| (line, times)).collect()
 }
 
 /// The sessions of a run, that of the program first.

@@ -185,6 +185,17 @@ fn linked(built: &Built) -> Run {
     Run::new(&built.path).allocator(Allocator::Own)
 }
 
+/// The few frames of a neighbour's stack are not those that lead through the standard library to us.
+fn neighbours_are_the_programs(outcome: &Outcome) {
+    let said = outcome.stderr_text();
+    let behind = said
+        .split_once("the block below: ")
+        .or(said.split_once("the block above: "));
+    let (_, neighbours) = behind.unwrap_or_else(|| panic!("no neighbour\n{said}"));
+    assert!(neighbours.contains("    #"), "{said}");
+    assert!(!neighbours.contains("hakmem_alloc"), "{said}");
+}
+
 #[test]
 fn rust_programs() {
     if !applies() {
@@ -196,6 +207,10 @@ fn rust_programs() {
     let checked_off = |built: &Built| fixed(built).env("HAKMEM_INTEGRITY_CHECKS", "0");
     let spoilt = in_parallel(&built, |built| spoilt(built, &checked_off(built), &fixed));
     none(spoilt, "rust");
+    let interior = built
+        .iter()
+        .find(|built| built.path.ends_with("debug/free_of_an_interior"));
+    neighbours_are_the_programs(&linked(interior.expect("it")).output());
     let statistics = linked(&built[0])
         .arg("fixed")
         .env("HAKMEM_STATS", "1")

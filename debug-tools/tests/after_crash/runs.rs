@@ -157,10 +157,48 @@ fn damage_beside_a_block_leads_to_guards_as_well() {
         stopped.stderr
     );
 
+    // What was found in front of the block does not make another one of it.
+    let directory = scratch.file(behind(&first.stderr, "hakmem: the trace lies in "));
+    let of = behind(&first.stderr, "in front of a block of 40 bytes at ");
+    let block = of.split(';').next().unwrap();
+    let said = on("whatis", &directory, &[block]).ended(0).stdout;
+    let begins = format!("free: {block} begins a block of 40 bytes, ");
+    assert!(said.starts_with(&begins), "{said}");
+
     let watched = typed(&scratch, behind(&first.stderr, "is named by: hakmem "));
     if watched.stderr.contains("the processor's watchpoints") {
         behind(&watched.stderr, "hakmem: culprit: write_at (");
     }
+}
+
+/// One line writes to three words behind a block: one culprit.
+#[test]
+fn a_culprit_is_named_once() {
+    let scratch = Scratch::new();
+    let rule = "site=make_item on=alloc do=arm words=5-7 hits=100";
+    let outcome = said(run(
+        &scratch,
+        &with_program(&["--watch", rule], &case("long_overflow")),
+    ));
+    if !outcome.stderr.contains("the processor's watchpoints") {
+        hakmem_tests::skip("the system lends no watchpoints");
+        return;
+    }
+    let named = outcome
+        .stderr
+        .matches("hakmem: culprit: write_at (")
+        .count();
+    assert_eq!(named, 1, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains(" (the first of "),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        !outcome.stderr.contains(" more of these"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 /// What the program does to a block that it has is no misdeed for being watched.

@@ -3,6 +3,7 @@
 use super::local::Local;
 use super::session::Session;
 use super::text::Text;
+use crate::observe::report::Line;
 use hakmem_trace_format::Record;
 
 /// Events that are told.
@@ -54,7 +55,13 @@ pub(super) fn newest(session: &Session, address: usize, tell: &mut dyn FnMut(&[u
     let first = end.saturating_sub(session.apart.slots());
     (first..end).for_each(|number| look(session.apart.get(number)));
     for record in newest.records.iter().flatten() {
-        tell(Text::of(record).bytes());
+        let mut line = Line::part();
+        line.text(Text::of_block(record).bytes());
+        if record.caller() != 0 {
+            line.text(b" from ")
+                .function(record.caller() as usize, true);
+        }
+        tell(line.bytes());
     }
 }
 

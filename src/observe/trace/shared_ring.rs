@@ -8,7 +8,7 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
-use hakmem_trace_format::{CONTINUATION_BYTES, Flags, Record, RingHeader};
+use hakmem_trace_format::{CONTINUATION_BYTES, Flags, Kind, Record, RingHeader};
 
 /// See the head of this file. All bytes zero: none.
 pub(super) struct SharedRing {
@@ -69,7 +69,12 @@ impl SharedRing {
         let number = self
             .next
             .fetch_add(1 + pieces.len() as u64, Ordering::Relaxed);
-        let record = record.with_size(kept.len() as u64).with_flags(flags);
+        let record = match record.kind() {
+            // Its size is the block's.
+            Some(Kind::Fault) => record,
+            _ => record.with_size(kept.len() as u64),
+        };
+        let record = record.with_flags(flags);
         self.put_at(number, record);
         for (index, piece) in (1..).zip(pieces) {
             let piece = Record::continuation(record.time(), number + 1, index, piece);

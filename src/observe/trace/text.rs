@@ -22,11 +22,12 @@ impl Text {
         }
     }
 
-    /// What a record says.
-    pub(super) fn of(record: &Record) -> Text {
+    /// What a record says of its block: neither when, nor from where.
+    pub(super) fn of_block(record: &Record) -> Text {
         let mut text = Text::new();
         // A line that is full says so to nobody.
-        let _ = describe(record, &mut text);
+        let _ = write!(text, "thread {}: ", record.thread());
+        let _ = what(record, &mut text);
         text
     }
 
@@ -120,13 +121,16 @@ fn object(record: &Record) -> Object {
 }
 
 fn describe(record: &Record, text: &mut Text) -> fmt::Result {
-    let kind = record.kind().map_or("?", Kind::name);
-    write!(
-        text,
-        "thread {} at {}: {kind}",
-        record.thread(),
-        record.time(),
-    )?;
+    write!(text, "thread {} at {}: ", record.thread(), record.time())?;
+    what(record, text)?;
+    if record.caller() != 0 {
+        write!(text, " from {:#x}", record.caller())?;
+    }
+    Ok(())
+}
+
+fn what(record: &Record, text: &mut Text) -> fmt::Result {
+    text.write_str(record.kind().map_or("?", Kind::name))?;
     if record.address() != 0 {
         write!(text, " {:#x}", record.address())?;
     }
@@ -160,7 +164,7 @@ fn describe(record: &Record, text: &mut Text) -> fmt::Result {
     }
     if record.caller() != 0 {
         let api = record.api().map_or("?", Api::name);
-        write!(text, " by {api} from {:#x}", record.caller())?;
+        write!(text, " by {api}")?;
     }
     Ok(())
 }

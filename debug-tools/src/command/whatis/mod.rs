@@ -177,7 +177,11 @@ fn last_events(trace: &Trace, address: u64) -> Vec<Event> {
     let begins =
         |event: &Event| matches!(event.record.kind(), Some(Kind::Allocate | Kind::ResizeIn));
     let first = events.iter().rposition(begins).unwrap_or(0);
-    let blocks = |event: &Event| event.record.kind().is_some_and(Kind::has_block);
+    // A fault may be about one byte of the block, or beside it.
+    let blocks = |event: &Event| {
+        let kind = event.record.kind();
+        kind.is_some_and(|kind| kind.has_block() && kind != Kind::Fault)
+    };
     events.drain(..first);
     events.retain(blocks);
     events

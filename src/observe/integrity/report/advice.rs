@@ -160,7 +160,7 @@ fn is_of_program(frame: u64) -> bool {
 }
 
 /// The first frame that is not one of the standard library's, by its name.
-fn first_of_program(frames: &[u64]) -> usize {
+pub(super) fn first_of_program(frames: &[u64]) -> usize {
     const STANDARD: [&[u8]; 4] = [b"5alloc", b"4core", b"__rust", b"hakmem_alloc"];
     let is_standard = |&frame: &u64| {
         let function = Place::of(frame as usize - 1).and_then(|place| place.function());

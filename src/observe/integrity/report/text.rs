@@ -1,6 +1,6 @@
 //! A report as text.
 
-use super::super::kind::Kind;
+use super::super::kind::{Family, Kind};
 use super::super::record::Moment;
 use super::super::stacks;
 use super::finding::Finding;
@@ -11,6 +11,7 @@ use crate::observe::report::{Line, name_of};
 use crate::observe::{Observed, Observer, stack};
 use crate::size_class::MIN_ALIGN;
 use crate::sys::memory::PAGE;
+use core::ops::Range;
 
 /// Frames of a neighbour's stack that are told.
 const FRAMES_OF_NEIGHBOUR: usize = 3;
@@ -127,11 +128,12 @@ fn found_by(paper: &mut Paper, finding: &Finding<'_>) {
         });
     }
     paper.line(&mut line);
-    frames(paper, finder.frames, finder.returns, usize::MAX);
+    frames(paper, finder.frames, finder.returns, 0..usize::MAX);
 }
 
-fn frames(paper: &mut Paper, frames: &[u64], first_returns: bool, most: usize) {
-    for (number, &frame) in frames.iter().enumerate().take(most) {
+fn frames(paper: &mut Paper, frames: &[u64], first_returns: bool, told: Range<usize>) {
+    let told = frames.iter().enumerate().take(told.end).skip(told.start);
+    for (number, &frame) in told {
         paper.line(
             Line::new()
                 .text(b"    #")
@@ -176,7 +178,12 @@ fn moment(paper: &mut Paper, what: &[u8], moment: Moment, api: u8, most: usize) 
         b", called from:"
     });
     paper.line(&mut line);
-    frames(paper, stack, true, most);
+    // A debug build of Rust has three or four frames of the standard library's and of ours in front.
+    let from = match Family::of(api) {
+        Family::Rust if most < stack.len() => advice::first_of_program(stack),
+        _ => 0,
+    };
+    frames(paper, stack, true, from..from.saturating_add(most));
 }
 
 /// The newest events of the block, where they are recorded.
