@@ -112,14 +112,23 @@ pub(super) unsafe fn resize(block: *mut u8, size: usize, caller: Caller) -> *mut
     if let Some(bin) = front.bin_of(address)
         && address.is_multiple_of(MIN_ALIGN)
         && let bytes = front.bytes_of(bin)
-        && !is_worth_staying(size.saturating_add(Observed::BRIEF_TAIL), bytes)
         && let Some(asked) = Observed::asked_of(address, bytes, &here(caller))
-        && let new = allocate_new(size, origin, told)
-        && !new.is_null()
     {
-        // SAFETY: the caller's clause, and the new one has `size` bytes.
-        unsafe { move_to(new, block, asked.min(size), caller) };
-        return new;
+        if is_worth_staying(size.saturating_add(Observed::BRIEF_TAIL), bytes) {
+            let request = Request {
+                size,
+                align: MIN_ALIGN,
+                caller,
+            };
+            Observed::stayed(address, bytes, &request);
+            return block;
+        }
+        let new = allocate_new(size, origin, told);
+        if !new.is_null() {
+            // SAFETY: the caller's clause, and the new one has `size` bytes.
+            unsafe { move_to(new, block, asked.min(size), caller) };
+            return new;
+        }
     }
     // SAFETY: the caller's clause.
     unsafe { resize_slowly(block, size, origin, told) }

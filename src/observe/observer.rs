@@ -129,12 +129,16 @@ pub(crate) trait Observer: 'static {
         true
     }
 
-    /// As [`taken_back`](Observer::taken_back), of a block that is going to be: how many bytes of it the
+    /// As [`taken_back`](Observer::taken_back), of a block that is to be resized: how many bytes of it the
     /// program has.
     #[inline(always)]
     fn asked_of(_start: usize, bytes: usize, _release: &Release) -> Option<usize> {
         Some(bytes)
     }
+
+    /// Instead of [`resized`](Observer::resized), likewise: the block has another size where it is.
+    #[inline(always)]
+    fn stayed(_start: usize, _bytes: usize, _request: &Request) {}
 
     /// First thing in a free. Says which block goes back now: this one, an older one, or none.
     #[inline(always)]

@@ -128,6 +128,12 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 
     #[inline(always)]
+    fn stayed(start: usize, bytes: usize, request: &Request) {
+        A::stayed(start, bytes, request);
+        B::stayed(start, bytes, request);
+    }
+
+    #[inline(always)]
     fn freeing(
         local: &Self::Local,
         block: &Block<'_, Self::Record>,

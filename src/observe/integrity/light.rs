@@ -95,7 +95,13 @@ pub(super) fn allocated(block: &Block<'_, BlockRecord>, request: &Request) {
     if !has_word(block) {
         return check::allocated_light(block, request);
     }
-    let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
+    stayed(block.address.as_ptr() as usize, block.bytes, request);
+}
+
+/// A block in a slab has another size where it is, or another begins there: what the program has of it
+/// stays.
+#[inline(never)]
+pub(super) fn stayed(start: usize, bytes: usize, request: &Request) {
     let (from, word_at) = (start + request.size, word_of(start, bytes));
     // SAFETY: behind what was asked for, in front of the word.
     unsafe { pattern::fill(from, word_at - from, FREED) };

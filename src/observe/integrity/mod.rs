@@ -194,6 +194,11 @@ impl Observer for Checking {
     }
 
     #[inline(always)]
+    fn stayed(start: usize, bytes: usize, request: &Request) {
+        light::stayed(start, bytes, &request.copy());
+    }
+
+    #[inline(always)]
     fn allocated(local: &Local, block: &Block<'_, BlockRecord>, request: &Request) {
         if policy::is_off() {
             return;

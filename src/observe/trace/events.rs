@@ -2,7 +2,8 @@
 
 use super::local::Local;
 use super::session::{self, Session};
-use super::{clock, is_filtered, say_if_verbose, session_if_on};
+use super::state::session_if_on;
+use super::{clock, is_filtered, say_if_verbose};
 use crate::observe::Event;
 use crate::size_class::{SLOT_BYTES, SizeClass};
 use crate::sys::thread;

@@ -9,8 +9,8 @@
 use super::clock;
 use super::crash;
 use super::session::{self, Session};
+use super::state::{complain, lost, session_if_on};
 use super::writer::Writer;
-use super::{complain, lost, session_if_on};
 use crate::observe::stack;
 use crate::sys::fatal_signal;
 use crate::sys::file::Refusal;

@@ -18,7 +18,8 @@
 //!
 //! `blocks.rs` `events.rs` make records, `writer.rs` `full.rs` `shared_ring.rs` write them;
 //! `session.rs` `directory.rs` `description.rs` `module_file.rs` `crash.rs` have the other files,
-//! `clock.rs` the time, `life.rs` what is kept of each block, `filter.rs` which are left out;
+//! `state.rs` says whether anything is recorded, `filter.rs` what is left out; `clock.rs` has the time,
+//! `life.rs` what is kept of each block;
 //! `dump.rs` and `text.rs` say records on standard error, `recall.rs` those of one block in a report.
 
 mod blocks;
@@ -39,6 +40,7 @@ mod plan;
 mod recall;
 mod session;
 mod shared_ring;
+mod state;
 mod text;
 mod writer;
 
@@ -50,13 +52,10 @@ use super::stack;
 use super::trace_lines;
 use super::{Block, Event, Observer, Path as Way, Release, Request, Resize, Sees};
 use crate::fault::{self, Call, Fault};
-use crate::sys::file::Refusal;
-use crate::sys::stderr::Line;
 use crate::sys::thread;
 use crate::sys::time_stamp;
 use blocks::{allocated_slow, allocation, free, freeing_slow, known, of_block, write_with_stack};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use filter::Filter;
 use hakmem_trace_format::{
     Api, CLASS_LARGE, CLASS_NONE, ClockKind, End, Flags, Kind, Mode, Record, RingHeader, Total,
@@ -65,104 +64,13 @@ use life::{Life, Shape};
 use local::Local;
 use plan::Plan;
 use session::Session;
-
-/// What the hooks do. Written by the set-up, and once more when something cannot be had. Relaxed:
-/// a thread that notices late records late.
-static STATE: Aligned = Aligned(AtomicU8::new(OFF));
-const OFF: u8 = 0;
-/// Record all in rings, with the time of the processor's counter, and stacks along frame pointers
-/// or none.
-const ON: u8 = 1;
-/// As the slow paths say.
-const OTHERWISE: u8 = 2;
+use state::{OFF, ON, OTHERWISE, session, session_if_on, state, switch};
 
 /// The number of the first kind of finding, among the numbers of faults.
 const FINDINGS: i32 = 16;
 
-/// Apart from what is written often.
-#[repr(align(128))]
-struct Aligned(AtomicU8);
-
-/// Events not recorded and not counted by a session yet. Relaxed: a sum.
-static LOST: AtomicU64 = AtomicU64::new(0);
-
 /// Records.
 pub(crate) struct Recorder;
-
-#[inline(always)]
-fn state() -> u8 {
-    STATE.0.load(Ordering::Relaxed)
-}
-
-/// Stops, for want of what the line says.
-#[cold]
-fn complain(what: &[u8], path: &[u8], refusal: Refusal) {
-    if STATE.0.swap(OFF, Ordering::Relaxed) != OFF {
-        // The end says more than the beginning, and the reason has to fit.
-        const SHOWN: usize = 120;
-        let cut = path.len().saturating_sub(SHOWN);
-        Line::new()
-            .text(b"hakmem: trace: ")
-            .text(what)
-            .text(if cut > 0 { b"..." } else { b"" })
-            .text(&path[cut..])
-            .text(b": ")
-            .text(refusal.text())
-            .text(b"; nothing more is recorded")
-            .write();
-    }
-}
-
-/// Says, once, that the segments are as large as they may be.
-#[cold]
-fn say_full() {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if !SAID.swap(true, Ordering::Relaxed) {
-        Line::new()
-            .text(b"hakmem: trace: HAKMEM_TRACE_MAX_MB is reached; ")
-            .text(b"from here on the newest records of each thread are kept")
-            .write();
-    }
-}
-
-/// Counts events that are not recorded.
-#[cold]
-fn lose(events: u64) {
-    match session::get() {
-        Some(session) => session.add(Total::Lost, events),
-        None => {
-            LOST.fetch_add(events, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Takes what was counted without a session.
-fn lost() -> u64 {
-    LOST.swap(0, Ordering::Relaxed)
-}
-
-/// The session, made if there is none; `None` if that cannot be, or somebody else makes it.
-fn session() -> Option<&'static Session> {
-    match session::get_or_make() {
-        None => {
-            lose(1);
-            None
-        }
-        Some(Ok(session)) => Some(session),
-        Some(Err(refusal)) => {
-            let directory = match &session::plan().template {
-                Some(path) => path.bytes(),
-                None => b"memory",
-            };
-            complain(b"cannot make a session in ", directory, refusal);
-            None
-        }
-    }
-}
-
-fn session_if_on() -> Option<&'static Session> {
-    (state() != OFF).then(session)?
-}
 
 impl Observer for Recorder {
     type Local = Local;
@@ -193,7 +101,7 @@ impl Observer for Recorder {
             return Sees::Nothing;
         }
         let state = if is_plain { ON } else { OTHERWISE };
-        STATE.0.store(state, Ordering::Relaxed);
+        switch(state);
         if session().is_none() {
             return Sees::Nothing;
         }

@@ -20,6 +20,7 @@
 use super::full;
 use super::local::Local;
 use super::session::Session;
+use super::state;
 use crate::observe::known_stacks::KnownStacks;
 use crate::observe::own_memory;
 use crate::observe::stack_ids::StackIds;
@@ -216,7 +217,7 @@ impl Writer {
         match self.segments.put(&self.next, ring, session, record) {
             full::Put::Done => {}
             full::Put::Full(number) => {
-                super::say_full();
+                state::say_full();
                 let made = local.make_ring(session);
                 if self.is_made(session, made) {
                     local.note_owner();
@@ -238,7 +239,7 @@ impl Writer {
             self.note_segment(local);
             return Ok(());
         }
-        super::say_full();
+        state::say_full();
         local.make_ring(session)
     }
 
@@ -255,7 +256,7 @@ impl Writer {
 
     fn is_made(&self, session: &Session, made: Result<(), Refusal>) -> bool {
         if let Err(refusal) = made {
-            super::complain(b"cannot write to ", session.directory().bytes(), refusal);
+            state::complain(b"cannot write to ", session.directory().bytes(), refusal);
         }
         made.is_ok()
     }
