@@ -83,7 +83,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "hakmem: error: {}", self.what)?;
-        if let Some(place) = &self.place {
+        // A text of the command line may be empty: the reason says so.
+        if let Some(place) = self
+            .place
+            .as_ref()
+            .filter(|place| !place.as_os_str().is_empty())
+        {
             writeln!(f, "  where: {}", place.display())?;
         }
         writeln!(f, "  why:   {}", self.why)?;
@@ -102,6 +107,8 @@ mod tests {
             failure.to_string(),
             "hakmem: error: no such thing\n  why:   it is gone\n  next:  make it"
         );
+        let failure = failure.at(Path::new(""));
+        assert!(!failure.to_string().contains("where"), "{failure}");
         assert_eq!(
             failure.at(Path::new("/a/b")).to_string(),
             "hakmem: error: no such thing\n  where: /a/b\n  why:   it is gone\n  next:  make it"

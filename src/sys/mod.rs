@@ -39,6 +39,12 @@ pub(crate) mod file;
 pub(crate) mod frames;
 #[cfg(feature = "integrity")]
 pub(crate) mod halt;
+#[cfg(any(feature = "watch", feature = "integrity"))]
+#[cfg_attr(
+    not(feature = "watch"),
+    allow(dead_code, reason = "the watch uses all")
+)]
+pub(crate) mod large_stack;
 #[cfg(feature = "observed")]
 pub(crate) mod loader;
 pub(crate) mod lock;
@@ -51,15 +57,13 @@ pub(crate) mod peek;
 pub(crate) mod process;
 #[cfg(feature = "integrity")]
 pub(crate) mod program_signal;
-#[cfg(any(feature = "watch", feature = "integrity"))]
-#[cfg_attr(
-    not(feature = "watch"),
-    allow(dead_code, reason = "the watch uses all")
-)]
+#[cfg(feature = "watch")]
 pub(crate) mod signal;
 #[cfg(feature = "observed")]
 pub(crate) mod stack;
 pub(crate) mod stderr;
+#[cfg(feature = "watch")]
+mod stopped;
 #[cfg(feature = "integrity")]
 pub(crate) mod stream;
 #[cfg(feature = "integrity")]

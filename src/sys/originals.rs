@@ -61,6 +61,7 @@ functions! {
     nanosleep clock_nanosleep clock_settime setitimer getitimer timer_settime timerfd_settime
     getrlimit getrlimit64 setrlimit setrlimit64 prlimit prlimit64 getrusage uname sysinfo times
     getrandom getentropy setgroups sched_setaffinity semop msgsnd
+    fflush munmap mremap
     ]
 }
 

@@ -119,6 +119,26 @@ static void overflow_never_freed(void) {
     write_at(item, SIZE, 0);
 }
 
+/* Through what is behind, into places that nobody has had. */
+static void overflow_of_160(void) {
+    begin();
+    for (long at = 0; at < 4 * SIZE; at++) write_at(above, SIZE + at, 'L');
+    drop_item(above);
+}
+
+/* Where a block that lies right in its pages has some bytes left behind it. */
+static void one_behind_an_odd_size(void) {
+    char *odd = make_item(13);
+    write_at(odd, 13, 'O');
+    drop_item(odd);
+}
+
+static void far_below(void) {
+    begin();
+    write_at(item, -12, 1);
+    drop_item(item);
+}
+
 static void underflow(void) {
     begin();
     write_at(item, -1, 1);
@@ -405,6 +425,7 @@ static const struct {
 #define CASE(name) { #name, name }
     CASE(nothing), CASE(freed_twice), CASE(freed_twice_from_afar), CASE(interior), CASE(of_global), CASE(of_stack),
     CASE(of_small_number), CASE(overflow), CASE(overflow_never_freed), CASE(underflow),
+    CASE(overflow_of_160), CASE(one_behind_an_odd_size), CASE(far_below),
     CASE(underflow_never_freed), CASE(overflow_in_thread), CASE(late_write), CASE(realloc_after_free),
     CASE(realloc_of_damaged), CASE(use_of_filling), CASE(overflow_and_abort), CASE(all_at_once),
     CASE(large_overflow), CASE(aligned_overflow), CASE(exact_end), CASE(server),

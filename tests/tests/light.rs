@@ -1,7 +1,7 @@
 //! The level `light`: what stands at the end of a block's place is overwritten, and that is found and
 //! told; what was there before the level was known is left alone.
 
-use hakmem_tests::reported::{kinds, the_finding};
+use hakmem_tests::reported::{findings, kinds, the_finding};
 use hakmem_tests::watched::address;
 use hakmem_tests::{Allocator, Run, compile, not_reference};
 
@@ -19,13 +19,25 @@ fn applies() -> bool {
     not_reference("glibc's allocator does not check")
 }
 
-/// That a case ends as a kind of finding, in these words of a block of its own.
+/// That a case ends as a kind of finding, in these words of a block of its own. What is written may be, by
+/// chance, what the word had in a byte, one in 256: then a byte less is told, and the case is run once more,
+/// at another address.
 #[track_caller]
 fn is_told(case: &str, kind: &str, block: &str, words: &str) {
-    let (outcome, finding) = the_finding(light(case));
-    assert_eq!(finding.kind, kind, "{}", outcome.report());
-    let told = format!("{words} at {:#x}", address(&outcome, block));
-    assert!(finding.says(&told), "{told}: {}", outcome.report());
+    let mut said = String::new();
+    for _ in 0..3 {
+        let outcome = light(case).output();
+        let told = format!("{words} at {:#x}", address(&outcome, block));
+        let found = findings(&outcome);
+        if let [finding] = &found[..]
+            && finding.kind == kind
+            && finding.says(&told)
+        {
+            return;
+        }
+        said = format!("{told}: {}", outcome.report());
+    }
+    panic!("{said}");
 }
 
 /// The block fills its place, so the first byte behind it is the word's. What the word was is found out

@@ -16,11 +16,6 @@ pub(super) fn name(call: Call, address: usize) {
     }
 }
 
-/// A stream, of which libc reads the first word at least.
-fn stream(call: Call, address: usize) {
-    let _ = call.readable(address, size_of::<usize>());
-}
-
 /// Defines functions that are passed names and read nothing else: at which arguments they stand.
 macro_rules! named {
     ($($name:ident $($at:literal)*;)*) => {
@@ -45,26 +40,6 @@ named! {
     getxattr 0 1; lgetxattr 0 1; fgetxattr 1; setxattr 0 1; lsetxattr 0 1; fsetxattr 1;
     listxattr 0; llistxattr 0; removexattr 0 1; lremovexattr 0 1; fremovexattr 1;
     mount 0 1 2; umount 0; umount2 0;
-}
-
-before! {
-    /// C11 `freopen`, whose stream is still there.
-    fn freopen of list |call, passed| reopened(call, passed[0], passed[1], passed[2]);
-
-    /// The same.
-    fn freopen64 of list |call, passed| reopened(call, passed[0], passed[1], passed[2]);
-
-    /// C11 `fclose`: of a stream that was closed before glibc would end the program by itself.
-    fn fclose of 1 |call, passed| stream(call, passed[0]);
-
-    /// POSIX `pclose`.
-    fn pclose of 1 |call, passed| stream(call, passed[0]);
-}
-
-fn reopened(call: Call, path: usize, mode: usize, of: usize) {
-    name(call, path);
-    name(call, mode);
-    stream(call, of);
 }
 
 around! {

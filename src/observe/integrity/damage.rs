@@ -38,6 +38,7 @@ pub(super) fn around(
         gap(below, above, damage, finder, tell);
         // SAFETY: behind what was asked for.
         unsafe { pattern::fill(tail.0, tail.1, FREED) };
+        untouched::make_whole(address, block.bytes, damage.1);
         found = true;
     }
     // SAFETY: as above.
@@ -100,7 +101,10 @@ pub(super) fn gap(
             distance(&mut sentence, first.wrapping_sub(end));
             sentence.text(b"behind the end of a block of ");
         } else {
-            distance(&mut sentence, subject.address.wrapping_sub(last + 1));
+            // As of an access: where it begins.
+            let is_beside = last + 1 == subject.address;
+            let before = subject.address.wrapping_sub(first);
+            distance(&mut sentence, if is_beside { 0 } else { before });
             sentence.text(b"in front of a block of ");
         }
         sentence.bytes_at(subject.size, subject.address);

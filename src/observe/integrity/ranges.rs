@@ -177,6 +177,17 @@ impl Call {
         }
     }
 
+    /// It takes pages away: tells if they are the heap's, and says so.
+    #[must_use]
+    pub fn takes_from_heap(self, address: usize, len: usize) -> bool {
+        let [base, span] = BOUNDS
+            .window
+            .each_ref()
+            .map(|it| it.load(Ordering::Relaxed));
+        let is_near = address.wrapping_sub(base) < span && len > 0;
+        is_near && wrong_range::taken_away(self, address, len)
+    }
+
     /// It copies between ranges that overlap: says so, once for each caller.
     #[cold]
     pub fn overlapping(self, to: usize, from: usize, len: usize) {

@@ -20,7 +20,7 @@ use crate::observe::report::Line;
 use crate::observe::stack;
 pub use crate::sys::action::Action;
 use crate::sys::fatal_signal::{self, Before, Delivery, Info, SIGBUS, SIGSEGV};
-use crate::sys::{program_signal, signal, stack as own_stack, thread};
+use crate::sys::{large_stack, program_signal, stack as own_stack, thread};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -37,7 +37,7 @@ static EXPLAINED: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handlers. Called once.
 pub(super) fn set_up() {
-    if let Some((start, bytes)) = signal::make_large_stack() {
+    if let Some((start, bytes)) = large_stack::make() {
         // What handlers of ours have left there is nothing that the program holds.
         own_memory::note(start, bytes);
     }
@@ -130,7 +130,7 @@ type Errand = (Delivery, fn(Delivery));
 /// Does it on the large stack; not at all in the middle of another one of this thread.
 fn with_room(delivery: Delivery, explain: fn(Delivery)) {
     let mut errand: Errand = (delivery, explain);
-    signal::run_on_large_stack(run, (&raw mut errand).cast());
+    large_stack::run_if_made(run, (&raw mut errand).cast());
 }
 
 extern "C" fn run(errand: *mut c_void) {

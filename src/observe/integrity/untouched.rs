@@ -130,6 +130,9 @@ pub(super) fn written(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&
     if let Some((below, first)) = below.and_then(|below| Some((below, tail_before(&below, start)?)))
     {
         damage::gap(Some(below), None, (first, last), finder, tell);
+        let end = below.address + below.size;
+        // SAFETY: the rest of the place below.
+        unsafe { pattern::fill(end, start - end, FREED) };
     } else {
         // Who misses far runs over the end more often, but for the place in front of all.
         let is_kept_back = walk::find(start).is_none();
@@ -143,6 +146,7 @@ pub(super) fn written(start: usize, bytes: usize, finder: Finder<'_>, tell: fn(&
         let above = above.filter(is_nearer);
         tell_of_nearest(below, above, (first, last), finder, tell);
     }
+    make_whole(start, bytes, last);
     fill_place(start, bytes);
 }
 
@@ -155,7 +159,8 @@ pub(super) fn nearest(start: usize, step: isize) -> Option<Subject> {
     Some(at)
 }
 
-/// What runs on in the places that follow, and where it ends; those are filled again.
+/// What runs on in the places that follow, and where it ends. They stay as they are, for the report
+/// to show: see [`make_whole`].
 pub(super) fn through(start: usize, bytes: usize, last: usize) -> usize {
     let mut last = last;
     let mut at = start;
@@ -168,14 +173,25 @@ pub(super) fn through(start: usize, bytes: usize, last: usize) -> usize {
         if first > at + LINK {
             break;
         }
-        fill_place(at, bytes);
         last = end;
     }
     last
 }
 
-/// Where damage begins that goes through the pattern behind a live block to the next place, which
-/// is made whole.
+/// Fills the places again that damage from one at `start` on has run [through](through) to `last`.
+pub(super) fn make_whole(start: usize, bytes: usize, last: usize) {
+    let mut at = start;
+    while last >= at + bytes {
+        let next = Subject::at_place(at, 1);
+        if next.is_none_or(|next| next.state != State::Untouched) {
+            break;
+        }
+        at += bytes;
+        fill_place(at, bytes);
+    }
+}
+
+/// Where damage begins that goes through the pattern behind a live block to the next place.
 fn tail_before(below: &Subject, start: usize) -> Option<usize> {
     if !below.is_live() || below.address + below.bytes != start {
         return None;
@@ -183,8 +199,6 @@ fn tail_before(below: &Subject, start: usize) -> Option<usize> {
     let end = below.address + below.size;
     // SAFETY: the rest of the place below.
     let (first, _) = unsafe { pattern::damage(end, start - end) }?;
-    // SAFETY: as above.
-    unsafe { pattern::fill(end, start - end, FREED) };
     Some(first)
 }
 
@@ -196,11 +210,11 @@ fn tell_of_nearest(
     finder: Finder<'_>,
     tell: fn(&Finding<'_>),
 ) {
-    let (first, last) = damage;
+    let (first, _) = damage;
     let mut sentence = damage::were_written(damage);
     match (&above, &below) {
         (Some(above), _) => sentence
-            .number(above.address - (last + 1))
+            .number(above.address - first)
             .text(b" bytes in front of "),
         (None, Some(below)) => sentence
             .number(first.wrapping_sub(below.address + below.size))

@@ -58,6 +58,44 @@ pub(super) fn refused(call: Call, address: usize, len: usize) {
     looked_into(call, address, Some(len), Access::Refused);
 }
 
+/// See [`Call::takes_from_heap`].
+#[cold]
+#[inline(never)]
+pub(super) fn taken_away(call: Call, address: usize, len: usize) -> bool {
+    let Some(block) = Subject::of(address) else {
+        return false;
+    };
+    // SAFETY: as in `looked_into`.
+    let caller = unsafe { Caller::new(call.frame, Api::Unknown) };
+    let mut sentence = Line::part();
+    sentence
+        .text(call.function.name())
+        .text(b"(")
+        .address(address)
+        .text(b", ")
+        .number(len)
+        .text(b"): these are pages of the heap, no mapping of the program's: of a block of ")
+        .number(block.size)
+        .text(b" bytes at ")
+        .address(block.address)
+        .text(b", ");
+    if block.is_live() {
+        sentence
+            .text(b"which ")
+            .text(name_of(block.allocated_by))
+            .text(b" handed out");
+    } else {
+        sentence.text(block.state_name().as_bytes());
+    }
+    let kind = if block.is_live() {
+        Kind::MismatchedFree
+    } else {
+        Kind::InvalidFree
+    };
+    tell(call, caller, kind, &sentence, address, block);
+    true
+}
+
 /// See [`Call::readable`].
 #[cold]
 #[inline(never)]

@@ -10,6 +10,7 @@ use super::guard::Guard;
 use super::guards;
 use super::hit::{self, Hit};
 use crate::observe::report::place::Place;
+use crate::sys::large_stack;
 use crate::sys::signal::{self, Outcome, Stopped};
 use crate::sys::thread;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -31,7 +32,7 @@ pub(super) fn listen_to_pages() -> bool {
 
 /// In a fork's child.
 pub(super) fn forked() {
-    signal::forked();
+    large_stack::forked();
     hit::forked();
 }
 

@@ -28,7 +28,7 @@ fn what_is_written_far_from_blocks_is_told() {
             "far_underflow",
             "below ",
             "heap-underflow",
-            "49 bytes in front of a block",
+            "50 bytes in front of a block",
         ),
     ] {
         let (outcome, finding) = the_finding(checked(case));
@@ -60,6 +60,21 @@ fn a_long_overflow_is_told_once() {
         "180 bytes were written directly behind the end of a block of 40 bytes at {above:#x}"
     );
     assert!(finding.says(&told), "{}", outcome.report());
+}
+
+/// Also where it went on into places that nobody has had.
+#[test]
+fn what_was_written_is_shown_as_it_stands_there() {
+    if !applies() {
+        return;
+    }
+    let (outcome, finding) = the_finding(checked("overflow_of_160"));
+    let start = "160 bytes were written directly behind the end of a block of 40 bytes";
+    assert!(finding.says(start), "{}", outcome.report());
+    let is_whole = |line: &&String| line.contains("[4c 4c 4c");
+    let whole = finding.lines.iter().filter(is_whole).count();
+    assert!(whole > 3, "{}", outcome.report());
+    assert!(!finding.says("[de "), "{}", outcome.report());
 }
 
 #[test]

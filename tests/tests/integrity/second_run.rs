@@ -46,6 +46,8 @@ fn the_writer_beside_a_block_is_found_in_a_second_run() {
     for (case, words, guard) in [
         ("underflow", "words=-1", "all,left"),
         ("underflow_never_freed", "words=-1", "all,left"),
+        ("far_below", "words=-2", "all,left"),
+        ("one_behind_an_odd_size", "words=1", "all,exact"),
         ("overflow_never_freed", "words=5", "all,exact"),
         ("overflow_in_thread", "words=5", "all,exact"),
         ("long_overflow", "words=5", "all"),

@@ -63,7 +63,10 @@ pub(in super::super) fn explain(address: usize, how: How) -> Option<(Kind, Line)
         .text(b" bytes at ")
         .address(start);
     let kind = if is_live { kind } else { Kind::UseAfterFree };
-    other(&mut sentence, slot, address);
+    // In the bytes of a block itself it is an access to that one.
+    if !(start..end).contains(&address) {
+        other(&mut sentence, slot, address);
+    }
     Some((kind, sentence))
 }
 
