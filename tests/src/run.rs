@@ -57,7 +57,7 @@ pub struct Run {
     prelude: String,
     stdin: Option<PathBuf>,
     directory: Option<PathBuf>,
-    beside: Option<PathBuf>,
+    beside: Vec<PathBuf>,
     strict: bool,
 }
 
@@ -84,7 +84,7 @@ impl Run {
             prelude: String::new(),
             stdin: None,
             directory: None,
-            beside: None,
+            beside: Vec::new(),
             strict: true,
         }
     }
@@ -145,9 +145,9 @@ impl Run {
         self
     }
 
-    /// A library that stands behind hakmem in `LD_PRELOAD`.
+    /// A library that stands behind hakmem and those named before in `LD_PRELOAD`.
     pub fn beside(mut self, library: impl AsRef<Path>) -> Self {
-        self.beside = Some(library.as_ref().to_owned());
+        self.beside.push(library.as_ref().to_owned());
         self
     }
 
@@ -247,7 +247,7 @@ impl Run {
             preload.push(library);
             preload.push(":");
         }
-        if let Some(library) = &self.beside {
+        for library in &self.beside {
             preload.push(library);
             preload.push(":");
         }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hakmem_tests::compile::shared_library;
 use hakmem_tests::{Allocator, Outcome, Run, Scratch, find, not_reference, tool};
 
 const PREFIX: &str = "==hakmem== ";
@@ -379,6 +380,23 @@ fn before_anything_is_set_up() {
         "{}",
         outcome.report()
     );
+}
+
+/// Libraries are relocated from the last one to the first.
+#[test]
+fn before_this_library_is_relocated() {
+    let (uses, has) = (shared_library("chosen.c"), shared_library("chooses.c"));
+    for level in ["1", "light", "0"] {
+        let run = observed("memory_early.c").beside(&uses).beside(&has);
+        let outcome = run.env("HAKMEM_INTEGRITY_CHECKS", level).output();
+        let expected = "seen 3, 7\nchose 7\n";
+        assert_eq!(
+            outcome.success().stdout_text(),
+            expected,
+            "{}",
+            outcome.report()
+        );
+    }
 }
 
 #[test]
