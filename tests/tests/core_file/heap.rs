@@ -198,7 +198,7 @@ impl<'a> Heap<'a> {
             if slab == 0 {
                 continue;
             }
-            let start = self.memory.word(self.field(slab, "slab.start"));
+            let start = self.first_block(slab);
             let class = self.memory.byte(self.field(slab, "slab.class")) as usize;
             let words = self.field(entry, "remote_entry.words");
             let bit = |block: Word| self.memory.word(words + block / 64 * WORD) & 1 << (block % 64);
@@ -210,9 +210,14 @@ impl<'a> Heap<'a> {
         blocks
     }
 
+    fn first_block(&self, slab: Word) -> Word {
+        let start = self.memory.word(self.field(slab, "slab.start"));
+        start + self.memory.quarter(self.field(slab, "slab.colour"))
+    }
+
     fn blocks_of(&self, slab: Word, held: &HashMap<Word, State>) -> Vec<Block> {
         let memory = self.memory;
-        let start = memory.word(self.field(slab, "slab.start"));
+        let start = self.first_block(slab);
         let free = memory.word(self.field(slab, "slab.free"));
         let remote = memory.word(self.field(slab, "slab.remote"));
         let bit = |words: Word, index: Word| {
