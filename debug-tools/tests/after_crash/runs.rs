@@ -1,11 +1,11 @@
 //! `hakmem run` on the observed library: what its options do, and what it says at the end.
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use hakmem_tests::{Scratch, compile, library};
-use nix::sys::signal::{self, Signal};
+use nix::sys::signal::{self, SigHandler, Signal};
 use nix::unistd::Pid;
 
 use crate::support::{HAKMEM, on};
@@ -336,6 +336,16 @@ fn the_end_is_the_programs() {
 fn start(scratch: &Scratch, script: &str) -> (Child, impl std::io::BufRead + use<>) {
     use std::io::{BufRead, BufReader};
     let mut command = run(scratch, &["--", "sh", "-c", script]);
+    // A shell sets no trap for what was ignored when it began, as SIGINT is in the background of a script.
+    let heed = || {
+        for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1] {
+            // SAFETY: no handler is set.
+            unsafe { signal::signal(number, SigHandler::SigDfl) }?;
+        }
+        Ok(())
+    };
+    // SAFETY: a system call alone, as is allowed between fork and exec.
+    unsafe { command.pre_exec(heed) };
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
