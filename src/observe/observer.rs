@@ -253,8 +253,9 @@ pub(crate) trait Observer: 'static {
         0
     }
 
-    /// Tells the newest events of the block at an address, the oldest of them first, as lines.
-    fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8])) {}
+    /// Tells the newest events of the block at an address, the oldest of them first, as lines, each with the
+    /// address in the code that it was called from; 0 where that is not known.
+    fn recall(_address: usize, _tell: &mut dyn FnMut(&[u8], usize)) {}
 }
 
 /// Observes nothing.

@@ -274,7 +274,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         A::leaks() + B::leaks()
     }
 
-    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8], usize)) {
         A::recall(address, tell);
         B::recall(address, tell);
     }

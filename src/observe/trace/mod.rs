@@ -310,7 +310,7 @@ impl Observer for Recorder {
         }
     }
 
-    fn recall(address: usize, tell: &mut dyn FnMut(&[u8])) {
+    fn recall(address: usize, tell: &mut dyn FnMut(&[u8], usize)) {
         if let Some(session) = session::get() {
             recall::newest(session, address, tell);
         }

@@ -3,7 +3,6 @@
 use super::local::Local;
 use super::session::Session;
 use super::text::Text;
-use crate::observe::report::Line;
 use hakmem_trace_format::Record;
 
 /// Events that are told.
@@ -33,8 +32,8 @@ impl Newest {
     }
 }
 
-/// Tells the newest events of the block at an address.
-pub(super) fn newest(session: &Session, address: usize, tell: &mut dyn FnMut(&[u8])) {
+/// As [`recall`](crate::observe::Observer::recall).
+pub(super) fn newest(session: &Session, address: usize, tell: &mut dyn FnMut(&[u8], usize)) {
     let mut newest = Newest {
         records: [None; MOST],
     };
@@ -55,13 +54,7 @@ pub(super) fn newest(session: &Session, address: usize, tell: &mut dyn FnMut(&[u
     let first = end.saturating_sub(session.apart.slots());
     (first..end).for_each(|number| look(session.apart.get(number)));
     for record in newest.records.iter().flatten() {
-        let mut line = Line::part();
-        line.text(Text::of_block(record).bytes());
-        if record.caller() != 0 {
-            line.text(b" from ")
-                .function(record.caller() as usize, true);
-        }
-        tell(line.bytes());
+        tell(Text::of_block(record).bytes(), record.caller() as usize);
     }
 }
 

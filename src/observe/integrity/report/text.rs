@@ -189,11 +189,16 @@ fn moment(paper: &mut Paper, what: &[u8], moment: Moment, api: u8, most: usize) 
 /// The newest events of the block, where they are recorded.
 fn events(paper: &mut Paper, subject: &Subject) {
     let mut is_first = true;
-    Observed::recall(subject.address, &mut |event| {
+    Observed::recall(subject.address, &mut |event, caller| {
         if core::mem::take(&mut is_first) {
             paper.line(Line::new().text(b"  what was recorded of its address, the newest last:"));
         }
-        paper.line(Line::new().text(b"    ").text(event));
+        let mut line = Line::new();
+        line.text(b"    ").text(event);
+        if caller != 0 {
+            line.text(b" from ").function(caller, true);
+        }
+        paper.line(&mut line);
     });
 }
 
