@@ -315,12 +315,13 @@ impl Slab {
         &self.listed
     }
 
-    /// The index of the block at `address`, which lies in the slab.
+    /// The index of the block at `address`, which lies in the slab; none is in the place that is kept back.
     pub(crate) fn index_of(&self, address: usize) -> Result<usize, Fault> {
         let offset = address.wrapping_sub(self.first_block());
         let class = self.class();
         let index = class.block_index(offset);
-        if index * class.bytes() != offset || index >= self.blocks() {
+        let is_block = (Slab::FIRST..self.blocks()).contains(&index);
+        if index * class.bytes() != offset || !is_block {
             return Err(Fault::Interior);
         }
         Ok(index)

@@ -151,6 +151,10 @@ int main(int count, char **arguments) {
         char *kept = (char *)((size_t)make(24) & ~(size_t)0xffff);
         say("kept", kept);
         drop(realloc(kept, 20));
+    } else if (strcmp(which, "measured_first_place") == 0) {
+        char *kept = (char *)((size_t)make(24) & ~(size_t)0xffff);
+        say("kept", kept);
+        return (int)malloc_usable_size(kept);
     } else if (strcmp(which, "freed_first_place") == 0) {
         /* The first slab of all: there is no memory in front of it. */
         char *kept = (char *)((size_t)make(24) & ~(size_t)0xffff);

@@ -120,18 +120,22 @@ fn a_word_behind_a_freed_block_is_looked_at_as_well() {
     is_told("behind_a_freed", "write-after-free", "item ", words);
 }
 
-/// The place that a slab keeps back has a word, and looks like one of which nothing is known; and in
-/// front of the first one of all there is no memory.
+/// The place that a slab keeps back has a word or a record, and looks like one of which nothing is known; and
+/// in front of the first one of all there is no memory.
 #[test]
 fn a_place_that_nobody_was_given_is_not_taken_back() {
     if !applies() {
         return;
     }
-    for (case, function) in [
+    let cases = [
         ("freed_first_place", "free"),
         ("resized_first_place", "realloc"),
-    ] {
-        let (outcome, finding) = the_finding(light(case));
+        ("measured_first_place", "malloc_usable_size"),
+    ];
+    let of_level = |level| cases.map(|(case, function)| (level, case, function));
+    for (level, case, function) in ["light", "full"].into_iter().flat_map(of_level) {
+        let run = light(case).env("HAKMEM_INTEGRITY_CHECKS", level);
+        let (outcome, finding) = the_finding(run);
         assert_eq!(finding.kind, "invalid-free", "{}", outcome.report());
         let kept = address(&outcome, "kept ");
         let told = format!("{function}({kept:#x}): no block was handed out at this address");

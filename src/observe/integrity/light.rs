@@ -250,27 +250,18 @@ fn valid_known(block: &Block<'_, BlockRecord>, caller: Caller) -> Known {
 pub(super) fn resizing(block: &Block<'_, BlockRecord>, request: &Request) -> Resize {
     let (start, bytes) = (block.address.as_ptr() as usize, block.bytes);
     let known = valid_known(block, request.caller);
-    let release = Release {
-        caller: request.caller,
-        is_remote: false,
-    };
     match known.asked.state() {
         State::Live => {}
-        // Handed out before the level was known, or not at all.
-        State::New => {
-            let freed = (known.freed, known.freed_by);
-            let goes_on = wrong::freed_before(block, known.asked, freed, &release);
-            return if goes_on {
-                Resize::InPlaceAllowed
-            } else {
-                Resize::Refuse
-            };
-        }
+        State::New => return Resize::InPlaceAllowed,
         _ => {
             wrong::resized_after_free(block, known.asked, request);
             return Resize::Refuse;
         }
     }
+    let release = Release {
+        caller: request.caller,
+        is_remote: false,
+    };
     let word = read(word_of(start, bytes));
     if !is_front_whole(start) || !is_sound((start, bytes), word, &release) {
         wrong::freed(block, known.asked, &release);

@@ -13,7 +13,7 @@ use crate::observe::caller::Caller;
 use crate::observe::report::{Line, name_of, place::Place};
 use crate::observe::{Block, Release, Request, Verdict, modules, stack};
 use crate::sys::thread;
-use crate::walk::{self, BlockState};
+use crate::walk::{self, BlockState, NoBlock};
 use core::ptr::NonNull;
 
 /// Runs `tell` with who called, and from where.
@@ -355,6 +355,8 @@ fn what_it_is(sentence: &mut Line, address: usize, caller: Caller) {
         sentence.text(
             b"what new memory is filled with: the pointer was read from memory never written to",
         );
+    } else if walk::state_of(address) == Err(NoBlock::Interior) {
+        sentence.text(b"no block was handed out at this address");
     } else {
         sentence.text(b"no block of this allocator, nor was there one whose slab is still there");
     }
