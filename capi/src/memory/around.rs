@@ -116,20 +116,11 @@ macro_rules! around {
                 result
             }
 
-            #[unsafe(naked)]
-            unsafe extern "C" fn look() {
-                core::arch::naked_asm!(
-                    ".cfi_startproc",
-                    look!($count),
-                    crate::memory::make_frame!(),
-                    "sub rsp, 48",
-                    crate::memory::save_arguments!(),
-                    "cmp qword ptr [rip + {originals} + {index}], 0",
-                    "jne 3f",
-                    "call {find}",
-                    "3:",
-                    "mov rdi, rsp",
-                    "mov rsi, rbp",
+            crate::memory::begin::function! {
+                $(#[$attribute])*
+                $name of $count (),
+                [
+                    crate::memory::before::keep_passed!(),
                     "call {looked}",
                     crate::memory::load_arguments!(),
                     "call qword ptr [rip + {originals} + {index}]",
@@ -140,25 +131,10 @@ macro_rules! around {
                     "leave",
                     ".cfi_def_cfa rsp, 8",
                     "ret",
-                    ".cfi_endproc",
-                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                    index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
-                    find = sym crate::memory::before::find,
-                    looked = sym looked,
-                    seen = sym seen,
-                )
-            }
-
-            $(#[$attribute])*
-            ///
-            /// # Safety
-            /// As libc's.
-            #[unsafe(no_mangle)]
-            #[unsafe(naked)]
-            #[unsafe(link_section = ".text.hot.hakmem")]
-            pub unsafe extern "C" fn $name() {
-                crate::memory::begin::begin!($name, look)
+                ],
+                find = crate::memory::before::find,
+                looked = looked,
+                seen = seen,
             }
         };
     )*};

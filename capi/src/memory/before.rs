@@ -11,6 +11,26 @@ pub(super) extern "C" fn find() {
     find_originals();
 }
 
+/// Keeps what was passed, for it to be looked at and loaded again, and passes where that is and the frame;
+/// libc's function is known then.
+macro_rules! keep_passed {
+    () => {
+        concat!(
+            "sub rsp, 48
+            ",
+            crate::memory::save_arguments!(),
+            "
+             cmp qword ptr [rip + {originals} + {index}], 0
+             jne 3f
+             call {find}
+             3:
+             mov rdi, rsp
+             mov rsi, rbp"
+        )
+    };
+}
+pub(super) use keep_passed;
+
 /// Defines functions. The body looks, with the [`Call`](hakmem_alloc::c_abi::Call) that it names, at what was passed, and may
 /// change that.
 macro_rules! before {
@@ -27,43 +47,19 @@ macro_rules! before {
                 $body
             }
 
-            #[unsafe(naked)]
-            unsafe extern "C" fn look() {
-                core::arch::naked_asm!(
-                    ".cfi_startproc",
-                    look!($count),
-                    crate::memory::make_frame!(),
-                    "sub rsp, 48",
-                    crate::memory::save_arguments!(),
-                    "cmp qword ptr [rip + {originals} + {index}], 0",
-                    "jne 3f",
-                    "call {find}",
-                    "3:",
-                    "mov rdi, rsp",
-                    "mov rsi, rbp",
+            crate::memory::begin::function! {
+                $(#[$attribute])*
+                $name of $count (),
+                [
+                    crate::memory::before::keep_passed!(),
                     "call {seen}",
                     crate::memory::load_arguments!(),
                     "leave",
                     ".cfi_def_cfa rsp, 8",
                     "jmp qword ptr [rip + {originals} + {index}]",
-                    ".cfi_endproc",
-                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                    index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
-                    find = sym crate::memory::before::find,
-                    seen = sym seen,
-                )
-            }
-
-            $(#[$attribute])*
-            ///
-            /// # Safety
-            /// As libc's.
-            #[unsafe(no_mangle)]
-            #[unsafe(naked)]
-            #[unsafe(link_section = ".text.hot.hakmem")]
-            pub unsafe extern "C" fn $name() {
-                crate::memory::begin::begin!($name, look)
+                ],
+                find = crate::memory::before::find,
+                seen = seen,
             }
         };
     )*};

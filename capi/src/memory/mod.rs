@@ -79,34 +79,17 @@ macro_rules! checked {
                 $body
             }
 
-            #[unsafe(naked)]
-            unsafe extern "C" fn look() {
-                core::arch::naked_asm!(
-                    ".cfi_startproc",
-                    look!($count),
-                    crate::memory::make_frame!(),
+            crate::memory::begin::function! {
+                $(#[$attribute])*
+                $name of $count ($($argument: $type),*) $(-> $result)?,
+                [
                     crate::memory::pass_frame!($($argument)*),
                     "call {seen}",
                     "leave",
                     ".cfi_def_cfa rsp, 8",
                     "ret",
-                    ".cfi_endproc",
-                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                    index = const hakmem_alloc::c_abi::Function::$name as usize * 8,
-                    seen = sym seen,
-                )
-            }
-
-            $(#[$attribute])*
-            ///
-            /// # Safety
-            /// As libc's.
-            #[unsafe(no_mangle)]
-            #[unsafe(naked)]
-            #[unsafe(link_section = ".text.hot.hakmem")]
-            pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
-                crate::memory::begin::begin!($name, look)
+                ],
+                seen = seen,
             }
         };
     )*};

@@ -3,7 +3,7 @@
 //! How much is printed is known once it is: into a block of the heap it is printed twice, the
 //! first time nowhere.
 
-use super::{checked, fortify, make_frame, original, save_arguments};
+use super::{checked, fortify, original, save_arguments};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use hakmem_alloc::c_abi::{Call, Function, UNLIMITED, find_originals, left};
@@ -186,12 +186,10 @@ macro_rules! variadic {
                 $body
             }
 
-            #[unsafe(naked)]
-            unsafe extern "C" fn look() {
-                core::arch::naked_asm!(
-                    ".cfi_startproc",
-                    look!(1),
-                    make_frame!(),
+            crate::memory::begin::function! {
+                $(#[$attribute])*
+                $name of 1 (),
+                [
                     "sub rsp, 208",
                     save_arguments!(),
                     // So many of the vector registers are used, at most.
@@ -216,23 +214,8 @@ macro_rules! variadic {
                     "leave",
                     ".cfi_def_cfa rsp, 8",
                     "ret",
-                    ".cfi_endproc",
-                    bounds = sym hakmem_alloc::c_abi::BOUNDS,
-                    originals = sym hakmem_alloc::c_abi::ORIGINALS,
-                    index = const Function::$name as usize * 8,
-                    seen = sym seen,
-                )
-            }
-
-            $(#[$attribute])*
-            ///
-            /// # Safety
-            /// As libc's.
-            #[unsafe(no_mangle)]
-            #[unsafe(naked)]
-            #[unsafe(link_section = ".text.hot.hakmem")]
-            pub unsafe extern "C" fn $name() {
-                crate::memory::begin::begin!($name, look)
+                ],
+                seen = seen,
             }
         };
     )*};
